@@ -1,0 +1,51 @@
+"""Actions: requests to a channel, on `actions.<channel>`. Derived from decisions by `decider.react`, never recorded as facts.
+
+An action is complete: an adapter needs nothing else. Field names are the public contract of `schemas/action.json`.
+"""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+CHANNELS: Final[Mapping[str, str]] = {
+    "sms": "phone",
+    "whatsapp": "phone",
+    "email": "email",
+    "push": "token",
+    "line": "user",
+    "telegram": "chat",
+    "webhook": "url",
+    "agent": "queue",
+}
+"""Channel -> the name of its address in an action's `to`."""
+
+
+class Action(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One attempt of one message; `id` is `<message id>/<attempt>`, and no adapter sends the same id twice."""
+
+    id: str
+    message_id: str
+    channel: str
+    customer: str
+    to: Mapping[str, str]
+    purpose: str
+    template: str
+    language: str
+    content: Mapping[str, Any]
+    journey: str
+    version: str
+    step: str
+    requested_at: datetime.datetime
+    attempt: int
+    send_before: datetime.datetime | None = None
+    expires_at: datetime.datetime | None = None
+
+
+_encoder: Final = msgspec.json.Encoder()
+
+
+def encode(action: Action) -> bytes:
+    """The action as one line of JSON, the same bytes everywhere."""
+    return _encoder.encode(action)

@@ -1,0 +1,297 @@
+"""Decisions: the recorded facts of `journey.events`.
+
+One struct per type holds its `data`; `PAYLOADS` is the table of both. Type names and field names are the storage format
+of every history ever written: a change of shape is a new schema version with an upcaster and a saved history.
+"""
+
+import datetime
+import hashlib
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Literal
+
+import msgspec
+
+from engine.core import inputs, state
+
+
+class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `data` of a decision."""
+
+    type: ClassVar[str]
+
+
+class JourneyEntered(Payload, frozen=True):
+    """A customer came into a journey. Older entries than `forget_before` do not bar a re-entry any more."""
+
+    type = "journey.entered"
+    entry: inputs.Event
+    number: int
+    key: str = ""
+    forget_before: datetime.datetime | None = None
+
+
+class JourneyRefused(Payload, frozen=True):
+    """The event matched trigger and condition, but the customer may not enter."""
+
+    type = "journey.refused"
+    reason: Literal["active", "reentry", "parallel", "paused", "max_age", "no_key", "loop"]
+    key: str = ""
+
+
+class JourneyRestarted(Payload, frozen=True):
+    """The instance starts again at its first step with a new entry event."""
+
+    type = "journey.restarted"
+    entry: inputs.Event
+    visit: int
+
+
+class JourneyUpdated(Payload, frozen=True):
+    """The entry event was replaced; the instance stays where it is."""
+
+    type = "journey.updated"
+    entry: inputs.Event
+
+
+class JourneyExited(Payload, frozen=True):
+    """The instance left before its last step."""
+
+    type = "journey.exited"
+    reason: str
+
+
+class JourneyCompleted(Payload, frozen=True):
+    """The instance passed its last step."""
+
+    type = "journey.completed"
+
+
+class InstanceParked(Payload, frozen=True):
+    """The instance cannot go on and waits for an operator."""
+
+    type = "instance.parked"
+    reason: str
+
+
+class StepEntered(Payload, frozen=True):
+    """The instance is at this step, for the `visit`-th time."""
+
+    type = "step.entered"
+    visit: int = 1
+
+
+class StepCompleted(Payload, frozen=True):
+    """The step is done. `event` is the event that moved the instance, where one did."""
+
+    type = "step.completed"
+    outcome: str
+    event: inputs.Event | None = None
+
+
+class StepFailed(Payload, frozen=True):
+    """The step raised; the instance leaves, and nobody else is touched."""
+
+    type = "step.failed"
+    error: str
+
+
+class TimerScheduled(Payload, frozen=True):
+    """Something will happen at `due`."""
+
+    type = "timer.scheduled"
+    timer: str
+    kind: state.TimerKind
+    due: datetime.datetime
+
+
+class TimerCancelled(Payload, frozen=True):
+    """It will not happen."""
+
+    type = "timer.cancelled"
+    timer: str
+
+
+class BranchTaken(Payload, frozen=True):
+    """The index of the arm; None when no condition held and there is no else."""
+
+    type = "branch.taken"
+    arm: int | None
+
+
+class EventKept(Payload, frozen=True):
+    """An event came before the `since` wait that names it, and is kept for it. `index` is its place in the wait's list."""
+
+    type = "event.kept"
+    wait: str
+    index: int
+    event: inputs.Event
+
+
+class MessageRequested(Payload, frozen=True):
+    """One attempt of a message, complete: the action is made from this alone. `missing` names fields that rendered empty."""
+
+    type = "message.requested"
+    message_id: str
+    attempt: int
+    channel: str
+    place: int
+    to: Mapping[str, str]
+    purpose: str
+    template: str
+    language: str
+    content: Mapping[str, Any]
+    cost: float = 0.0
+    send_before: datetime.datetime | None = None
+    expires_at: datetime.datetime | None = None
+    skipped: tuple[tuple[str, str], ...] = ()
+    """The channels that were passed over on the way to this one, each with its reason."""
+    missing: tuple[str, ...] = ()
+
+
+class MessageDeferred(Payload, frozen=True):
+    """The next attempt waits until a time."""
+
+    type = "message.deferred"
+    message_id: str
+    until: datetime.datetime
+    reason: str
+
+
+class MessageSuppressed(Payload, frozen=True):
+    """No channel may carry the message. `reason` is that of the first channel; `skipped` has each."""
+
+    type = "message.suppressed"
+    message_id: str
+    reason: str
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+class MessageResolved(Payload, frozen=True):
+    """The message is over, as far as its step is concerned."""
+
+    type = "message.resolved"
+    message_id: str
+    outcome: Literal["reached", "unreached", "requested"]
+    reason: str = ""
+
+
+class MessageReported(Payload, frozen=True):
+    """What a channel reported about an attempt. `cost` is what this receipt adds to what is known of the attempt's cost."""
+
+    type = "message.reported"
+    message_id: str
+    status: str
+    attempt: int
+    channel: str
+    late: bool = False
+    cost: float = 0.0
+    code: str = ""
+    failure: str = ""
+    """The failure class of `code`, for status `failed`."""
+    stopped: str = ""
+    """The address that this failure stops, for failure class `stop_channel`."""
+
+
+class ConsentUpdated(Payload, frozen=True):
+    """A failure showed that the customer withdrew a consent at the provider."""
+
+    type = "consent.updated"
+    purpose: str
+    channel: str
+    granted: bool
+    reason: str
+
+
+PAYLOADS: Final[Mapping[str, type[Payload]]] = {
+    payload.type: payload
+    for payload in (
+        JourneyEntered,
+        JourneyRefused,
+        JourneyRestarted,
+        JourneyUpdated,
+        JourneyExited,
+        JourneyCompleted,
+        InstanceParked,
+        StepEntered,
+        StepCompleted,
+        StepFailed,
+        TimerScheduled,
+        TimerCancelled,
+        BranchTaken,
+        EventKept,
+        MessageRequested,
+        MessageDeferred,
+        MessageSuppressed,
+        MessageResolved,
+        MessageReported,
+        ConsentUpdated,
+    )
+}
+
+
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A recorded fact. `at` is logical time; `cause` is the id of the event or timer that led to it.
+
+    `late`: a timer led to it that could not fire when it was due (semantics 2).
+    """
+
+    id: str
+    type: str
+    customer: str
+    at: datetime.datetime
+    journey: str
+    version: str
+    instance: str
+    step: str
+    cause: str
+    data: Payload
+    late: bool = False
+
+
+class _Wire(msgspec.Struct):
+    id: str
+    type: str
+    customer: str
+    at: datetime.datetime
+    journey: str
+    version: str
+    instance: str
+    step: str
+    cause: str
+    data: msgspec.Raw
+    late: bool = False
+
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(_Wire)
+_payload_decoders: Final = {name: msgspec.json.Decoder(payload) for name, payload in PAYLOADS.items()}
+
+
+def encode(decision: Decision) -> bytes:
+    """The decision as one line of JSON, the same bytes everywhere."""
+    return _encoder.encode(decision)
+
+
+def decode(line: bytes) -> Decision:
+    """A decision from its JSON; `msgspec.DecodeError` or `KeyError` if it is none."""
+    wire = _decoder.decode(line)
+    data = _payload_decoders[wire.type].decode(wire.data)
+    return Decision(
+        wire.id,
+        wire.type,
+        wire.customer,
+        wire.at,
+        wire.journey,
+        wire.version,
+        wire.instance,
+        wire.step,
+        wire.cause,
+        data,
+        wire.late,
+    )
+
+
+def hashed(*parts: str | int) -> str:
+    """A stable id of 24 hex digits (96 bits of BLAKE2b) over parts that may hold any text."""
+    text = "".join(f"{len(part)}:{part}" for part in map(str, parts))
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -1,0 +1,188 @@
+"""Inputs: the CloudEvents of `customer.events`, decoded and checked.
+
+Called by the replay and by the worker, with the same bytes, so that both refuse the same records.
+What comes out is an `Event` with its times cut to milliseconds; what cannot be taken raises `errors.Malformed`.
+Nothing here knows of customers' states or journeys.
+"""
+
+import datetime
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from engine.core import definition, errors
+
+MAX_BYTES: Final = 1 << 20
+"""An event larger than this is refused as `too_large`."""
+
+TIMER_DUE: Final = "timer.due"
+JOURNEY_COMMAND: Final = "journey.command"
+BUNDLE_ACTIVATED: Final = "bundle.activated"
+IDENTIFIED: Final = "customer.identified"
+ERASED: Final = "customer.erased"
+CONSENT_GRANTED: Final = "consent.granted"
+CONSENT_WITHDRAWN: Final = "consent.withdrawn"
+MESSAGE_RECEIVED: Final = "message.received"
+
+RECEIPTS: Final[Mapping[str, str]] = {
+    f"message.{status}": status for status in ("accepted", "sent", "delivered", "read", "clicked", "replied", "failed")
+}
+"""Event type -> the status that it reports."""
+
+WITHOUT_SUBJECT: Final = frozenset({TIMER_DUE, JOURNEY_COMMAND, BUNDLE_ACTIVATED})
+BUILT_IN: Final = frozenset(
+    {TIMER_DUE, JOURNEY_COMMAND, BUNDLE_ACTIVATED, IDENTIFIED, ERASED, CONSENT_GRANTED, CONSENT_WITHDRAWN}
+    | {MESSAGE_RECEIVED, *RECEIPTS}
+)
+"""The types that the engine itself understands, whatever the journeys name."""
+
+# RFC 3339 section 5.6; a space for the T is allowed there, a missing zone is not.
+_RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One fact from outside. `time` is when it happened, `recorded` when the log took it; both UTC, in milliseconds.
+
+    Stored inside states and decisions: its field names are a storage format.
+    """
+
+    id: str
+    type: str
+    time: datetime.datetime
+    recorded: datetime.datetime
+    subject: str = ""
+    source: str = ""
+    data: Any = None
+
+    def field(self, name: str) -> Any:
+        """`data[name]` where data is an object that has it, else None."""
+        return self.data.get(name) if type(self.data) is dict else None
+
+
+class Record(msgspec.Struct, frozen=True):
+    """An event with its place in the log; `partition` is None where the history has none."""
+
+    event: Event
+    partition: int | None = None
+    offset: int | None = None
+
+
+class _Wire(msgspec.Struct):
+    specversion: str
+    id: str
+    source: str
+    type: str
+    subject: str | None = None
+    time: str | None = None
+    recordedtime: str | None = None
+    kafkapartition: int | str | None = None
+    kafkaoffset: int | str | None = None
+    data: Any = None
+
+
+_decoder: Final = msgspec.json.Decoder(_Wire)
+
+
+def instant(text: str) -> datetime.datetime:
+    """An RFC 3339 text as UTC, cut (never rounded) to milliseconds; `errors.NotATime` if it is none."""
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise errors.NotATime(f"{text[:40]!r} is not an RFC 3339 time.")
+    day, clock, fraction, zone = match.groups()
+    zone = "+00:00" if zone in "Zz" else zone
+    try:
+        at = datetime.datetime.fromisoformat(f"{day}T{clock}.{((fraction or '') + '000')[:3]}{zone}")
+        at = at.astimezone(datetime.UTC)
+    except (ValueError, OverflowError) as exc:
+        raise errors.NotATime(f"{text[:40]!r} is not a time: {exc}.") from None
+    return bounded(at)
+
+
+def bounded(at: datetime.datetime) -> datetime.datetime:
+    """`at` itself, if sums of it and a journey's durations stay in the calendar; else `errors.NotATime`."""
+    if not 1970 <= at.year <= 9000:
+        raise errors.NotATime(f"The year {at.year} is not between 1970 and 9000.")
+    return at
+
+
+def decode(
+    value: bytes | None,
+    *,
+    key: bytes | None = None,
+    logged: datetime.datetime | None = None,
+    trust_recorded: bool = True,
+) -> Record:
+    """One event from its bytes, or `errors.Malformed` with the reason.
+
+    `key` is the record's key where there is one. `logged` is the record's own timestamp (Kafka), which an event's
+    `recordedtime` replaces only under `trust_recorded` (files and `--clock stream`). Without either, `time` stands in.
+    """
+    if value is None:
+        raise errors.NoValue
+    if len(value) > MAX_BYTES:
+        raise errors.TooLarge(f"The event has {len(value)} bytes; the limit is {MAX_BYTES}.")
+    try:
+        if not value.isascii():
+            value.decode()  # msgspec checks only the strings that it keeps
+        wire = _decoder.decode(value)
+    except UnicodeDecodeError as exc:
+        raise errors.NotJson(f"The value is not UTF-8: byte {exc.start} is {value[exc.start]:#04x}.") from None
+    except msgspec.ValidationError as exc:
+        raise errors.NotCloudEvent(f"The value is not a CloudEvent: {exc}.") from None
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise errors.NotJson(f"The value is not JSON: {exc}.") from None
+    if wire.specversion != "1.0" or not wire.id or not wire.type or not wire.source:
+        raise errors.NotCloudEvent
+    if not wire.subject and wire.type not in WITHOUT_SUBJECT:
+        raise errors.NoSubject
+    if key is not None and wire.subject and key != wire.subject.encode():
+        raise errors.KeyIsNotSubject
+    recorded = instant(wire.recordedtime) if wire.recordedtime is not None and trust_recorded else logged
+    time = instant(wire.time) if wire.time is not None else recorded
+    if time is None:
+        raise errors.NotATime("The event has no `time`, and no record gave it one.")
+    event = Event(wire.id, wire.type, time, recorded or time, wire.subject or "", wire.source, wire.data)
+    _check_data(event)
+    return Record(event, _whole(wire.kafkapartition), _whole(wire.kafkaoffset))
+
+
+def tick(at: datetime.datetime) -> Event:
+    """A `timer.due` that a driver puts in: time has passed until `at`, nothing else."""
+    return Event(f"tick/{text(at)}", TIMER_DUE, at, at)
+
+
+def text(at: datetime.datetime) -> str:
+    """`at` as RFC 3339 in UTC, with milliseconds only where there are any."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S") + (f".{at.microsecond // 1000:03d}Z" if at.microsecond else "Z")
+
+
+def _whole(number: int | str | None) -> int | None:
+    # CloudEvents extensions may travel as strings (section 1.2, type system).
+    try:
+        return None if number is None else int(number)
+    except ValueError:
+        raise errors.NotCloudEvent(f"{number!r} is not a whole number.") from None
+
+
+def _check_data(event: Event) -> None:
+    """The types that the engine reads itself must carry what it reads."""
+    needed = _NEEDED.get(event.type)
+    if needed is None:
+        return
+    for name, kind in needed.items():
+        if not isinstance(event.field(name), kind):
+            raise errors.BadData(f"{event.type} needs data.{name} ({kind.__name__}).")
+    purpose = event.field("purpose")
+    if "purpose" in needed and purpose not in definition.PURPOSES:
+        raise errors.BadData(f"{event.type} names the purpose {str(purpose)[:40]!r}; there are {definition.PURPOSES}.")
+
+
+_NEEDED: Final[Mapping[str, Mapping[str, type]]] = {
+    IDENTIFIED: {"traits": dict},
+    CONSENT_GRANTED: {"purpose": str},
+    CONSENT_WITHDRAWN: {"purpose": str},
+    MESSAGE_RECEIVED: {"channel": str},
+    **{type_: {"message_id": str} for type_ in RECEIPTS},
+}

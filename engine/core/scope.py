@@ -1,0 +1,93 @@
+"""The names that an expression or a template may use, over one customer, instance and event.
+
+Built by the decider for each evaluation, read by the ports' implementations; values are made only when asked for.
+"""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from engine.core import definition, inputs, state
+
+NAMES: Final = ("event", "entry", "profile", "consent", "traits", "segments", "steps", "now", "journey", "policy")
+
+
+class Scope(msgspec.Struct):
+    """What is in scope. `event` and `entry` are None where there is none. `memo` is the port's own, for this scope."""
+
+    customer: state.Customer
+    policy: definition.Policy
+    now: datetime.datetime
+    event: inputs.Event | None = None
+    entry: inputs.Event | None = None
+    journey: definition.Journey | None = None
+    outcomes: Mapping[str, str] = {}
+    memo: Any = None
+
+    def value(self, name: str) -> Any:
+        """The value of one of `NAMES` as plain Python; times are datetimes in UTC."""
+        match name:
+            case "event":
+                return _event(self.event)
+            case "entry":
+                return _event(self.entry)
+            case "profile":
+                return self.customer.profile
+            case "consent":
+                return consents(self.policy, self.customer)
+            case "steps":
+                return {step: {"outcome": outcome} for step, outcome in self.outcomes.items()}
+            case "now":
+                return self.now
+            case "journey":
+                return _journey(self.journey)
+            case "policy":
+                return {"timezone": self.policy.timezone, "language": self.policy.language}
+            case "traits" | "segments":
+                return {}
+            case _:
+                raise KeyError(name)
+
+
+def consents(policy: definition.Policy, customer: state.Customer) -> dict[str, dict[str, bool]]:
+    """purpose -> channel -> allowed, for the policy's channels, with `any` beside them."""
+    allowed: dict[str, dict[str, bool]] = {}
+    for purpose in definition.PURPOSES:
+        channels = {channel: consented(policy, customer, purpose, channel) for channel in policy.channels}
+        allowed[purpose] = {**channels, "any": any(channels.values())}
+    return allowed
+
+
+def consented(policy: definition.Policy, customer: state.Customer, purpose: str, channel: str) -> bool:
+    """Whether the customer may be messaged for this purpose on this channel (UU PDP 27/2022 art. 20, 22: opt-in is the default).
+
+    What was said of the channel wins over what was said of all; with neither, `implied` allows and `opt_in` does not.
+    """
+    said = customer.consent.get(purpose)
+    if said is not None:
+        if channel in said.channels:
+            return said.channels[channel]
+        if said.everywhere is not None:
+            return said.everywhere
+    return policy.consent.get(purpose, "opt_in") == "implied"
+
+
+def _event(event: inputs.Event | None) -> dict[str, Any] | None:
+    if event is None:
+        return None
+    return {
+        "id": event.id,
+        "type": event.type,
+        "source": event.source,
+        "subject": event.subject,
+        "time": event.time,
+        "data": event.data,
+    }
+
+
+def _journey(journey: definition.Journey | None) -> dict[str, Any] | None:
+    if journey is None:
+        return None
+    return {"name": journey.name, "title": journey.title, "owner": journey.owner, "purpose": journey.purpose}

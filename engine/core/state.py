@@ -1,0 +1,140 @@
+"""The state of one customer: what the fold carries from one input to the next.
+
+Written to `customer.state` as msgpack by `engine/runtime/codec.py`. All structs are arrays there: append fields with a
+default, never reorder or remove one. Nothing here decides; `engine/core/decider.py` is the only file that makes new ones.
+"""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from engine.core import inputs
+
+EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+NEVER: Final = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC)
+
+TimerKind = Literal["wait", "timeout", "fallback", "retry"]
+
+# The lattice of receipts (semantics 8) as bits: each status implies those below it; `clicked` and `replied` are not ordered.
+REPORTED: Final[Mapping[str, int]] = {
+    "accepted": 0b1,
+    "sent": 0b11,
+    "delivered": 0b111,
+    "read": 0b1111,
+    "clicked": 0b11111,
+    "replied": 0b101111,
+    "failed": 0b1000000,
+}
+OWN_BIT: Final[Mapping[str, int]] = {
+    "accepted": 0b1,
+    "sent": 0b10,
+    "delivered": 0b100,
+    "read": 0b1000,
+    "clicked": 0b10000,
+    "replied": 0b100000,
+    "failed": 0b1000000,
+}
+"""Status -> its own bit, which is set when it, or a status above it, was reported."""
+
+
+class Timer(msgspec.Struct, frozen=True, array_like=True):
+    """Something that happens to an instance at `due` unless it is cancelled before."""
+
+    due: datetime.datetime
+    instance: str
+    step: str
+    kind: TimerKind
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """An event that came before the `since` wait that names it; `index` is its place in the wait's list."""
+
+    index: int
+    at: datetime.datetime
+    event: inputs.Event
+
+
+class Instance(msgspec.Struct, frozen=True, array_like=True):
+    """One customer inside one journey. `visit` counts the starts from the first step, `armed` the timers of this step."""
+
+    id: str
+    journey: str
+    version: str
+    key: str
+    number: int
+    entered_at: datetime.datetime
+    entry: inputs.Event
+    step: str = ""
+    visit: int = 1
+    armed: int = 0
+    outcomes: Mapping[str, str] = {}
+    moved_by: inputs.Event | None = None
+    """The last event that moved the instance; None: the entry."""
+    kept: Mapping[str, Kept] = {}
+    sent_at: datetime.datetime | None = None
+    """When its latest message was first requested (`since: previous_send`)."""
+    parked: str = ""
+
+
+class Attempt(msgspec.Struct, frozen=True, array_like=True):
+    """One try on one channel at one address; `place` is its index in the step's channels, `reported` the bits of `REPORTED`."""
+
+    number: int
+    channel: str
+    place: int
+    at: datetime.datetime
+    address: str
+    reported: int = 0
+    cost: float = 0.0
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True):
+    """One logical message with its attempts; `outcome` is empty while it is open."""
+
+    id: str
+    instance: str
+    journey: str
+    version: str
+    step: str
+    purpose: str
+    requested_at: datetime.datetime
+    expires_at: datetime.datetime | None
+    attempts: tuple[Attempt, ...]
+    outcome: str = ""
+
+
+class Consent(msgspec.Struct, frozen=True, array_like=True):
+    """What a customer said about one purpose: for all channels (None: nothing), and for single ones."""
+
+    everywhere: bool | None = None
+    channels: Mapping[str, bool] = {}
+
+
+class Entries(msgspec.Struct, frozen=True, array_like=True):
+    """How often a customer entered a journey, and when last with each key that re-entry still asks about."""
+
+    count: int = 0
+    last: Mapping[str, datetime.datetime] = {}
+
+
+class Customer(msgspec.Struct, frozen=True, array_like=True):
+    """Everything that the fold knows of one customer. `seen` holds eight bytes for each of the last 64 events with an effect."""
+
+    id: str
+    now: datetime.datetime = EPOCH
+    profile: Mapping[str, Any] = {}
+    consent: Mapping[str, Consent] = {}
+    stopped: Mapping[str, str] = {}
+    """Channel -> the address at which a failure stopped it."""
+    instances: Mapping[str, Instance] = {}
+    timers: Mapping[str, Timer] = {}
+    messages: Mapping[str, Message] = {}
+    entries: Mapping[str, Entries] = {}
+    seen: bytes = b""
+
+    @property
+    def next_due(self) -> datetime.datetime:
+        """When the earliest timer is due; `NEVER` without one."""
+        return min((timer.due for timer in self.timers.values()), default=NEVER)
