@@ -186,17 +186,17 @@ class _Handling:
 
     def _take_part(self, before: state.Customer) -> None:
         """What the event does to the instances that existed before it, and which journeys it enters."""
-        concerned = tuple(before.instances.values())
+        concerned = waiting = tuple(before.instances.values())
         news = None
         if receipts.is_about_message(self.event):
             message = receipts.message_of(self.event, before, self.now)
             news = self._report(message) if message is not None else None
+            if message is not None and news is None and self.event.type in inputs.RECEIPTS:
+                return  # it says nothing new, so nothing happened
             # A receipt is about one message, so it concerns one instance; a reply that belongs to none may end any.
-            if message is not None or self.event.type != inputs.MESSAGE_RECEIVED:
-                concerned = tuple(i for i in concerned if message is not None and i.id == message.instance)
-            waiting = concerned if message is not None else ()
-        else:
-            waiting = concerned
+            waiting = tuple(i for i in concerned if message is not None and i.id == message.instance)
+            if message is not None or self.event.type in inputs.RECEIPTS:
+                concerned = waiting
         for instance in concerned:
             self._exit(instance)
         for instance in waiting:
