@@ -52,6 +52,4 @@ def merged(
 ) -> dict[str, dict[str, definition.FailureClass]]:
     """The usual classes with the policy's own lines over them, sorted, so that equal policies have equal hashes."""
     channels = sorted({*USUAL, *own})
-    return {
-        channel: dict(sorted({**USUAL.get(channel, {}), **own.get(channel, {})}.items())) for channel in channels
-    }
+    return {channel: dict(sorted({**USUAL.get(channel, {}), **own.get(channel, {})}.items())) for channel in channels}

@@ -25,9 +25,7 @@ def trigger(written: language.Trigger, path: str) -> definition.Trigger:
     return definition.Trigger(written.event, expression(written.when, f"{path}.when"))
 
 
-def _list(
-    written: list[language.Step], path: str, after: str | None, flat: dict[str, definition.Step]
-) -> str | None:
+def _list(written: list[language.Step], path: str, after: str | None, flat: dict[str, definition.Step]) -> str | None:
     """Flatten one list; the id of its first step, or `after` for an empty one."""
     if not written:
         return after

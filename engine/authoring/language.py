@@ -34,7 +34,9 @@ class Trigger(_Model):
     """An event type and the condition under which the event counts."""
 
     event: EventType = Field(description="The CloudEvent's type.", examples=["order.placed"])
-    when: Cel | None = Field(None, description="CEL; the event counts when it is true.", examples=["event.data.total > 0"])
+    when: Cel | None = Field(
+        None, description="CEL; the event counts when it is true.", examples=["event.data.total > 0"]
+    )
 
 
 class ExitRule(Trigger):
@@ -103,10 +105,15 @@ class WaitFor(_Model):
     """Wait for the first of some events."""
 
     for_: list[Awaited] = Field(
-        alias="for", min_length=1, description="The events; the first that matches wins.", examples=[[{"event": "order.placed"}]]
+        alias="for",
+        min_length=1,
+        description="The events; the first that matches wins.",
+        examples=[[{"event": "order.placed"}]],
     )
     timeout: Duration = Field(description="How long at most; counts from the step.", examples=["24h"])
-    on_timeout: list["Step"] = Field(default_factory=list, description="Steps to take after the timeout.", examples=[[]])
+    on_timeout: list["Step"] = Field(
+        default_factory=list, description="Steps to take after the timeout.", examples=[[]]
+    )
     since: Literal["step", "previous_send", "entry"] = Field(
         "step", description="From when events count.", examples=["previous_send"]
     )
@@ -132,7 +139,9 @@ class Step(_Model):
     """One step: an `id` and exactly one of send, wait, branch, exit."""
 
     id: Name = Field(description="Unique in the file.", examples=["nudge"])
-    send: Send | None = Field(None, description="Request one message.", examples=[{"template": "hello", "channels": []}])
+    send: Send | None = Field(
+        None, description="Request one message.", examples=[{"template": "hello", "channels": []}]
+    )
     wait: Duration | WaitFor | None = Field(None, description="A duration, or events with a timeout.", examples=["45m"])
     restart_on: EventType | Trigger | None = Field(
         None, description="Beside a duration: starts the wait again.", examples=["cart.updated"]
@@ -172,7 +181,9 @@ class ChannelPolicy(_Model):
     address: Cel = Field(description="CEL; the customer's address.", examples=["profile.phone"])
     cost: float = Field(0.0, ge=0, strict=False, description="Of one attempt, in rupiah.", examples=[586])
     reports: list[definition.Status] = Field(
-        default_factory=list, description="The statuses that it reports.", examples=[["accepted", "delivered", "failed"]]
+        default_factory=list,
+        description="The statuses that it reports.",
+        examples=[["accepted", "delivered", "failed"]],
     )
 
 
@@ -250,7 +261,9 @@ class PushBody(_Model):
 class WebhookBody(_Model):
     """A webhook's body."""
 
-    data: dict[str, Any] = Field(description="Texts in it are Liquid.", examples=[{"order": "{{ entry.data.order_id }}"}])
+    data: dict[str, Any] = Field(
+        description="Texts in it are Liquid.", examples=[{"order": "{{ entry.data.order_id }}"}]
+    )
 
 
 class Template(_Model):

@@ -84,5 +84,3 @@ def _model_of(annotation: Any, named: str | None) -> Any:
         if found is not None:
             return found
     return None
-
-

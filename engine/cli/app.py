@@ -1,0 +1,43 @@
+"""`dalang`: the commands and the way that errors leave it. Exit 0 fine, 1 findings, 2 usage or what cannot be used."""
+
+import sys
+from typing import Final
+
+import typer
+
+from engine.cli import check, dev, explain, history, replay, schema, topics, worker
+from engine.core import errors
+
+app: Final = typer.Typer(
+    name="dalang",
+    help="Customer journeys as code: check them, replay them over history, run them on Kafka.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(check.check)
+app.command()(replay.replay)
+app.command()(explain.explain)
+app.command()(worker.worker)
+app.command()(dev.dev)
+app.add_typer(topics.app, name="topics", help="Make and check the topics.")
+app.add_typer(history.app, name="history", help="The log to a file.")
+app.add_typer(schema.app, name="schema", help="The JSON Schemas and the AsyncAPI document.")
+
+
+def main() -> None:
+    """The entry point: what Dalang raises is a sentence on standard error and exit 2, never a traceback."""
+    try:
+        app()
+    except errors.DalangError as exc:
+        sys.stderr.write(f"dalang: {exc}\n")
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe left; Python would complain once more while it ends
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

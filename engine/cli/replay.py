@@ -1,0 +1,80 @@
+"""`dalang replay`: the fold over history."""
+
+import json
+import pathlib
+from typing import Annotated, Literal
+
+import typer
+
+from engine.authoring import catalogs
+from engine.cli import options, report
+from engine.core import errors
+from engine.replay import histories, outputs, replayer, simulation
+
+File = pathlib.Path | None
+
+
+def replay(  # noqa: PLR0913 - one parameter a flag
+    events: options.Events,
+    journeys: options.Journeys = pathlib.Path("journeys"),
+    customer: Annotated[list[str] | None, typer.Option(help="Only this one.", envvar="DALANG_CUSTOMER")] = None,
+    until: Annotated[str, typer.Option(help="RFC 3339: stop there.", envvar="DALANG_UNTIL")] = "",
+    decisions: Annotated[File, typer.Option(help="Write the decisions here.", envvar="DALANG_DECISIONS")] = None,
+    actions: Annotated[File, typer.Option(help="Write the actions here.", envvar="DALANG_ACTIONS")] = None,
+    receipts: Annotated[str, typer.Option(help="none, or a model of receipts.", envvar="DALANG_RECEIPTS")] = "none",
+    history: Annotated[
+        File, typer.Option(help="Write the events with the simulated receipts here.", envvar="DALANG_HISTORY")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes to share the work.", envvar="DALANG_WORKERS")] = 1,
+    clock: Annotated[
+        Literal["virtual", "recorded"] | None,
+        typer.Option(help="Default: recorded if the history has timer.due events.", envvar="DALANG_REPLAY_CLOCK"),
+    ] = None,
+    drain: Annotated[
+        bool,
+        typer.Option("--drain/--no-drain", help="Let the clock run on after the last event.", envvar="DALANG_DRAIN"),
+    ] = True,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on a bad line.", envvar="DALANG_STRICT")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Decide a history again. It sends nothing, to anybody."""
+    if history is not None and receipts == "none":
+        raise HistoryNeedsReceipts
+    source = options.history(events)
+    chosen = replayer.Options(
+        clock=clock or ("recorded" if histories.has_clock(source) else "virtual"),
+        drain=drain,
+        until=options.instant(until) if until else None,
+        customers=frozenset(customer or ()),
+        receipts=None if receipts == "none" else simulation.read(pathlib.Path(receipts)),
+    )
+    files: dict[str, File] = {"decisions": decisions, "actions": actions}
+    if history is not None:
+        files["history"] = history
+    _writable(files)
+    outcome = outputs.replay(catalogs.bundle(journeys), source, chosen, files, workers)
+    told = {**outcome.summary.as_dict(), "sha256": {kind: each.sha256 for kind, each in outcome.written.items()}}
+    print(json.dumps(told, indent=2) if as_json else report.summary(told))
+    if strict and told["bad_lines"]:
+        raise typer.Exit(1)
+
+
+class HistoryNeedsReceipts(errors.DalangError):
+    """--history writes the events with the simulated receipts, so it needs --receipts MODEL."""
+
+    code = "DLG402"
+    hint = "Give a model of receipts, such as examples/shop/receipts.yaml."
+
+
+class NotWritable(errors.DalangError):
+    """This output cannot be written."""
+
+    code = "DLG403"
+    hint = "Give a file in a directory that exists and may be written."
+
+
+def _writable(files: dict[str, File]) -> None:
+    """Say so before the work, not after it."""
+    for path in files.values():
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise NotWritable(f"{path} cannot be written.")

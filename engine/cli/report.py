@@ -1,0 +1,41 @@
+"""A replay's summary as text for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def summary(told: Mapping[str, Any]) -> str:
+    """The lines of a summary (`engine/replay/summary.py`), as `dalang replay` and the demo print them."""
+    lines = [
+        f"{_number(told['events'])} events of {_number(told['customers'])} customers in {told['seconds']:.2f} s"
+        f" ({_number(told['events_per_second'])} events/s)"
+    ]
+    if told["bad_lines"]:
+        lines.append(f"bad lines, passed over: {_counts(told['bad_lines'])}")
+    for name, journey in told["journeys"].items():
+        lines += [
+            f"{name}",
+            f"  entered    {_number(journey['entered'])}",
+            f"  refused    {_counts(journey['refused'])}",
+            f"  exited     {_counts(journey['exited'])}",
+            f"  completed  {_number(journey['completed'])}",
+        ]
+    lines.append(f"messages     {_counts(told['messages'])}")
+    lines.append(f"suppressed   {_counts(told['suppressed'])}")
+    cost = told["cost"]
+    lines.append(
+        f"cost         Rp{_number(cost['reported'])} reported, Rp{_number(cost['planned'])} if every attempt is billed"
+    )
+    if told["condition_errors"]:
+        lines.append(f"conditions without a value: {_counts(told['condition_errors'])}")
+    for kind, digest in told["sha256"].items():
+        lines.append(f"{kind:<12} sha256 {digest}")
+    return "\n".join(lines)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {_number(count)}" for name, count in counts.items()) or "none"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}".replace(",", ".")

@@ -1,0 +1,111 @@
+"""The explainer: one customer's story. Every input, what it matched, what it did not and why, and what was decided.
+
+Called by `dalang explain` and the demo. The conditions come from the trace, with their values and their places in the YAML.
+"""
+
+import datetime
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from engine.core import catalog, decisions, inputs, trace
+from engine.core.decisions import Decision
+from engine.replay import replayer
+
+
+class Chapter(msgspec.Struct):
+    """One input (or a time at which timers fired): the conditions that were looked at, and the decisions."""
+
+    at: datetime.datetime
+    event: str
+    id: str
+    data: Any = None
+    conditions: list[trace.Condition] = []
+    decisions: list[Decision] = []
+
+
+class _Storyteller(replayer.Outlet):
+    def __init__(self) -> None:
+        self.decided_now: list[decisions.Decision] = []
+
+    def decided(self, decision: decisions.Decision) -> None:
+        self.decided_now.append(decision)
+
+
+class _Telling(replayer.Replayer):
+    """A replay of one customer that keeps what each transition looked at."""
+
+    def __init__(self, catalog: catalog.Catalog, options: replayer.Options, journey: str | None) -> None:
+        self._journey = journey
+        self._told = _Storyteller()
+        self.chapters: list[Chapter] = []
+        super().__init__(catalog, options, self._told, trace.Trace())
+
+    def _transition(self, customer: str, event: inputs.Event, partition: int | None) -> None:
+        self.tracing.conditions.clear()
+        self._told.decided_now = []
+        super()._transition(customer, event, partition)
+        wanted = (None, self._journey)
+        conditions = [each for each in self.tracing.conditions if self._journey in (None, each.journey)]
+        decided = [each for each in self._told.decided_now if self._journey is None or each.journey in wanted]
+        if conditions or decided or event.type in inputs.BUILT_IN - {inputs.TIMER_DUE}:
+            told = "time passed" if event.type == inputs.TIMER_DUE else event.type
+            self.chapters.append(Chapter(event.recorded, told, event.id, event.data, conditions, decided))
+
+
+def explain(
+    catalog: catalog.Catalog, lines: Iterable[bytes], options: replayer.Options, journey: str | None = None
+) -> list[Chapter]:
+    """The story of the customers in `options.customers`, input by input; of one journey alone where it is named."""
+    telling = _Telling(catalog, options, journey)
+    telling.run(lines)
+    return telling.chapters
+
+
+def text(chapters: Iterable[Chapter]) -> Iterator[str]:
+    """The story for people, line by line."""
+    for chapter in chapters:
+        yield f"{inputs.text(chapter.at)}  {chapter.event}" + (
+            f"  ({chapter.id})" if chapter.event != "time passed" else ""
+        )
+        for condition in chapter.conditions:
+            seen = ", ".join(f"{name} = {_short(value)}" for name, value in condition.inputs.items())
+            verdict = condition.error or ("yes" if condition.result is True else f"{_short(condition.result)}")
+            verdict = "no" if condition.result is False and not condition.error else verdict
+            yield f"    ? {condition.journey} {condition.path}: {condition.text} -> {verdict}" + (
+                f"  [{seen}]" if seen else ""
+            )
+        for decision in chapter.decisions:
+            yield f"    {inputs.text(decision.at)}  {decision.type}{_told(decision)}"
+
+
+def _told(decision: decisions.Decision) -> str:
+    """The few words that matter of a decision; never an address or a text."""
+    match decision.data:
+        case decisions.JourneyRefused(reason=reason) | decisions.JourneyExited(reason=reason):
+            words = reason
+        case decisions.StepCompleted(outcome=outcome):
+            words = outcome
+        case decisions.TimerScheduled(kind=kind, due=due):
+            words = f"{kind} until {inputs.text(due)}"
+        case decisions.MessageRequested(channel=channel, attempt=attempt, skipped=skipped):
+            passed = "".join(f", not {other}: {why}" for other, why in skipped)
+            words = f"attempt {attempt} by {channel}{passed}"
+        case decisions.MessageSuppressed(skipped=skipped):
+            words = ", ".join(f"{channel}: {why}" for channel, why in skipped)
+        case decisions.MessageReported(status=status, channel=channel, code=code, late=late):
+            words = f"{status} by {channel}" + (f" ({code})" if code else "") + (", late" if late else "")
+        case decisions.MessageResolved(outcome=outcome, reason=reason):
+            words = f"{outcome} {reason}".rstrip()
+        case decisions.BranchTaken(arm=arm):
+            words = "no arm" if arm is None else f"arm {arm + 1}"
+        case _:
+            words = ""
+    place = f"  {decision.journey}" + (f"/{decision.step}" if decision.step else "")
+    return place + (f"  {words}" if words else "")
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."

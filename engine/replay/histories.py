@@ -1,0 +1,86 @@
+"""Histories: recorded events as lines, from `.jsonl`, `.jsonl.gz` or standard input. They stream; nothing is held.
+
+Called by the replayer. A history from Kafka comes as lines too (`engine/runtime/history.py`), so that this folder needs none.
+"""
+
+import gzip
+import pathlib
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from engine.core import errors, inputs
+
+
+class HistoryError(errors.DalangError):
+    """This history cannot be read."""
+
+    code = "DLG400"
+    hint = "Give a .jsonl or .jsonl.gz file, or - for standard input."
+
+
+class History(Protocol):
+    """Lines that can be read more than once."""
+
+    def lines(self) -> Iterator[bytes]:
+        """Each line without its line end, from the start."""
+        ...
+
+
+class FileHistory:
+    """A file of JSON lines, gzipped if its name or its first bytes say so."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path = path
+
+    def lines(self) -> Iterator[bytes]:
+        """Each line without its line end; `HistoryError` where the file cannot be read (on)."""
+        try:
+            with self.path.open("rb") as raw:
+                zipped = raw.peek(2)[:2] == b"\x1f\x8b"
+                for line in gzip.open(raw) if zipped else raw:  # noqa: SIM115 - closed with the file under it
+                    yield line.rstrip(b"\r\n")
+        except (OSError, EOFError, zlib.error) as exc:
+            told = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+            raise HistoryError(f"{self.path}: {told}.") from None
+
+
+class LinesHistory:
+    """Lines from anywhere, put aside in a temporary file so that they can be read twice."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._file = tempfile.NamedTemporaryFile(prefix="dalang-history-", suffix=".jsonl")  # noqa: SIM115 - lives as long as this
+        for line in lines:
+            self._file.write(line.rstrip(b"\r\n") + b"\n")
+        self._file.flush()
+        self.path = pathlib.Path(self._file.name)
+
+    def lines(self) -> Iterator[bytes]:
+        """Each line without its line end."""
+        return FileHistory(self.path).lines()
+
+
+def open_history(name: str) -> FileHistory | LinesHistory:
+    """The history of a file name, or of standard input for `-`."""
+    if name == "-":
+        return LinesHistory(sys.stdin.buffer)
+    path = pathlib.Path(name)
+    if not path.exists():
+        raise HistoryError(f"There is no file {name}.")
+    if path.is_dir():
+        raise HistoryError(f"{name} is a directory.")
+    return FileHistory(path)
+
+
+def has_clock(history: History) -> bool:
+    """Whether the engine's own `timer.due` stands in the history, so that it is replayed as it stands (semantics 3)."""
+    for line in history.lines():
+        if inputs.TIMER_DUE.encode() in line:
+            try:
+                if inputs.decode(line).event.type == inputs.TIMER_DUE:
+                    return True
+            except errors.Malformed:
+                continue
+    return False

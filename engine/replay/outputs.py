@@ -1,0 +1,120 @@
+"""What a replay writes: decisions, actions and the history, as ordered JSON lines with their hashes.
+
+One process or several: each part spools what it decides, the parts are merged, and the bytes are the same.
+"""
+
+import datetime
+import multiprocessing
+import pathlib
+import tempfile
+import time
+from collections.abc import Mapping
+from concurrent import futures
+from typing import Final
+
+import msgspec
+
+from engine.authoring import catalogs
+from engine.core import actions, decisions, definition
+from engine.replay import histories, replayer, spool, summary
+
+KINDS: Final = ("decisions", "actions", "history")
+
+
+class Written(msgspec.Struct, frozen=True):
+    """One output: its lines and the SHA-256 of its bytes."""
+
+    lines: int
+    sha256: str
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a replay gave."""
+
+    summary: summary.Summary
+    written: Mapping[str, Written]
+
+
+class _Spooling(replayer.Outlet):
+    """Spools the kinds that are wanted."""
+
+    def __init__(self, directory: pathlib.Path, name: str, wanted: frozenset[str]) -> None:
+        self.spools = {kind: spool.Spool(directory, f"{kind}-{name}") for kind in KINDS if kind in wanted}
+        self._decisions, self._actions, self._history = (self.spools.get(kind) for kind in KINDS)
+
+    def decided(self, decision: decisions.Decision) -> None:
+        if self._decisions is not None:
+            self._decisions.add(decision.at.timestamp(), decision.customer, decisions.encode(decision))
+
+    def acted(self, action: actions.Action) -> None:
+        if self._actions is not None:
+            self._actions.add(action.requested_at.timestamp(), action.customer, actions.encode(action))
+
+    def took(self, at: datetime.datetime, customer: str, line: bytes) -> None:
+        if self._history is not None:
+            self._history.add(at.timestamp(), customer, line)
+
+
+class _Part(msgspec.Struct, frozen=True):
+    """What a worker process needs; the bundle travels compiled, so that all decide by the same one."""
+
+    bundle: bytes
+    history: pathlib.Path
+    options: replayer.Options
+    share: replayer.Share
+    directory: pathlib.Path
+    wanted: frozenset[str]
+
+
+def replay(
+    bundle: definition.Bundle,
+    history: histories.FileHistory | histories.LinesHistory,
+    options: replayer.Options,
+    files: Mapping[str, pathlib.Path | None],
+    workers: int = 1,
+) -> Outcome:
+    """Replay a history and write the kinds in `files` (`decisions`, `actions`, `history`; None: hash only)."""
+    started = time.perf_counter()
+    total = summary.Summary()
+    runs: dict[str, list[pathlib.Path]] = {kind: [] for kind in files}
+    with tempfile.TemporaryDirectory(prefix="dalang-replay-") as temporary:
+        parts = [
+            _Part(
+                msgspec.json.encode(bundle),
+                history.path,
+                options,
+                replayer.Share(index, workers),
+                pathlib.Path(temporary),
+                frozenset(files),
+            )
+            for index in range(workers)
+        ]
+        for counted, spooled in _results(parts):
+            total.add(counted)
+            for kind, paths in spooled.items():
+                runs[kind].extend(paths)
+        written = {}
+        for kind, target in files.items():
+            if target is None:
+                written[kind] = Written(*spool.write(runs[kind], None))
+            else:
+                with target.open("wb") as file:
+                    written[kind] = Written(*spool.write(runs[kind], file))
+    total.seconds = time.perf_counter() - started
+    return Outcome(total, written)
+
+
+def _results(parts: list[_Part]) -> list[tuple[summary.Summary, dict[str, list[pathlib.Path]]]]:
+    if len(parts) == 1:
+        return [_run(parts[0])]
+    # Spawned, not forked: the parent may have threads (Typer's progress, a Kafka reader).
+    with futures.ProcessPoolExecutor(len(parts), multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(_run, parts))
+
+
+def _run(part: _Part) -> tuple[summary.Summary, dict[str, list[pathlib.Path]]]:
+    catalog = catalogs.of(msgspec.json.decode(part.bundle, type=definition.Bundle))
+    outlet = _Spooling(part.directory, str(part.share.index), part.wanted)
+    done = replayer.Replayer(catalog, part.options, outlet)
+    counted = done.run(histories.FileHistory(part.history).lines(), part.share)
+    return counted, {kind: each.close() for kind, each in outlet.spools.items()}

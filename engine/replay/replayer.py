@@ -1,0 +1,228 @@
+"""The replayer: the fold over a history, with a clock of its own where the history has none.
+
+Called by `dalang replay`, `explain` and the demo. It reads events, keeps one state per customer, and hands each decision to
+its outlet. It drops the actions, unless they are asked for as lines: a replay can message nobody.
+"""
+
+import datetime
+import heapq
+import time
+import zlib
+from collections.abc import Iterable
+from typing import Final, Literal
+
+import msgspec
+
+from engine.core import actions, catalog, decider, decisions, errors, inputs, state, trace
+from engine.replay import simulation, summary
+
+Clock = Literal["virtual", "recorded"]
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How a history is replayed. `until`: inputs and timers up to and including that time, and no drain."""
+
+    clock: Clock = "virtual"
+    drain: bool = True
+    until: datetime.datetime | None = None
+    customers: frozenset[str] = frozenset()
+    """Only these; empty: all."""
+    receipts: simulation.Model | None = None
+
+
+class Share(msgspec.Struct, frozen=True):
+    """The part of the customers that one of several workers takes."""
+
+    index: int = 0
+    of: int = 1
+
+    def owner(self, line: bytes) -> int | None:
+        """Whose line it is; None: everybody's, because it names no customer. What cannot be read is the first worker's."""
+        try:
+            subject = _subject.decode(line).subject
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return 0
+        return zlib.crc32(subject.encode()) % self.of if subject else None
+
+
+class _Subject(msgspec.Struct):
+    subject: str | None = None
+
+
+_subject: Final = msgspec.json.Decoder(_Subject)
+EVERYBODY: Final = Share()
+
+
+class Outlet:
+    """Where what happened goes: does nothing here, spools lines or tells stories where it is overridden."""
+
+    def decided(self, decision: decisions.Decision) -> None:
+        """One decision, in its customer's order."""
+
+    def acted(self, action: actions.Action) -> None:
+        """One action that was derived from it."""
+
+    def took(self, at: datetime.datetime, customer: str, line: bytes) -> None:
+        """One input as its line, in its customer's order; `at` never goes back for a customer. No subject: customer is empty."""
+
+
+class Replayer:
+    """The state of one replay: every customer, and the clock."""
+
+    def __init__(
+        self, catalog: catalog.Catalog, options: Options, outlet: Outlet, tracing: trace.Trace | None = None
+    ) -> None:
+        self.catalog, self.options, self.outlet = catalog, options, outlet
+        self.tracing = tracing if tracing is not None else trace.Trace(detailed=False)
+        self.summary = summary.Summary()
+        self.customers: dict[str, state.Customer] = {}
+        self._known: set[str] = set()
+        self._due: dict[str, datetime.datetime] = {}
+        self._partitions: dict[str, int | None] = {}
+        self._clocks: dict[int | None, str] = {}
+        self._pending: dict[str, list[tuple[datetime.datetime, int, bytes]]] = {}
+        self._sent = 0
+        self._written: dict[str, datetime.datetime] = {}
+
+    def run(self, lines: Iterable[bytes], share: Share = EVERYBODY) -> summary.Summary:
+        """Fold the lines that are in the share, then let the clock run on as the options say."""
+        started = time.perf_counter()
+        wanted = self.options.customers
+        for line in lines:
+            owner = share.owner(line) if line and share.of > 1 else None
+            if not line or owner not in (None, share.index):
+                continue
+            try:
+                record = inputs.decode(line)
+            except errors.Malformed as exc:
+                if owner is not None or share.index == 0:
+                    self.summary.bad[exc.reason] += 1
+                continue
+            event = record.event
+            if not event.subject:
+                self._take_for_all(record, line, count=share.index == 0)
+            elif not wanted or event.subject in wanted:
+                self._take(record, line)
+        self._finish()
+        self.summary.customers = len(self._known)
+        self.summary.seconds = time.perf_counter() - started
+        for (journey, path), count in self.tracing.errors.items():
+            self.summary.condition_errors[f"{journey} {path}"] += count
+        return self.summary
+
+    def _take(self, record: inputs.Record, line: bytes) -> None:
+        """An event about one customer."""
+        event, customer = record.event, record.event.subject
+        if self.options.until is not None and event.recorded > self.options.until:
+            return
+        self.summary.events += 1
+        self._known.add(customer)
+        if record.partition is not None:
+            self._partitions[customer] = record.partition
+        if self.options.receipts is not None:
+            self._advance(customer, event.recorded)
+            self._write(customer, event.recorded, line)
+        if event.type in self.catalog.named or event.type in inputs.BUILT_IN:
+            self._transition(customer, event, record.partition)
+        elif customer in self._due and self._due[customer] < event.recorded:
+            self._transition(customer, inputs.tick(event.recorded), record.partition)
+
+    def _take_for_all(self, record: inputs.Record, line: bytes, *, count: bool) -> None:
+        """An event without subject: it concerns the customers of its partition, or those that it names."""
+        event = record.event
+        if self.options.until is not None and event.recorded > self.options.until:
+            return
+        self.summary.events += count
+        if event.type == inputs.BUNDLE_ACTIVATED:
+            self.summary.activations += count
+            self._clocks[record.partition] = str(event.field("clock") or "wall")
+        if count and self.options.receipts is not None:
+            self.outlet.took(event.recorded, "", line)
+        if event.type == inputs.TIMER_DUE:
+            for customer in self._concerned(record):
+                if self._due.get(customer, state.NEVER) <= event.recorded:
+                    self._transition(customer, event, record.partition)
+
+    def _concerned(self, record: inputs.Record) -> list[str]:
+        named = record.event.field("customers")
+        if named is not None:
+            return [customer for customer in named if customer in self.customers]
+        if record.partition is None:
+            return list(self._due)
+        return [customer for customer in self._due if self._partitions.get(customer) == record.partition]
+
+    def _transition(self, customer: str, event: inputs.Event, partition: int | None) -> None:
+        """Decide, and hand on what was decided."""
+        punctual = self.options.clock == "virtual" or self._clocks.get(partition) == "stream"
+        done = decider.transition(
+            self.catalog,
+            self.customers.get(customer),
+            event,
+            customer_id=customer,
+            punctual=punctual,
+            trace=self.tracing,
+        )
+        if not done.facts:
+            return
+        if done.state is None:
+            self.customers.pop(customer, None)
+            self._due.pop(customer, None)
+        else:
+            self.customers[customer] = done.state
+            if done.state.timers:
+                self._due[customer] = done.state.next_due
+            else:
+                self._due.pop(customer, None)
+        for decision in done.decisions:
+            self.summary.count(decision)
+            self.outlet.decided(decision)
+            for action in decider.react(decision):
+                self.outlet.acted(action)
+                if self.options.receipts is not None:
+                    self._expect(customer, action)
+
+    # Simulated receipts, and the virtual clock between inputs.
+
+    def _expect(self, customer: str, action: actions.Action) -> None:
+        assert self.options.receipts is not None
+        for at, line in self.options.receipts.receipts(action):
+            self._sent += 1
+            heapq.heappush(self._pending.setdefault(customer, []), (at, self._sent, line))
+
+    def _advance(self, customer: str, until: datetime.datetime, *, through: bool = False) -> None:
+        """Let a customer's timers and simulated receipts come, in order of time; a receipt wins over a timer at its instant.
+
+        Up to `until`, and at it only where `through`.
+        """
+        while True:
+            pending = self._pending.get(customer)
+            due = self._due.get(customer, state.NEVER)
+            arrives = pending[0][0] if pending else state.NEVER
+            at = min(due, arrives)
+            if at > until or at == state.NEVER or (at == until and not through):
+                return
+            if pending and arrives <= due:
+                _, _, line = heapq.heappop(pending)
+                record = inputs.decode(line)
+                self.summary.events += 1
+                self._write(customer, record.event.recorded, line)
+                self._transition(customer, record.event, None)
+            else:
+                self._transition(customer, inputs.tick(at), None)
+
+    def _write(self, customer: str, recorded: datetime.datetime, line: bytes) -> None:
+        """The input into the history that is written: in order of time, and each customer's in the order of the fold."""
+        at = max(self._written.get(customer, state.EPOCH), recorded)
+        self._written[customer] = at
+        self.outlet.took(at, customer, line)
+
+    def _finish(self) -> None:
+        """The end of the history: every customer's clock runs on until `until`, until no timer is left, or not at all."""
+        until = self.options.until
+        if self.options.clock == "recorded" or (until is None and not self.options.drain):
+            return
+        for customer in sorted({*self._due, *self._pending}):
+            if self.options.receipts is not None:
+                self._advance(customer, until or state.NEVER, through=True)
+            while self._due.get(customer, state.NEVER) <= (until or state.NEVER) and customer in self._due:
+                self._transition(customer, inputs.tick(self._due[customer]), self._partitions.get(customer))
