@@ -1,0 +1,28 @@
+"""`dalang dev`: a broker, its topics and a worker in one terminal."""
+
+import asyncio
+import pathlib
+from typing import Annotated, Literal
+
+import typer
+
+from engine.cli import options, worker
+
+
+def dev(
+    journeys: options.Journeys = pathlib.Path("journeys"),
+    port: Annotated[int, typer.Option(help="Of the broker.", envvar="DALANG_DEV_PORT")] = 9092,
+    clock: Annotated[Literal["wall", "stream"], typer.Option(help="What time is.", envvar="DALANG_CLOCK")] = "wall",
+    partitions: Annotated[int, typer.Option(min=1, help="Of every topic.", envvar="DALANG_PARTITIONS")] = 4,
+) -> None:
+    """Start the embedded broker and a worker on it. Everything is in memory and gone with Ctrl-C."""
+    from engine.runtime import embedded, topics  # noqa: PLC0415 - Kafka is loaded only where it is asked for
+    from engine.runtime import worker as process  # noqa: PLC0415
+
+    with embedded.Embedded(port) as broker:
+        asyncio.run(topics.create(broker.address, topics.Topics(), partitions))
+        print(f"broker on {broker.address}; send events to customer.events; Ctrl-C ends it", flush=True)
+        chosen = worker.settings(
+            broker=broker.address, app_id="dalang-dev", journeys=journeys, clock=clock, session_timeout=2.0
+        )
+        raise typer.Exit(process.run(chosen))

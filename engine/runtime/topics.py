@@ -1,0 +1,132 @@
+"""The topics: their names, what they keep, and how they are made and checked."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+
+from engine.core import actions, errors
+from engine.runtime.connection import reachable
+
+EVENTS: Final = "customer.events"
+DECISIONS: Final = "journey.events"
+BUNDLES: Final = "journey.bundles"
+STATE: Final = "customer.state"
+DEAD_LETTERS: Final = "dead.letters"
+ACTIONS: Final[Mapping[str, str]] = {channel: f"actions.{channel}" for channel in actions.CHANNELS}
+
+_DAY: Final = 86_400_000
+LARGEST: Final = 4 * 1024 * 1024
+"""Bytes of the largest record that the topics take: an event too large for the fold still fits into `dead.letters`."""
+
+
+class TopicsMissing(errors.DalangError):
+    """Topics are missing on this broker."""
+
+    code = "DLG510"
+    hint = "Make them with `dalang topics create`."
+
+
+class WrongPartitions(errors.DalangError):
+    """The topics have different numbers of partitions, so a customer's records would not stand together."""
+
+    code = "DLG511"
+    hint = "Make new topics with one count under another --topic-prefix, and replay the log into them."
+
+
+class TopicsRefused(errors.DalangError):
+    """The broker did not make the topics."""
+
+    code = "DLG512"
+    hint = "See the broker's log; a cluster of one node needs --replication 1."
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """How a topic is made."""
+
+    name: str
+    config: Mapping[str, str]
+
+
+class Topics(msgspec.Struct, frozen=True):
+    """The names with their prefix, which stands in front literally."""
+
+    prefix: str = ""
+
+    def name(self, topic: str) -> str:
+        """The full name of a topic."""
+        return self.prefix + topic
+
+    def specs(self) -> tuple[Spec, ...]:
+        """All topics."""
+        compacted = {"cleanup.policy": "compact", "max.message.bytes": str(LARGEST)}
+        kept = {EVENTS: 30, DECISIONS: 90, DEAD_LETTERS: 30, **dict.fromkeys(ACTIONS.values(), 7)}
+        return (
+            *(
+                Spec(self.name(topic), {"retention.ms": str(days * _DAY), "max.message.bytes": str(LARGEST)})
+                for topic, days in kept.items()
+            ),
+            Spec(self.name(BUNDLES), compacted),
+            # Small segments are compacted, and so loaded, sooner.
+            Spec(self.name(STATE), {**compacted, "segment.bytes": str(64 * 1024 * 1024)}),
+        )
+
+
+async def create(broker: str, topics: Topics, partitions: int, replication: int = 1) -> list[str]:
+    """Make the topics that are missing; their names. Those that exist stay as they are."""
+    await reachable(broker)
+    made = []
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        for spec in topics.specs():
+            if spec.name in existing:
+                continue
+            topic = NewTopic(spec.name, partitions, replication, topic_configs=dict(spec.config))
+            answer = await admin.create_topics([topic])
+            _, code, *rest = answer.topic_errors[0]
+            if code not in (0, TopicAlreadyExistsError.errno):
+                raise TopicsRefused(f"{spec.name}: error {code} {rest[0] if rest else ''}".rstrip() + ".")
+            made.append(spec.name)
+    except KafkaError as exc:
+        raise TopicsRefused(f"{type(exc).__name__}: {exc}.") from None
+    finally:
+        await admin.close()
+    return made
+
+
+async def partitions(broker: str, topics: Topics) -> int:
+    """The partition count that all topics share; `TopicsMissing` or `WrongPartitions` where they do not."""
+    await reachable(broker)
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        names = [spec.name for spec in topics.specs()]
+        existing = set(await admin.list_topics())
+        missing = [name for name in names if name not in existing]
+        if missing:
+            raise TopicsMissing(f"Missing topics: {', '.join(missing)}.")
+        counts = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics(names)}
+    finally:
+        await admin.close()
+    # The bundles are read whole by everybody, so their count does not matter.
+    shared = {count for name, count in counts.items() if name != topics.name(BUNDLES)}
+    if len(shared) != 1:
+        raise WrongPartitions(", ".join(f"{name} {count}" for name, count in sorted(counts.items())) + ".")
+    return shared.pop()
+
+
+async def numbers(broker: str, topic: str) -> list[int]:
+    """The partition numbers of one topic, none if it does not exist."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        if topic not in await admin.list_topics():
+            return []
+        (described,) = await admin.describe_topics([topic])
+        return sorted(each["partition"] for each in described["partitions"])
+    finally:
+        await admin.close()

@@ -1,0 +1,252 @@
+"""The worker: Faust's group membership around the partitions, the clock, and the ways to leave.
+
+The agent hands each fetched chunk to the task of its partition and goes on; the task takes everything that waits into one
+batch: small when idle, large under load. Exit codes: 0 stopped, 70 must not go on (the supervisor starts it again).
+"""
+
+import asyncio
+import contextlib
+import datetime
+import os
+import signal
+import tempfile
+from typing import Any, Final
+
+import faust
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from engine.authoring import catalogs
+from engine.core import definition
+from engine.core.decisions import hashed
+from engine.runtime import batches, bundles, codec, connection, logs, partition, settings, store, topics, writer
+
+MUST_LEAVE: Final = 70
+TICK: Final = 0.2
+"""Seconds between two looks at the calendars."""
+STOP_WITHIN: Final = 9.0
+
+_log = logs.log()
+
+
+class Worker:
+    """One process of the engine."""
+
+    def __init__(self, settings: settings.Settings, bundle: definition.Bundle | None) -> None:
+        self.settings, self.bundle = settings, bundle
+        self.names = topics.Topics(settings.topic_prefix)
+        self.registry = bundles.Registry(settings.broker, self.names)
+        self.transactions = True
+        self.stopping = asyncio.Event()
+        self._partitions: dict[int, tuple[int, partition.Partition]] = {}
+        self._locks: dict[int, asyncio.Lock] = {}
+        self._waiting: dict[int, list[Any]] = {}
+        self._wake: dict[int, asyncio.Event] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._held = 0
+        self._room = asyncio.Event()
+        self._activated: set[tuple[int, int]] = set()
+        self._sent = 0
+
+    async def run(self) -> int:
+        """Work until SIGTERM or SIGINT; the exit code."""
+        await connection.reachable(self.settings.broker)
+        count = await topics.partitions(self.settings.broker, self.names)
+        self.transactions = await writer.has_transactions(self.settings.broker, self.settings.app_id)
+        _log.info("starting", partitions=count, transactions=self.transactions, clock=self.settings.clock)
+        await self.registry.refresh()
+        if self.bundle is not None:
+            await self.registry.put(self.bundle)
+        self.clock = writer.plain(self.settings.broker)
+        await self.clock.start()
+        self.app = self._faust(count)
+        self._on_signals()
+        self.app.finalize()
+        self.app.worker_init()
+        self.app.worker_init_post_autodiscover()
+        await self.app.start()
+        ticking = asyncio.create_task(self._tick())
+        await self.stopping.wait()
+        ticking.cancel()
+        await self._stop()
+        return 0
+
+    def _faust(self, count: int) -> Any:
+        app = faust.App(
+            self.settings.app_id,
+            broker=f"aiokafka://{self.settings.broker}",
+            autodiscover=False,
+            ConsumerScheduler=batches.BatchScheduler,
+            topic_partitions=count,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            # There are no tables, but 0 would switch to another assignor, which spreads co-partitioned topics.
+            table_standby_replicas=1,
+            broker_session_timeout=self.settings.session_timeout,
+            broker_heartbeat_interval=self.settings.session_timeout / 4,
+            consumer_auto_offset_reset="earliest",
+            stream_wait_empty=False,
+            web_enabled=False,
+            datadir=tempfile.mkdtemp(prefix="dalang-faust-"),
+        )
+        app.transport = batches.BatchTransport(app.conf.broker_consumer, app)
+        source = app.topic(self.names.name(topics.EVENTS), schema=batches.RawSchema(), partitions=count)
+
+        async def engine(stream: Any) -> None:
+            async for event in stream.noack().events():
+                await self._hand_over(event)
+
+        app.agent(source, name="dalang.engine")(engine)
+        return app
+
+    # Records.
+
+    async def _hand_over(self, event: Any) -> None:
+        number = event.message.partition
+        self._waiting.setdefault(number, []).append(event)
+        self._held += len(event.value)
+        if number not in self._wake:
+            self._wake[number] = asyncio.Event()
+            self._start(self._serve(number))
+        self._wake[number].set()
+        while self._held > self.settings.prefetch:
+            self._room.clear()
+            await self._room.wait()
+
+    async def _serve(self, number: int) -> None:
+        """The task of one partition: everything that waits, in one batch, again and again."""
+        while True:
+            await self._wake[number].wait()
+            self._wake[number].clear()
+            events, self._waiting[number] = self._waiting.get(number, []), []
+            try:
+                if events and self._is_mine(number):
+                    async with self._lock(number):
+                        current = await self._ensure(number, events[-1].message.generation_id)
+                        await current.handle([record for event in events for record in event.value])
+                    for event in events:
+                        event.ack()
+            except Exception as exc:  # noqa: BLE001 - memory may be ahead of the broker
+                self._failed(number, exc)
+            finally:
+                self._held -= sum(len(event.value) for event in events)
+                self._room.set()
+
+    async def _ensure(self, number: int, generation: int) -> partition.Partition:
+        """The partition's state of this generation of the group: fenced first, then loaded."""
+        known = self._partitions.get(number)
+        if known is not None and known[0] == generation:
+            return known[1]
+        if known is not None:
+            with contextlib.suppress(KafkaError):
+                await known[1].writer.stop()
+        own = writer.Writer(
+            self.settings.broker, self.names.prefix + self.settings.app_id, number, transactions=self.transactions
+        )
+        await own.start()
+        loaded = await store.load(self.settings.broker, self.names.name(topics.STATE), number)
+        current = partition.Partition(number, self.names, self.registry, loaded, own)
+        await current.prepare()
+        self._partitions[number] = (generation, current)
+        _log.info("partition loaded", partition=number, customers=len(loaded.snapshots), offset=loaded.record.offset)
+        return current
+
+    def _is_mine(self, number: int) -> bool:
+        return TP(self.names.name(topics.EVENTS), number) in self.app.consumer.assignment()
+
+    def _failed(self, number: int, exc: Exception) -> None:
+        """Leave, unless the partition was lost meanwhile: then its new owner has fenced us, as it should."""
+        if not self.app.rebalancing and not self.stopping.is_set() and self._is_mine(number):
+            _log.error("must leave", partition=number, error=f"{type(exc).__name__}: {exc}")
+            os._exit(MUST_LEAVE)
+        self._partitions.pop(number, None)
+        _log.warning("partition lost", partition=number, error=type(exc).__name__)
+
+    def _lock(self, number: int) -> asyncio.Lock:
+        return self._locks.setdefault(number, asyncio.Lock())
+
+    # The clock.
+
+    async def _tick(self) -> None:
+        """Load what was assigned, activate the bundle where it is not live, and say which timers are due."""
+        while True:
+            await asyncio.sleep(TICK)
+            if self.app.rebalancing:
+                continue
+            generation = self.app.consumer_generation_id
+            for tp in list(self.app.consumer.assignment()):
+                if tp.topic != self.names.name(topics.EVENTS):
+                    continue
+                try:
+                    async with self._lock(tp.partition):
+                        current = await self._ensure(tp.partition, generation)
+                        due = current.due(datetime.datetime.now(datetime.UTC))
+                    await self._activate(current, generation)
+                    await self._send_due(current, due)
+                except KafkaError as exc:
+                    # What was not sent is sent again; what was not loaded is tried again.
+                    _log.warning("clock waits", partition=tp.partition, error=type(exc).__name__)
+
+    async def _activate(self, current: partition.Partition, generation: int) -> None:
+        """Say once for each generation that the worker's own bundle and clock are live, where they are not."""
+        record, wanted = current.store.record, self.bundle
+        if wanted is None or (record.bundle, record.clock) == (wanted.id, self.settings.clock):
+            return
+        if (generation, current.number) not in self._activated:
+            now = datetime.datetime.now(datetime.UTC)
+            id_ = f"activate-{hashed(wanted.id, self.settings.clock, current.number, codec.milliseconds(now))}"
+            event = codec.bundle_activated(wanted.id, self.settings.clock, codec.instant(codec.milliseconds(now)), id_)
+            await self.clock.send_and_wait(self.names.name(topics.EVENTS), event, partition=current.number)
+            self._activated.add((generation, current.number))
+
+    async def _send_due(self, current: partition.Partition, due: list[tuple[datetime.datetime, list[str]]]) -> None:
+        for at, customers in due:
+            self._sent += 1
+            id_ = f"due-{hashed(self.settings.app_id, current.number, os.getpid(), self._sent, codec.milliseconds(at))}"
+            event = codec.timer_due(customers, at, id_)
+            await self.clock.send_and_wait(self.names.name(topics.EVENTS), event, partition=current.number)
+
+    # Leaving.
+
+    def _on_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, self.stopping.set)
+
+    async def _stop(self) -> None:
+        """Finish the batches in flight, leave the group, close the producers; within ten seconds in any case."""
+        _log.info("stopping")
+        try:
+            async with asyncio.timeout(STOP_WITHIN):
+                async with contextlib.AsyncExitStack() as locked:
+                    for lock in self._locks.values():
+                        await locked.enter_async_context(lock)
+                    for task in self._tasks:
+                        task.cancel()
+                await self.app.stop()
+                for _, current in self._partitions.values():
+                    await current.writer.stop()
+                await self.clock.stop()
+        except (TimeoutError, KafkaError) as exc:
+            _log.warning("stopped roughly", error=type(exc).__name__)
+        _log.info("stopped")
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def run(chosen: settings.Settings) -> int:
+    """Run a worker until it is told to stop; the exit code. `errors.DalangError` where it cannot start."""
+    logs.configure(chosen.log_format)
+    bundle = None if chosen.journeys is None else catalogs.bundle(chosen.journeys)
+    with contextlib.suppress(ImportError):
+        import uvloop  # noqa: PLC0415 - not on Windows
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+    async def work() -> int:
+        return await Worker(chosen, bundle).run()
+
+    return asyncio.run(work())

@@ -1,0 +1,111 @@
+"""The writer of one partition: outputs and states together, or in the order that loses nothing.
+
+On Kafka a batch is one transaction of a producer whose transactional id is the partition's, so that a zombie is fenced by
+its successor's first breath. A broker without transactions gets confirmed writes: outputs, then states, then the record.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from engine.runtime import topics
+
+_BATCH: Final = 256 * 1024
+_TRANSACTION_TIMEOUT_MS: Final = 20_000
+
+
+class Output(msgspec.Struct, frozen=True):
+    """One record to write."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Writer:
+    """Writes the batches of one partition. Anything that it raises means: memory is ahead of the broker, leave."""
+
+    def __init__(self, broker: str, app_id: str, partition: int, *, transactions: bool) -> None:
+        self._partition, self._transactions = partition, transactions
+        id_ = f"{app_id}-{partition}"
+        self._producer = _producer(broker, id_ if transactions else None)
+
+    async def start(self) -> None:
+        """Connect; with transactions this fences the partition's former writer and ends what it left open."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._producer.stop()
+
+    async def write(self, outputs: list[Output], states: list[Output]) -> None:
+        """Write everything, confirmed. The last of `states` is the partition's own record."""
+        if self._transactions:
+            await self._producer.begin_transaction()
+            await self._send([*outputs, *states])
+            await self._producer.commit_transaction()
+        else:
+            await self._send(outputs)
+            await self._send(states[:-1])
+            await self._send(states[-1:])
+
+    async def _send(self, records: Iterable[Output]) -> None:
+        """All records to this partition, topic by topic, and the broker's word for each."""
+        by_topic: dict[str, list[Output]] = {}
+        for record in records:
+            by_topic.setdefault(record.topic, []).append(record)
+        await asyncio.gather(*(self._send_topic(topic, each) for topic, each in by_topic.items()))
+
+    async def _send_topic(self, topic: str, records: list[Output]) -> None:
+        producer, confirmed = self._producer, []
+        batch = producer.create_batch()
+        for record in records:
+            headers = list(record.headers)
+            if batch.append(key=record.key, value=record.value, timestamp=None, headers=headers) is None:
+                batch.close()
+                confirmed.append(await producer.send_batch(batch, topic, partition=self._partition))
+                batch = producer.create_batch()
+                batch.append(key=record.key, value=record.value, timestamp=None, headers=headers)
+        batch.close()
+        confirmed.append(await producer.send_batch(batch, topic, partition=self._partition))
+        for each in confirmed:
+            await each
+
+
+async def has_transactions(broker: str, app_id: str) -> bool:
+    """Whether the broker knows transactions: asked once, by a producer that writes nothing."""
+    producer = _producer(broker, f"{app_id}-probe")
+    try:
+        async with asyncio.timeout(8):
+            await producer.start()
+    except (KafkaError, TimeoutError):
+        return False
+    finally:
+        try:
+            async with asyncio.timeout(2):
+                await producer.stop()
+        except (KafkaError, TimeoutError):
+            pass
+    return True
+
+
+def plain(broker: str) -> AIOKafkaProducer:
+    """A producer without transactions, for what may be written twice: `timer.due`, activations, bundles."""
+    return _producer(broker, None)
+
+
+def _producer(broker: str, transactional_id: str | None) -> AIOKafkaProducer:
+    return AIOKafkaProducer(
+        bootstrap_servers=broker,
+        linger_ms=0,
+        acks="all",
+        max_batch_size=_BATCH,
+        max_request_size=2 * topics.LARGEST,
+        transactional_id=transactional_id,
+        transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
+    )
