@@ -1,19 +1,16 @@
-"""`dalang history export`: the log to a file."""
+"""`dalang history export|import`: the log to a file, and a file onto the log."""
 
+import asyncio
 import gzip
 import pathlib
 from typing import Annotated, Final
 
 import typer
 
+from engine.replay import histories
 from engine.runtime import history
 
 app: Final = typer.Typer(no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `export` a command of its own."""
 
 
 @app.command()
@@ -28,3 +25,14 @@ def export(
             out.write(line + b"\n")
             count += 1
     print(f"{count} records in {file}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[str, typer.Argument(help="A .jsonl or .jsonl.gz file, or - for standard input.")],
+    log: Annotated[str, typer.Argument(help="kafka://host:port/topic")],
+) -> None:
+    """Put the events of a file onto the log, keyed by customer; those without subject into every partition."""
+    broker, topic = history.address(log)
+    last = asyncio.run(history.send(histories.open_history(file).lines(), broker, topic))
+    print("\n".join(f"partition {number} ends at offset {offset}" for number, offset in sorted(last.items())))

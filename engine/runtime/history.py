@@ -7,13 +7,17 @@ so a replay of these lines sees the times that the worker saw. What is no event 
 
 import asyncio
 import urllib.parse
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from typing import Final
 
 import orjson
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.structs import RecordMetadata
 
 from engine.core import errors, inputs
 from engine.runtime import codec, connection, topics
+
+_UNCONFIRMED: Final = 5_000
 
 
 class NotALog(errors.DalangError):
@@ -25,13 +29,10 @@ class NotALog(errors.DalangError):
 
 def read(url: str) -> Iterator[bytes]:
     """The lines of a topic, each partition's in the log's order, up to where the log ended when it was asked."""
-    parts = urllib.parse.urlsplit(url)
-    topic = parts.path.strip("/")
-    if parts.scheme != "kafka" or not topic or not parts.netloc or parts.port is None:
-        raise NotALog(f"{url} is not a log.")
+    broker, topic = address(url)
     clocks: dict[int, str] = {}
     with asyncio.Runner() as runner:
-        fetched = records(parts.netloc, topic)
+        fetched = records(broker, topic)
 
         async def following() -> list[ConsumerRecord]:
             return await anext(fetched, [])
@@ -40,36 +41,101 @@ def read(url: str) -> Iterator[bytes]:
             yield from (line(record, clocks) for record in chunk)
 
 
-async def records(broker: str, topic: str) -> AsyncGenerator[list[ConsumerRecord], None]:
-    """The committed records of a topic in chunks of one partition, up to the high watermark of each one's first fetch."""
+def address(url: str) -> tuple[str, str]:
+    """The broker and the topic of `kafka://host:port/topic`."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise NotALog(f"{url} is not a log.") from None
+    topic = parts.path.strip("/")
+    if parts.scheme != "kafka" or not topic or port is None:
+        raise NotALog(f"{url} is not a log.")
+    return parts.netloc, topic
+
+
+async def records(broker: str, *names: str) -> AsyncGenerator[list[ConsumerRecord], None]:
+    """The committed records of topics in chunks of one partition, up to the high watermark of each one's first fetch.
+
+    Each partition's order is kept; partitions come as they are fetched.
+    """
     await connection.reachable(broker)
-    numbers = await topics.numbers(broker, topic)
-    if not numbers:
-        raise NotALog(f"There is no topic {topic} on {broker}.")
+    ahead = {TopicPartition(name, number) for name in names for number in await topics.numbers(broker, name)}
+    missing = {*names} - {tp.topic for tp in ahead}
+    if missing:
+        raise NotALog(f"There is no topic {', '.join(sorted(missing))} on {broker}.")
     consumer = AIOKafkaConsumer(
         bootstrap_servers=broker,
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
+        fetch_max_wait_ms=100,
     )
     await consumer.start()
+    ends: dict[TopicPartition, int] = {}
     try:
-        for tp in (TopicPartition(topic, number) for number in numbers):
-            consumer.assign([tp])
-            await consumer.seek_to_beginning(tp)
-            end = None
-            while end is None or await consumer.position(tp) < end:
-                fetched = (await consumer.getmany(tp, timeout_ms=200, max_records=5_000)).get(tp, [])
-                end = consumer.highwater(tp) if end is None else end
-                if fetched:
-                    yield fetched
+        consumer.assign(list(ahead))
+        await consumer.seek_to_beginning(*ahead)
+        while ahead:
+            for fetched in (await consumer.getmany(*ahead, timeout_ms=200, max_records=5_000)).values():
+                yield fetched
+            for tp in tuple(ahead):
+                end = consumer.highwater(tp)
+                if end is not None and await consumer.position(tp) >= ends.setdefault(tp, end):
+                    ahead.discard(tp)
     finally:
         try:
             await consumer.stop()
         except asyncio.CancelledError:  # see store.load
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
+
+
+async def send(lines: Iterable[bytes], broker: str, topic: str) -> dict[int, int]:
+    """Put lines onto a topic, keyed by their subject; one without subject into every partition. The last offset of each.
+
+    An event without `recordedtime` gets its `time` for it, which stands in for it in the file too. What is no event is sent as it is, without a key: the worker puts it aside with its reason.
+    """
+    await connection.reachable(broker)
+    numbers = await topics.numbers(broker, topic)
+    if not numbers:
+        raise NotALog(f"There is no topic {topic} on {broker}.")
+    last: dict[int, int] = {}
+    unconfirmed: list[asyncio.Future[RecordMetadata]] = []
+    producer = AIOKafkaProducer(bootstrap_servers=broker, linger_ms=20, acks="all", max_request_size=2 * topics.LARGEST)
+    await producer.start()
+    try:
+        for each in lines:
+            key, value = _keyed(each)
+            for number in [None] if key is not None else numbers:
+                unconfirmed.append(await producer.send(topic, value, key=key, partition=number))
+            if len(unconfirmed) >= _UNCONFIRMED:
+                _confirm(last, await asyncio.gather(*unconfirmed))
+                unconfirmed.clear()
+        _confirm(last, await asyncio.gather(*unconfirmed))
+    finally:
+        await producer.stop()
+    return last
+
+
+def _confirm(last: dict[int, int], sent: list[RecordMetadata]) -> None:
+    for each in sent:
+        last[each.partition] = max(each.offset, last.get(each.partition, -1))
+
+
+def _keyed(each: bytes) -> tuple[bytes | None, bytes]:
+    """The key and the value of a line as a record."""
+    try:
+        event = orjson.loads(each)
+    except orjson.JSONDecodeError:
+        return None, each
+    if not isinstance(event, dict):
+        return None, each
+    if "recordedtime" not in event and "time" in event:
+        each = orjson.dumps({**event, "recordedtime": event["time"]})
+    subject = event.get("subject")
+    return (subject.encode() if isinstance(subject, str) and subject else None), each
 
 
 def line(record: ConsumerRecord, clocks: dict[int, str]) -> bytes:

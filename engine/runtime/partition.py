@@ -109,7 +109,8 @@ class Partition:
     def _pass_time(self, event: inputs.Event, record: Any) -> None:
         """`timer.due`: for the customers that it names, or for everybody of this partition."""
         named = event.field("customers")
-        keys = [each.encode() for each in named] if isinstance(named, list) else [*self.store.snapshots]
+        everybody = {**self.store.snapshots, **self._batch.touched}
+        keys = [each.encode() for each in named] if isinstance(named, list) else [*everybody]
         until, catalog = codec.milliseconds(event.recorded), self._catalog
         for key in keys:
             self.store.calendar.done(key)

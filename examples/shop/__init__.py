@@ -1,0 +1,1 @@
+"""The shop: the data and the program of `make demo`."""

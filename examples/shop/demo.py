@@ -1,0 +1,133 @@
+"""`make demo`: half a year of a shop through Kafka, and the proof that a replay of it decides the same.
+
+1. Make the events (make_events.py), and by a replay the receipts that channels might have sent back (receipts.yaml).
+2. Start the embedded broker and a worker with `journeys/`, and send that history through it under the stream clock.
+3. Read what the worker decided from the topics, replay the same file, and compare both, byte for byte.
+
+Exit 1 if they differ, with the first difference.
+"""
+
+import asyncio
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from engine.authoring import catalogs
+from engine.cli import report
+from engine.core import decisions
+from engine.replay import explainer, histories, outputs, replayer, simulation
+from engine.runtime import embedded, history, recorded, store, topics
+from examples.shop import make_events
+
+HERE = pathlib.Path(__file__).parent
+JOURNEYS = HERE.parent.parent / "journeys"
+PARTITIONS = 4
+FAR_AHEAD = "2100-01-01T00:00:00Z"
+NAMES = topics.Topics()
+
+
+def main() -> int:
+    """Run the demo; its exit code."""
+    with tempfile.TemporaryDirectory(prefix="dalang-demo-") as temporary:
+        directory = pathlib.Path(temporary)
+        source = _history(directory)
+        with embedded.Embedded() as broker:
+            asyncio.run(topics.create(broker.address, NAMES, PARTITIONS))
+            worker = _worker(broker.address)
+            try:
+                live, seconds = asyncio.run(_live(broker.address, worker, source))
+            finally:
+                worker.send_signal(signal.SIGTERM)
+                worker.wait(20)
+        replayed = _replay(directory, source)
+        count = replayed.summary.events
+        print(f"\n3. What the worker decided: {count} events in {seconds:.1f} s, {count / seconds:,.0f} events/s\n")
+        live.summary.events, live.summary.seconds, live.summary.customers = count, seconds, replayed.summary.customers
+        print(report.summary({**live.summary.as_dict(), "sha256": {}}))
+        _story(source, live)
+        return _compare(live, directory)
+
+
+def _history(directory: pathlib.Path) -> histories.FileHistory:
+    """The events and the simulated receipts, in order of time."""
+    events, target = directory / "events.jsonl", directory / "history.jsonl"
+    print(f"1. {make_events.write(events)} events of a shop, with receipts simulated by receipts.yaml")
+    options = replayer.Options(receipts=simulation.read(HERE / "receipts.yaml"))
+    outputs.replay(catalogs.bundle(JOURNEYS), histories.FileHistory(events), options, {"history": target})
+    return histories.FileHistory(target)
+
+
+def _worker(broker: str) -> subprocess.Popen[bytes]:
+    print(f"2. An embedded broker on {broker}, and a worker with the journeys in {JOURNEYS.name}/", flush=True)
+    command = [sys.executable, "-m", "engine.cli.app", "worker", "--broker", broker, "--app-id", "demo"]
+    environment = {"DALANG_SESSION_TIMEOUT": "2", "PYTHONPATH": str(HERE.parent.parent)}
+    return subprocess.Popen(
+        [*command, "--journeys", str(JOURNEYS), "--clock", "stream"], env=environment, stdout=sys.stderr
+    )
+
+
+async def _live(
+    broker: str, worker: subprocess.Popen[bytes], source: histories.FileHistory
+) -> tuple[recorded.Recorded, float]:
+    """Send the history, let the last timers run, and wait until the worker's states say that all of it is in them."""
+    await _handled(broker, worker, dict.fromkeys(range(PARTITIONS), 0))  # offset 0 is `bundle.activated`
+    started = time.monotonic()
+    topic = NAMES.name(topics.EVENTS)
+    await history.send(source.lines(), broker, topic)
+    everybody = f'{{"specversion":"1.0","id":"end","source":"demo","type":"timer.due","time":"{FAR_AHEAD}"}}'
+    last = await history.send([everybody.encode()], broker, topic)
+    await _handled(broker, worker, last)
+    seconds = time.monotonic() - started
+    return await recorded.read(broker, NAMES), seconds
+
+
+async def _handled(broker: str, worker: subprocess.Popen[bytes], offsets: dict[int, int]) -> None:
+    """Wait until each partition's own record has reached its offset."""
+    for number, offset in offsets.items():
+        while (await store.load(broker, NAMES.name(topics.STATE), number)).record.offset < offset:
+            if worker.poll() is not None:
+                raise SystemExit(f"The worker left with {worker.returncode}.")
+            await asyncio.sleep(0.2)
+
+
+def _replay(directory: pathlib.Path, source: histories.FileHistory) -> outputs.Outcome:
+    files = {"decisions": directory / "decisions.jsonl", "actions": directory / "actions.jsonl"}
+    return outputs.replay(catalogs.bundle(JOURNEYS), source, replayer.Options(), files)
+
+
+def _story(source: histories.FileHistory, live: recorded.Recorded) -> None:
+    """The story of the first customer whose message fell back to another channel."""
+    customer = next((decisions.decode(line).customer for line in live.decisions if b'"attempt":2' in line), "cust-0000")
+    options = replayer.Options(customers=frozenset([customer]))
+    chapters = explainer.explain(catalogs.load(JOURNEYS), source.lines(), options)
+    told = list(explainer.text(chapters))
+    first = next((i for i, line in enumerate(told) if "attempt 2" in line), 0)
+    print(f"\nFrom the story of {customer} (dalang explain tells all of it):\n")
+    print("\n".join(told[max(0, first - 12) : first + 6]))
+
+
+def _compare(live: recorded.Recorded, directory: pathlib.Path) -> int:
+    print("\n4. The same file, replayed:\n")
+    same = True
+    for kind, lines in (("decisions", live.decisions), ("actions", live.actions)):
+        replayed = (directory / f"{kind}.jsonl").read_bytes().splitlines()
+        if replayed == lines:
+            print(
+                f"{kind:<10} {len(lines):>6} live, {len(replayed):>6} replayed: the same, sha256 {live.sha256()[kind]}"
+            )
+            continue
+        same = False
+        at = next(
+            (i for i, (a, b) in enumerate(zip(lines, replayed, strict=False)) if a != b), min(len(lines), len(replayed))
+        )
+        print(f"{kind:<10} {len(lines):>6} live, {len(replayed):>6} replayed: DIFFERENT at line {at + 1}")
+        print(f"  live     {(lines[at] if at < len(lines) else b'(nothing)').decode()}")
+        print(f"  replayed {(replayed[at] if at < len(replayed) else b'(nothing)').decode()}")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
