@@ -147,15 +147,12 @@ def _journey(model: language.Journey, steps: dict[str, definition.Step], bodies:
             while_active=enter.while_active,
             max_age=enter.max_age,
         ),
-        exits=tuple(
-            definition.ExitRule(flatten.trigger(rule, f"exit[{i}]"), rule.reason) for i, rule in enumerate(model.exit)
-        ),
+        exits=tuple(definition.ExitRule(flatten.trigger(rule, f"exit[{i}]"), rule.reason) for i, rule in enumerate(model.exit)),
         steps=steps,
         first=model.steps[0].id,
         templates={
             name: {
-                code: body.model_dump(exclude_none=True, by_alias=True)
-                for code, (_, body) in sorted(bodies.files[name].items())
+                code: body.model_dump(exclude_none=True, by_alias=True) for code, (_, body) in sorted(bodies.files[name].items())
             }
             for name in named
         },

@@ -44,9 +44,7 @@ class Kind:
     def at(cls, place: Place, **details: object) -> Finding:
         """The finding at a place; `details` fill the sentence and the hint."""
         message = (cls.__doc__ or "").strip().format(**details)
-        return Finding(
-            place.file, place.line, place.column, cls.code, cls.severity, message, cls.hint.format(**details)
-        )
+        return Finding(place.file, place.line, place.column, cls.code, cls.severity, message, cls.hint.format(**details))
 
 
 class NotReadable(Kind):

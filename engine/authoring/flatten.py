@@ -47,9 +47,7 @@ def _step(step: language.Step, path: str, next_: str | None, flat: dict[str, def
             for i, item in enumerate(step.wait.for_)
         )
         on_timeout = _list(step.wait.on_timeout, f"{path}.wait.on_timeout", next_, flat)
-        flat[step.id] = definition.WaitEvents(
-            step.id, path, next_, awaited, step.wait.timeout, on_timeout, step.wait.since
-        )
+        flat[step.id] = definition.WaitEvents(step.id, path, next_, awaited, step.wait.timeout, on_timeout, step.wait.since)
     elif step.wait is not None:
         flat[step.id] = definition.WaitDuration(step.id, path, next_, step.wait, _restart(step.restart_on, path))
     elif step.branch is not None:

@@ -34,9 +34,7 @@ class Trigger(_Model):
     """An event type and the condition under which the event counts."""
 
     event: EventType = Field(description="The CloudEvent's type.", examples=["order.placed"])
-    when: Cel | None = Field(
-        None, description="CEL; the event counts when it is true.", examples=["event.data.total > 0"]
-    )
+    when: Cel | None = Field(None, description="CEL; the event counts when it is true.", examples=["event.data.total > 0"])
 
 
 class ExitRule(Trigger):
@@ -111,9 +109,7 @@ class WaitFor(_Model):
         examples=[[{"event": "order.placed"}]],
     )
     timeout: Duration = Field(description="How long at most; counts from the step.", examples=["24h"])
-    on_timeout: list["Step"] = Field(
-        default_factory=list, description="Steps to take after the timeout.", examples=[[]]
-    )
+    on_timeout: list["Step"] = Field(default_factory=list, description="Steps to take after the timeout.", examples=[[]])
     since: Literal["step", "previous_send", "entry"] = Field(
         "step", description="From when events count.", examples=["previous_send"]
     )
@@ -139,9 +135,7 @@ class Step(_Model):
     """One step: an `id` and exactly one of send, wait, branch, exit."""
 
     id: Name = Field(description="Unique in the file.", examples=["nudge"])
-    send: Send | None = Field(
-        None, description="Request one message.", examples=[{"template": "hello", "channels": []}]
-    )
+    send: Send | None = Field(None, description="Request one message.", examples=[{"template": "hello", "channels": []}])
     wait: Duration | WaitFor | None = Field(None, description="A duration, or events with a timeout.", examples=["45m"])
     restart_on: EventType | Trigger | None = Field(
         None, description="Beside a duration: starts the wait again.", examples=["cart.updated"]
@@ -261,9 +255,7 @@ class PushBody(_Model):
 class WebhookBody(_Model):
     """A webhook's body."""
 
-    data: dict[str, Any] = Field(
-        description="Texts in it are Liquid.", examples=[{"order": "{{ entry.data.order_id }}"}]
-    )
+    data: dict[str, Any] = Field(description="Texts in it are Liquid.", examples=[{"order": "{{ entry.data.order_id }}"}])
 
 
 class Template(_Model):

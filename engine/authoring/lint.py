@@ -118,9 +118,7 @@ def _expressions(document: load.Document, steps: set[str]) -> Iterator[findings.
             yield from _expression(document, path, steps, condition=path[-1] in ("when", "if"))
 
 
-def _expression(
-    document: load.Document, path: load.Path, steps: set[str], *, condition: bool
-) -> Iterator[findings.Finding]:
+def _expression(document: load.Document, path: load.Path, steps: set[str], *, condition: bool) -> Iterator[findings.Finding]:
     text = document.value(path)
     try:
         expressions.compiled(text, condition=condition)

@@ -84,9 +84,7 @@ def read(root: pathlib.Path, path: pathlib.Path) -> tuple[Document | None, list[
     file = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     try:
         if not path.resolve().is_relative_to(root.resolve()):
-            return None, [
-                findings.NotReadable.at(findings.Place(file), detail="it is a link that leaves the directory")
-            ]
+            return None, [findings.NotReadable.at(findings.Place(file), detail="it is a link that leaves the directory")]
         with path.open("rb") as opened:
             raw = opened.read(MAX_BYTES + 1)
     except OSError as exc:

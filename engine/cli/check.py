@@ -15,9 +15,7 @@ Format = Literal["text", "json", "github"]
 
 
 def check(
-    paths: Annotated[
-        list[pathlib.Path] | None, typer.Argument(help="Directories of journeys.", envvar="DALANG_JOURNEYS")
-    ] = None,
+    paths: Annotated[list[pathlib.Path] | None, typer.Argument(help="Directories of journeys.", envvar="DALANG_JOURNEYS")] = None,
     format: Annotated[Format, typer.Option(help="How to print the findings.", envvar="DALANG_FORMAT")] = "text",
 ) -> None:
     """Print every finding of journeys, policy and templates. Exit 1 if one is an error; warnings alone are fine."""

@@ -22,7 +22,5 @@ def dev(
     with embedded.Embedded(port) as broker:
         asyncio.run(topics.create(broker.address, topics.Topics(), partitions))
         print(f"broker on {broker.address}; send events to customer.events; Ctrl-C ends it", flush=True)
-        chosen = worker.settings(
-            broker=broker.address, app_id="dalang-dev", journeys=journeys, clock=clock, session_timeout=2.0
-        )
+        chosen = worker.settings(broker=broker.address, app_id="dalang-dev", journeys=journeys, clock=clock, session_timeout=2.0)
         raise typer.Exit(process.run(chosen))

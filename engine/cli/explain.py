@@ -21,9 +21,7 @@ def explain(
 ) -> None:
     """Tell one customer's story: what was seen, what was decided, and why not."""
     source = options.history(events)
-    chosen = replayer.Options(
-        clock="recorded" if histories.has_clock(source) else "virtual", customers=frozenset([customer])
-    )
+    chosen = replayer.Options(clock="recorded" if histories.has_clock(source) else "virtual", customers=frozenset([customer]))
     chapters = explainer.explain(catalogs.load(journeys), source.lines(), chosen, journey)
     if as_json:
         print(json.dumps(json.loads(msgspec.json.encode(chapters)), indent=2))

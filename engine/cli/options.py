@@ -10,12 +10,8 @@ import typer
 from engine.core import inputs
 from engine.replay import histories
 
-Events = Annotated[
-    str, typer.Argument(help="A .jsonl or .jsonl.gz file, - for standard input, or kafka://host:port/topic.")
-]
-Journeys = Annotated[
-    pathlib.Path, typer.Option("--journeys", help="The directory of journeys.", envvar="DALANG_JOURNEYS")
-]
+Events = Annotated[str, typer.Argument(help="A .jsonl or .jsonl.gz file, - for standard input, or kafka://host:port/topic.")]
+Journeys = Annotated[pathlib.Path, typer.Option("--journeys", help="The directory of journeys.", envvar="DALANG_JOURNEYS")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", envvar="DALANG_JSON")]
 Broker = Annotated[str, typer.Option(help="host:port of a Kafka broker.", envvar="DALANG_BROKER")]
 Prefix = Annotated[str, typer.Option("--topic-prefix", help="Put before every topic.", envvar="DALANG_TOPIC_PREFIX")]

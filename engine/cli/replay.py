@@ -14,7 +14,7 @@ from engine.replay import histories, outputs, replayer, simulation
 File = pathlib.Path | None
 
 
-def replay(  # noqa: PLR0913 - one parameter a flag
+def replay(
     events: options.Events,
     journeys: options.Journeys = pathlib.Path("journeys"),
     customer: Annotated[list[str] | None, typer.Option(help="Only this one.", envvar="DALANG_CUSTOMER")] = None,

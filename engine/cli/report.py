@@ -23,9 +23,7 @@ def summary(told: Mapping[str, Any]) -> str:
     lines.append(f"messages     {_counts(told['messages'])}")
     lines.append(f"suppressed   {_counts(told['suppressed'])}")
     cost = told["cost"]
-    lines.append(
-        f"cost         Rp{_number(cost['reported'])} reported, Rp{_number(cost['planned'])} if every attempt is billed"
-    )
+    lines.append(f"cost         Rp{_number(cost['reported'])} reported, Rp{_number(cost['planned'])} if every attempt is billed")
     if told["condition_errors"]:
         lines.append(f"conditions without a value: {_counts(told['condition_errors'])}")
     for kind, digest in told["sha256"].items():

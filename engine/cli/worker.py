@@ -19,15 +19,9 @@ class BadSettings(errors.DalangError):
 def worker(
     broker: Annotated[str | None, typer.Option(help="host:port.", envvar="DALANG_BROKER")] = None,
     app_id: Annotated[str | None, typer.Option(help="The consumer group.", envvar="DALANG_APP_ID")] = None,
-    journeys: Annotated[
-        pathlib.Path | None, typer.Option(help="Deploy this directory first.", envvar="DALANG_JOURNEYS")
-    ] = None,
-    clock: Annotated[
-        Literal["wall", "stream"] | None, typer.Option(help="What time is.", envvar="DALANG_CLOCK")
-    ] = None,
-    topic_prefix: Annotated[
-        str | None, typer.Option(help="Put before every topic.", envvar="DALANG_TOPIC_PREFIX")
-    ] = None,
+    journeys: Annotated[pathlib.Path | None, typer.Option(help="Deploy this directory first.", envvar="DALANG_JOURNEYS")] = None,
+    clock: Annotated[Literal["wall", "stream"] | None, typer.Option(help="What time is.", envvar="DALANG_CLOCK")] = None,
+    topic_prefix: Annotated[str | None, typer.Option(help="Put before every topic.", envvar="DALANG_TOPIC_PREFIX")] = None,
 ) -> None:
     """Follow customer.events: decide, write decisions, actions and states, keep the clock. Ends with SIGTERM."""
     from engine.runtime import worker as process  # noqa: PLC0415 - Faust takes a second to import

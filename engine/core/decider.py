@@ -134,19 +134,17 @@ class _Handling:
         """Fire the timers that are due before the input, or, `through` it, those due at its very time too."""
         until = self.event.recorded
         while (customer := self.customer) is not None and customer.timers:
-            id_, timer = min(
-                customer.timers.items(), key=lambda each: (each[1].due, each[1].instance, each[1].step, each[0])
-            )
+            id_, timer = min(customer.timers.items(), key=lambda each: (each[1].due, each[1].instance, each[1].step, each[0]))
             if timer.due > until or (timer.due == until and not through):
                 break
             overdue = until - timer.due > self.catalog.policy.late_after * MILLISECOND
             self.late = overdue and not self.punctual
             self.now = max(customer.now, until if self.late else timer.due)
             self.cause = id_
-            self._fire(customer.instances[timer.instance], id_, timer)
+            self._fire(customer.instances[timer.instance], timer)
         self.late = False
 
-    def _fire(self, instance: state.Instance, id_: str, timer: state.Timer) -> None:
+    def _fire(self, instance: state.Instance, timer: state.Timer) -> None:
         journey = self._journey_of(instance)
         if journey is None:
             return

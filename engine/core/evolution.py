@@ -84,9 +84,7 @@ def _entered(customer: state.Customer, fact: Decision, data: decisions.JourneyEn
     since = data.forget_before
     last = {key: at for key, at in before.last.items() if since is None or at >= since}
     entries = state.Entries(before.count + 1, {**last, data.key: fact.at})
-    instance = state.Instance(
-        fact.instance, fact.journey, fact.version, data.key, data.number, fact.at, data.entry, visit=1
-    )
+    instance = state.Instance(fact.instance, fact.journey, fact.version, data.key, data.number, fact.at, data.entry, visit=1)
     return _replace(
         customer,
         entries={**customer.entries, fact.journey: entries},

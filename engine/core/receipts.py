@@ -34,7 +34,8 @@ def is_about_message(event: inputs.Event) -> bool:
 
 def message_of(event: inputs.Event, customer: state.Customer, now: datetime.datetime) -> state.Message | None:
     """The message that the receipt or reply belongs to: the one it names, or, for a reply that names none, the latest one
-    on its channel within 24 hours."""
+    on its channel within 24 hours.
+    """
     named = event.field("message_id" if event.type in inputs.RECEIPTS else "in_reply_to")
     if named is not None:
         return customer.messages.get(named) if isinstance(named, str) else None
@@ -46,9 +47,7 @@ def message_of(event: inputs.Event, customer: state.Customer, now: datetime.date
     return found
 
 
-def news(
-    event: inputs.Event, message: state.Message, customer: state.Customer, policy: definition.Policy
-) -> News | None:
+def news(event: inputs.Event, message: state.Message, customer: state.Customer, policy: definition.Policy) -> News | None:
     """What is new in a receipt; None if all of it is known (a repeat, a lower status, a failure after the delivery)."""
     status = inputs.RECEIPTS.get(event.type, "replied")
     attempt = _attempt(event, message)

@@ -52,7 +52,7 @@ class Scope(msgspec.Struct):
 
 
 def consents(policy: definition.Policy, customer: state.Customer) -> dict[str, dict[str, bool]]:
-    """purpose -> channel -> allowed, for the policy's channels, with `any` beside them."""
+    """Purpose -> channel -> allowed, for the policy's channels, with `any` beside them."""
     allowed: dict[str, dict[str, bool]] = {}
     for purpose in definition.PURPOSES:
         channels = {channel: consented(policy, customer, purpose, channel) for channel in policy.channels}

@@ -81,9 +81,7 @@ class View(msgspec.Struct):
     def disarmed(self) -> tuple[decisions.TimerCancelled, ...]:
         """All timers of the instance, cancelled."""
         return tuple(
-            decisions.TimerCancelled(id_)
-            for id_, timer in self.customer.timers.items()
-            if timer.instance == self.here.id
+            decisions.TimerCancelled(id_) for id_, timer in self.customer.timers.items() if timer.instance == self.here.id
         )
 
     @property

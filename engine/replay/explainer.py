@@ -66,16 +66,12 @@ def explain(
 def text(chapters: Iterable[Chapter]) -> Iterator[str]:
     """The story for people, line by line."""
     for chapter in chapters:
-        yield f"{inputs.text(chapter.at)}  {chapter.event}" + (
-            f"  ({chapter.id})" if chapter.event != "time passed" else ""
-        )
+        yield f"{inputs.text(chapter.at)}  {chapter.event}" + (f"  ({chapter.id})" if chapter.event != "time passed" else "")
         for condition in chapter.conditions:
             seen = ", ".join(f"{name} = {_short(value)}" for name, value in condition.inputs.items())
             verdict = condition.error or ("yes" if condition.result is True else f"{_short(condition.result)}")
             verdict = "no" if condition.result is False and not condition.error else verdict
-            yield f"    ? {condition.journey} {condition.path}: {condition.text} -> {verdict}" + (
-                f"  [{seen}]" if seen else ""
-            )
+            yield f"    ? {condition.journey} {condition.path}: {condition.text} -> {verdict}" + (f"  [{seen}]" if seen else "")
         for decision in chapter.decisions:
             yield f"    {inputs.text(decision.at)}  {decision.type}{_told(decision)}"
 

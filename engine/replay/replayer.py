@@ -69,9 +69,7 @@ class Outlet:
 class Replayer:
     """The state of one replay: every customer, and the clock."""
 
-    def __init__(
-        self, catalog: catalog.Catalog, options: Options, outlet: Outlet, tracing: trace.Trace | None = None
-    ) -> None:
+    def __init__(self, catalog: catalog.Catalog, options: Options, outlet: Outlet, tracing: trace.Trace | None = None) -> None:
         self.catalog, self.options, self.outlet = catalog, options, outlet
         self.tracing = tracing if tracing is not None else trace.Trace(detailed=False)
         self.summary = summary.Summary()

@@ -67,7 +67,7 @@ class Summary:
                 setattr(self, name, mine + value)
 
     def as_dict(self) -> dict[str, Any]:
-        """The summary as JSON; `cost` is in the policy's currency: planned by the price of every attempt, reported by receipts."""
+        """The summary as JSON. `cost` is in the policy's currency: planned by each attempt's price, reported by receipts."""
         return {
             "events": self.events,
             "bad_lines": dict(sorted(self.bad.items())),

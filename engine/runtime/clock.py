@@ -36,9 +36,7 @@ class Calendar:
         """What was sent for this customer has arrived."""
         self._sent.pop(key, None)
 
-    def due(
-        self, time: int, wall: int, due_of: Callable[[bytes], int], *, strictly: bool
-    ) -> Iterator[tuple[int, list[bytes]]]:
+    def due(self, time: int, wall: int, due_of: Callable[[bytes], int], *, strictly: bool) -> Iterator[tuple[int, list[bytes]]]:
         """Chunks of customers whose earliest timer is due by `time` (ms), each with the greatest due time in it.
 
         `due_of` looks into the state. `strictly`: only timers due before `time` (the stream clock: an event at that very

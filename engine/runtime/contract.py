@@ -94,10 +94,7 @@ def asyncapi() -> dict[str, Any]:
     messages = {
         topics.EVENTS: ("event", "receive", "Everything that happens to a customer; kept for 30 days by default."),
         topics.DECISIONS: ("decision", "send", "What was decided; kept for 90 days by default."),
-        **{
-            name: ("action", "send", f"Requests to {channel}; kept for 7 days.")
-            for channel, name in topics.ACTIONS.items()
-        },
+        **{name: ("action", "send", f"Requests to {channel}; kept for 7 days.") for channel, name in topics.ACTIONS.items()},
         topics.DEAD_LETTERS: ("deadLetter", "send", "Records that were no events, as they came; kept for 30 days."),
     }
     return {

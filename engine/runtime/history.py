@@ -95,7 +95,8 @@ async def records(broker: str, *names: str) -> AsyncGenerator[list[ConsumerRecor
 async def send(lines: Iterable[bytes], broker: str, topic: str) -> dict[int, int]:
     """Put lines onto a topic, keyed by their subject; one without subject into every partition. The last offset of each.
 
-    An event without `recordedtime` gets its `time` for it, which stands in for it in the file too. What is no event is sent as it is, without a key: the worker puts it aside with its reason.
+    An event without `recordedtime` gets its `time` for it, which stands in for it in the file too. What is no event is sent
+    as it is, without a key: the worker puts it aside with its reason.
     """
     await connection.reachable(broker)
     numbers = await topics.numbers(broker, topic)

@@ -9,9 +9,7 @@ import structlog
 
 def configure(format: Literal["console", "json"]) -> None:
     """Send Dalang's own log, and warnings of the libraries, to standard error."""
-    render: Any = (
-        structlog.processors.JSONRenderer() if format == "json" else structlog.dev.ConsoleRenderer(colors=False)
-    )
+    render: Any = structlog.processors.JSONRenderer() if format == "json" else structlog.dev.ConsoleRenderer(colors=False)
     shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     structlog.configure(
         processors=[*shared, render],

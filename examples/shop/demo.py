@@ -64,14 +64,10 @@ def _worker(broker: str) -> subprocess.Popen[bytes]:
     print(f"2. An embedded broker on {broker}, and a worker with the journeys in {JOURNEYS.name}/", flush=True)
     command = [sys.executable, "-m", "engine.cli.app", "worker", "--broker", broker, "--app-id", "demo"]
     environment = {"DALANG_SESSION_TIMEOUT": "2", "PYTHONPATH": str(HERE.parent.parent)}
-    return subprocess.Popen(
-        [*command, "--journeys", str(JOURNEYS), "--clock", "stream"], env=environment, stdout=sys.stderr
-    )
+    return subprocess.Popen([*command, "--journeys", str(JOURNEYS), "--clock", "stream"], env=environment, stdout=sys.stderr)
 
 
-async def _live(
-    broker: str, worker: subprocess.Popen[bytes], source: histories.FileHistory
-) -> tuple[recorded.Recorded, float]:
+async def _live(broker: str, worker: subprocess.Popen[bytes], source: histories.FileHistory) -> tuple[recorded.Recorded, float]:
     """Send the history, let the last timers run, and wait until the worker's states say that all of it is in them."""
     await _handled(broker, worker, dict.fromkeys(range(PARTITIONS), 0))  # offset 0 is `bundle.activated`
     started = time.monotonic()
@@ -115,14 +111,10 @@ def _compare(live: recorded.Recorded, directory: pathlib.Path) -> int:
     for kind, lines in (("decisions", live.decisions), ("actions", live.actions)):
         replayed = (directory / f"{kind}.jsonl").read_bytes().splitlines()
         if replayed == lines:
-            print(
-                f"{kind:<10} {len(lines):>6} live, {len(replayed):>6} replayed: the same, sha256 {live.sha256()[kind]}"
-            )
+            print(f"{kind:<10} {len(lines):>6} live, {len(replayed):>6} replayed: the same, sha256 {live.sha256()[kind]}")
             continue
         same = False
-        at = next(
-            (i for i, (a, b) in enumerate(zip(lines, replayed, strict=False)) if a != b), min(len(lines), len(replayed))
-        )
+        at = next((i for i, (a, b) in enumerate(zip(lines, replayed, strict=False)) if a != b), min(len(lines), len(replayed)))
         print(f"{kind:<10} {len(lines):>6} live, {len(replayed):>6} replayed: DIFFERENT at line {at + 1}")
         print(f"  live     {(lines[at] if at < len(lines) else b'(nothing)').decode()}")
         print(f"  replayed {(replayed[at] if at < len(replayed) else b'(nothing)').decode()}")

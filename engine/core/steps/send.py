@@ -78,9 +78,7 @@ def _request(step: definition.Send, looking: view.View, plan: Plan, first: int) 
             return moves.Stay((request, looking.timer("fallback", looking.after(place.fallback_after))))
     if plan.attempt == 1:
         reason = skipped[0][1]
-        return moves.Goto(
-            (decisions.MessageSuppressed(plan.message_id, reason, tuple(skipped)),), "suppressed", step.next
-        )
+        return moves.Goto((decisions.MessageSuppressed(plan.message_id, reason, tuple(skipped)),), "suppressed", step.next)
     reason = skipped[0][1] if skipped else "no_more_channels"
     return moves.Goto((decisions.MessageResolved(plan.message_id, "unreached", reason),), "unreached", step.next)
 
