@@ -1,0 +1,125 @@
+"""Workers as processes, for the tests: start, kill, wait, and read what they recorded."""
+
+import asyncio
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from engine.runtime import history, recorded, store, topics
+
+ROOT = pathlib.Path(__file__).parents[2]
+DALANG = [sys.executable, "-m", "engine.cli.app"]
+PARTITIONS = 4
+
+
+class Cluster:
+    """One set of topics, and every worker on them."""
+
+    def __init__(self, broker: str, prefix: str, directory: pathlib.Path) -> None:
+        self.broker, self.directory = broker, directory
+        self.names = topics.Topics(prefix)
+        self.events = self.names.name(topics.EVENTS)
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.log = directory / "workers.log"
+
+    def create_topics(self) -> None:
+        asyncio.run(topics.create(self.broker, self.names, PARTITIONS))
+
+    def start(self, journeys: pathlib.Path, clock: str = "wall") -> subprocess.Popen[bytes]:
+        """A worker; its log is kept."""
+        command = [*DALANG, "worker", "--broker", self.broker, "--app-id", "tests", "--journeys", str(journeys)]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "DALANG_TOPIC_PREFIX": self.names.prefix,
+            "DALANG_SESSION_TIMEOUT": "2",
+        }
+        with self.log.open("ab") as log:
+            process = subprocess.Popen([*command, "--clock", clock], env=environment, stdout=log, stderr=log)
+        self.workers.append(process)
+        return process
+
+    def send(self, lines: Iterable[bytes]) -> dict[int, int]:
+        """Put events onto the log; the last offset of each partition."""
+        return asyncio.run(history.send(lines, self.broker, self.events))
+
+    def wait_for(self, offsets: Mapping[int, int], seconds: float = 60) -> None:
+        """Wait until every partition has handled its offset."""
+
+        def reached() -> bool:
+            handled = asyncio.run(self.handled())
+            return all(handled[number] >= offset for number, offset in offsets.items())
+
+        self.until(reached, seconds)
+
+    def until(self, reached: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not reached():
+            if time.monotonic() > deadline:
+                raise AssertionError("not within time; the log of the workers:\n" + self.log.read_text()[-5000:])
+            time.sleep(0.2)
+
+    async def handled(self) -> dict[int, int]:
+        """The last offset that is in the states, for each partition."""
+        state = self.names.name(topics.STATE)
+        loaded = await asyncio.gather(*(store.load(self.broker, state, number) for number in range(PARTITIONS)))
+        return {number: each.record.offset for number, each in enumerate(loaded)}
+
+    def activated(self) -> None:
+        """Wait until the journeys are live in every partition."""
+        self.wait_for(dict.fromkeys(range(PARTITIONS), 0))
+
+    def ends(self) -> dict[int, int]:
+        """The last offset of each partition of the events."""
+
+        async def read() -> dict[int, int]:
+            found = dict.fromkeys(range(PARTITIONS), -1)
+            async for chunk in history.records(self.broker, self.events):
+                for record in chunk:
+                    found[record.partition] = max(found[record.partition], record.offset)
+            return found
+
+        return asyncio.run(read())
+
+    def recorded(self) -> recorded.Recorded:
+        return asyncio.run(recorded.read(self.broker, self.names))
+
+    def replayed(self, journeys: pathlib.Path, *flags: str) -> tuple[list[bytes], list[bytes]]:
+        """The decisions and actions of `dalang replay` of the topic."""
+        return replay(f"kafka://{self.broker}/{self.events}", journeys, self.directory, *flags)
+
+    def dead_letters(self) -> list[tuple[bytes | None, dict[str, str]]]:
+        """The dead letters: original bytes, and headers."""
+
+        async def read() -> list[tuple[bytes | None, dict[str, str]]]:
+            return [
+                (record.value, {name: value.decode() for name, value in record.headers})
+                async for chunk in history.records(self.broker, self.names.name(topics.DEAD_LETTERS))
+                for record in chunk
+            ]
+
+        return asyncio.run(read())
+
+    def end(self) -> None:
+        for process in self.workers:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+
+
+def replay(events: str, journeys: pathlib.Path, directory: pathlib.Path, *flags: str) -> tuple[list[bytes], list[bytes]]:
+    """The decisions and actions of `dalang replay`."""
+    files = [directory / "decisions.jsonl", directory / "actions.jsonl"]
+    command = [*DALANG, "replay", events, "--journeys", str(journeys), *flags]
+    subprocess.run(
+        [*command, "--decisions", str(files[0]), "--actions", str(files[1])],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+    )
+    decided, acted = (file.read_bytes().splitlines() for file in files)
+    return decided, acted

@@ -1,0 +1,47 @@
+"""Events for the tests on a broker, and journeys quick enough to finish within one."""
+
+import json
+import pathlib
+import random
+from collections.abc import Iterator
+
+from tests.unit.core import story
+
+QUICK = """
+enter: {event: go, key: event.data.k, reentry: {after: 3s}}
+exit: [{event: order, when: event.data.k == entry.data.k, reason: bought}]
+steps:
+  - {id: pause, wait: 2s, restart_on: {event: touch, when: event.data.k == entry.data.k}}
+  - id: ask
+    send:
+      template: hello
+      expires_after: 1h
+      channels: [{channel: whatsapp, success: delivered, fallback_after: 2s}, {channel: sms}]
+  - {id: answer, wait: {for: [{event: order, then: [{id: won, exit: won}]}], timeout: 3s}}
+"""
+
+
+def journeys(directory: pathlib.Path) -> pathlib.Path:
+    """A directory with the quick journey."""
+    directory.mkdir(parents=True, exist_ok=True)
+    story.compiled(directory, story.written("quick", QUICK))
+    return directory
+
+
+def customers(count: int) -> Iterator[bytes]:
+    """Everybody introduced."""
+    for number in range(count):
+        yield event(f"c{number:04d}", f"hello-{number}", "customer.identified", traits={"name": "A", "phone": f"+62{number}"})
+
+
+def events(count: int, of: int, seed: int = 7) -> Iterator[bytes]:
+    """A shop's mix: most are clicks that no journey names."""
+    chance = random.Random(seed)
+    for number in range(count):
+        kind = chance.choices(("page.viewed", "go", "touch", "order"), (70, 15, 9, 6))[0]
+        yield event(f"c{chance.randrange(of):04d}", f"e{number}", kind, k=chance.choice("ab"))
+
+
+def event(customer: str, id_: str, type_: str, **data: object) -> bytes:
+    told = {"specversion": "1.0", "id": id_, "source": "tests", "type": type_, "subject": customer, "data": data}
+    return json.dumps(told).encode()

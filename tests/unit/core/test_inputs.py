@@ -1,0 +1,85 @@
+"""Inputs: what the log takes, and the reason for everything that it does not (semantics 11)."""
+
+import json
+from typing import Any
+
+import pytest
+
+from engine.core import errors, inputs
+from tests.unit.core import story
+
+EVENT = {"specversion": "1.0", "id": "e1", "source": "t", "type": "go", "subject": "ayu", "time": "2026-11-22T10:00:00Z"}
+
+
+def line(**changes: Any) -> bytes:
+    return json.dumps({name: value for name, value in {**EVENT, **changes}.items() if value is not ...}).encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "no_value"),
+        (b"", "not_json"),
+        (b"{", "not_json"),
+        (line(data=0).replace(b" 0", b"[" * 100_000), "not_json"),
+        (b"\xff\xfe", "not_json"),
+        (line(data="x").replace(b'"x"', b'"\xff"'), "not_json"),
+        (line(data="x").replace(b'"x"', b'"\\ud800"'), "not_json"),
+        (b"[]", "not_a_cloudevent"),
+        (line(specversion="0.3"), "not_a_cloudevent"),
+        (line(id=...), "not_a_cloudevent"),
+        (line(type=""), "not_a_cloudevent"),
+        (line(kafkaoffset="x"), "not_a_cloudevent"),
+        (line(subject=...), "no_subject"),
+        (line(subject=""), "no_subject"),
+        (line(time="yesterday"), "not_a_time"),
+        (line(time="2026-11-22T10:00:00"), "not_a_time"),
+        (line(time="2026-02-30T10:00:00Z"), "not_a_time"),
+        (line(time="0001-01-01T00:00:00+14:00"), "not_a_time"),
+        (line(time="9999-12-31T23:59:59Z"), "not_a_time"),
+        (line(time=...), "not_a_time"),
+        (line(data="x" * 2_000_000), "too_large"),
+        (line(type="customer.identified"), "bad_data"),
+        (line(type="customer.identified", data={"traits": []}), "bad_data"),
+        (line(type="consent.granted", data={"purpose": "fun"}), "bad_data"),
+        (line(type="message.read", data={}), "bad_data"),
+    ],
+)
+def test_what_is_no_event_is_refused_with_its_reason(value: bytes | None, reason: str) -> None:
+    """Bad input has a reason, by which it is counted and put aside."""
+    with pytest.raises(errors.Malformed) as caught:
+        inputs.decode(value)
+    assert caught.value.reason == reason
+    assert caught.value.code in str(caught.value)
+
+
+def test_a_key_that_is_not_the_subject_is_refused() -> None:
+    """A record whose key is not its subject may stand in another customer's partition."""
+    with pytest.raises(errors.KeyIsNotSubject):
+        inputs.decode(line(), key=b"budi")
+    assert inputs.decode(line(), key=b"ayu").event.subject == "ayu"
+
+
+def test_only_the_engines_own_types_may_lack_a_subject() -> None:
+    """Only `timer.due`, `journey.command` and `bundle.activated` may lack a subject."""
+    for type_ in ("timer.due", "journey.command", "bundle.activated"):
+        assert inputs.decode(line(type=type_, subject=...)).event.subject == ""
+
+
+def test_the_recorded_time_of_an_event_is_believed_where_it_may_be() -> None:
+    """An event's own `recordedtime` is believed only in files and under the stream clock; else the record's timestamp counts."""
+    recorded, logged = "2026-11-22T11:00:00Z", story.at("12:00")
+    assert inputs.decode(line(recordedtime=recorded), logged=logged).event.recorded == story.at("11:00")
+    assert inputs.decode(line(recordedtime=recorded), logged=logged, trust_recorded=False).event.recorded == logged
+    assert inputs.decode(line()).event.recorded == story.at("10:00")
+
+
+def test_a_missing_time_is_the_recorded_time() -> None:
+    """A missing `time` is the recorded time."""
+    assert inputs.decode(line(time=...), logged=story.at("12:00")).event.time == story.at("12:00")
+
+
+def test_the_place_in_the_log_comes_along() -> None:
+    """A history exported from Kafka carries partition and offset, as numbers or as texts."""
+    record = inputs.decode(line(kafkapartition=3, kafkaoffset="17"))
+    assert (record.partition, record.offset) == (3, 17)
