@@ -1,0 +1,133 @@
+"""Random journeys and random lives: what Hypothesis throws at the laws."""
+
+import functools
+import json
+import pathlib
+import tempfile
+from typing import Any
+
+from hypothesis import strategies as st
+
+from engine.core import catalog, inputs
+from tests.unit.core import story
+
+KINDS = ("go", "order", "touch", "click")
+KEYS = ("a", "b")
+durations = st.sampled_from(["0s", "1s", "30s", "1m", "10m", "1h"])
+conditions = st.sampled_from([None, "event.data.n > 1", "event.data.k == entry.data.k", "event.data.nothing", "profile.vip"])
+
+
+def _trigger(draw: st.DrawFn) -> dict[str, Any]:
+    kind = draw(st.sampled_from([*KINDS, "message.delivered", "message.received"]))
+    when = draw(conditions)
+    return {"event": kind, "when": when} if when else {"event": kind}
+
+
+@st.composite
+def steps(draw: st.DrawFn, depth: int, names: list[int]) -> list[dict[str, Any]]:
+    """A list of steps; nested lists get shorter with depth."""
+    written = []
+    for _ in range(draw(st.integers(0 if depth else 1, 3 if depth == 0 else 2))):
+        names[0] += 1
+        step: dict[str, Any] = {"id": f"s{names[0]}"}
+        kinds = ["send", "send", "wait", "wait", "exit"] + ([] if depth == 2 else ["for", "for", "branch"])
+        match draw(st.sampled_from(kinds)):
+            case "send":
+                step["send"] = _send(draw)
+            case "wait":
+                step["wait"] = draw(durations)
+                if draw(st.booleans()):
+                    step["restart_on"] = _trigger(draw)
+            case "for":
+                items = [{**_trigger(draw), "then": draw(steps(depth + 1, names))} for _ in range(draw(st.integers(1, 2)))]
+                since = draw(st.sampled_from(["step", "previous_send", "entry"]))
+                timeout = draw(durations)
+                step["wait"] = {"for": items, "timeout": timeout, "since": since, "on_timeout": draw(steps(depth + 1, names))}
+            case "branch":
+                arm = {"if": draw(conditions.filter(bool)), "then": draw(steps(depth + 1, names))}
+                step["branch"] = [arm, {"else": draw(steps(depth + 1, names))}]
+            case _:
+                # An exit ends its list, or what follows could not be reached.
+                return [*written, {**step, "exit": "enough"}]
+        written.append(step)
+    return written
+
+
+def _send(draw: st.DrawFn) -> dict[str, Any]:
+    channels = draw(st.permutations(["whatsapp", "sms", "email"]))[: draw(st.integers(1, 3))]
+    places: list[dict[str, Any]] = [{"channel": c, "success": "accepted", "fallback_after": draw(durations)} for c in channels]
+    if draw(st.booleans()):
+        places[-1] = {"channel": channels[-1]}
+    send = {"template": "hello", "channels": places}
+    return {**send, "expires_after": draw(durations)} if draw(st.booleans()) else send
+
+
+@st.composite
+def journeys(draw: st.DrawFn) -> str:
+    """A journey file. JSON is YAML."""
+    reentry = draw(st.sampled_from(["never", "after_exit", {"after": "10m"}, {"parallel": 2}]))
+    enter: dict[str, Any] = {"event": draw(st.sampled_from(["go", ["go", "touch"]])), "reentry": reentry}
+    if draw(st.booleans()):
+        enter["key"] = "event.data.k"
+    if not isinstance(reentry, dict) or "parallel" not in reentry:
+        enter["while_active"] = draw(st.sampled_from(["ignore", "restart", "update"]))
+    exits = [{**_trigger(draw), "reason": "left"} for _ in range(draw(st.integers(0, 1)))]
+    head = {"owner": "t", "purpose": draw(st.sampled_from(["marketing", "transactional"])), "status": "live"}
+    name = f"j{draw(st.integers(0, 99))}"
+    return json.dumps({"journey": name, **head, "enter": enter, "exit": exits, "steps": draw(steps(0, [0]))})
+
+
+@functools.lru_cache(maxsize=512)
+def compiled(*texts: str) -> catalog.Catalog | None:
+    """The catalog; None where the linter refuses the journey (a step after both arms left, say)."""
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            return story.compiled(pathlib.Path(directory), *texts)
+        except Exception as exc:
+            assert "DLG231" in str(exc) or "DLG240" in str(exc), str(exc)
+            return None
+
+
+catalogs = st.lists(journeys(), min_size=1, max_size=2).map(lambda texts: compiled(*texts)).filter(bool)
+
+
+class Life:
+    """One input to come: a kind, how long after the one before, and what it carries; receipts name a message by its place."""
+
+    def __init__(self, kind: str, gap: int, n: int, k: str, back: int) -> None:
+        self.kind, self.gap, self.n, self.k, self.back = kind, gap, n, k, back
+
+    def __repr__(self) -> str:
+        return f"{self.kind}+{self.gap}s n={self.n} k={self.k} back={self.back}"
+
+
+lives = st.lists(
+    st.builds(
+        Life,
+        st.sampled_from([*KINDS, *KINDS, *inputs.RECEIPTS, "message.received", "consent.granted", "consent.withdrawn", "tick"]),
+        st.sampled_from([0, 0, 1, 29, 30, 60, 600, 3600, -30]),
+        st.integers(0, 3),
+        st.sampled_from(KEYS),
+        st.integers(0, 2),
+    ),
+    max_size=25,
+)
+
+
+def events(lived: list[Life], customer: str = "ayu") -> list[tuple[Life, inputs.Event]]:
+    """The inputs with their times; the message of a receipt is filled in when it is taken."""
+    at, made = story.at("00:00"), []
+    for number, life in enumerate(lived):
+        at = max(at, story.at("00:00")) + life.gap * (story.at("00:00:01") - story.at("00:00"))
+        data = {
+            "n": life.n,
+            "k": life.k,
+            "purpose": "marketing",
+            "channel": "whatsapp",
+            "code": ("busy", "never", "x")[life.back],
+        }
+        if life.kind.startswith("consent") and life.n > 1:
+            del data["channel"]
+        event = inputs.tick(at) if life.kind == "tick" else inputs.Event(f"e{number}", life.kind, at, at, customer, "t", data)
+        made.append((life, event))
+    return made
