@@ -11,7 +11,7 @@ _LONGEST: Final = 3650 * 86_400_000
 
 def milliseconds(text: object) -> int:
     """The duration in ms; ValueError with a sentence if it is none, or longer than ten years."""
-    match = re.fullmatch(r"(\d{1,9})([smhdw])", text) if isinstance(text, str) else None
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text) if isinstance(text, str) else None
     if match is None:
         raise ValueError("a duration is a whole number and s, m, h, d or w, such as 45m or 3d")
     length = int(match[1]) * _UNITS[match[2]]

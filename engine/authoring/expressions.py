@@ -76,7 +76,8 @@ def compiled(text: str, *, condition: bool = False) -> Any:
         found = _ERROR_PLACE.search(str(exc))
         if found is None:
             raise NotCel(str(exc).split("\n")[0], 0) from None
-        raise NotCel(found[3].split(" (in container")[0], _offset(text, int(found[1]), int(found[2]))) from None
+        told = found[3].split(" (in container")[0]
+        raise NotCel(told, _offending(text, told, _offset(text, int(found[1]), int(found[2])))) from None
     if condition and expression.return_type().name() not in ("BOOL", "DYN"):
         kind = expression.return_type().name().lower()
         raise NotCel(f"a condition must be true or false, this gives a {kind}", 0)
@@ -143,3 +144,17 @@ def _bindings(bound: tuple[str, ...], names: scope.Scope) -> dict[str, Any]:
 def _offset(text: str, line: int, column: int) -> int:
     before = text.split("\n")[: line - 1]
     return min(sum(len(each) + 1 for each in before) + column - 1, max(len(text) - 1, 0))
+
+
+def _offending(text: str, told: str, offset: int) -> int:
+    """CEL points at the last dot of an undeclared name; the part of it that is wrong is the first that is not declared."""
+    undeclared = re.fullmatch(r"undeclared reference to '([\w.]+)'", told)
+    if undeclared is None:
+        return offset
+    start = max(text.rfind(undeclared[1], 0, offset + len(undeclared[1])), 0)
+    known = ""
+    for part in undeclared[1].split("."):
+        if not any(name.startswith(f"{known}{part}.") or name == f"{known}{part}" for name in _DECLARED):
+            break
+        known += f"{part}."
+    return start + len(known)
