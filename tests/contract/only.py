@@ -8,8 +8,8 @@ from importlinter import Contract, ContractCheck, fields, output
 class OnlyContract(Contract):
     """`modules` (with everything in them) import `may_import`, each other, and nothing else."""
 
-    modules = fields.ListField(subfield=fields.StringField())
-    may_import = fields.ListField(subfield=fields.StringField())
+    modules: Any = fields.ListField(subfield=fields.StringField())
+    may_import: Any = fields.ListField(subfield=fields.StringField())
 
     def check(self, graph: Any, verbose: bool) -> ContractCheck:
         """Every direct import of every module, external packages too."""

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def lint(root: pathlib.Path) -> subprocess.CompletedProcess[str]:
-    command = [pathlib.Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    command = [str(pathlib.Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 

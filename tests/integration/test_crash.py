@@ -14,7 +14,8 @@ CUSTOMERS = 400
 
 def test_kills_joins_and_leaves_lose_nothing_and_repeat_nothing(cluster: Cluster) -> None:
     """SIGKILLed five times at random moments while 20,000 events flow, a second worker joining and leaving: what is
-    committed is exactly what `dalang replay` of the topic decides; nothing lost, nothing twice, nothing different; lag 0."""
+    committed is exactly what `dalang replay` of the topic decides; nothing lost, nothing twice, nothing different; lag 0.
+    """
     journeys = traffic.journeys(cluster.directory / "journeys")
     worker = cluster.start(journeys)
     cluster.activated()

@@ -148,7 +148,8 @@ def test_no_broker_is_a_sentence_within_ten_seconds() -> None:
 
 def test_a_broker_that_dies_under_the_worker_loses_nothing(tmp_path: pathlib.Path) -> None:
     """The broker is killed in mid-stream and started again: the worker waits and goes on, or leaves with 70 and is started
-    again; nothing is lost or repeated."""
+    again; nothing is lost or repeated.
+    """
     missing = kafka.why_not()
     if missing:
         pytest.skip(f"NOT TESTED: the death of a broker, because there is {missing} here")

@@ -26,7 +26,7 @@ def _trigger(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def steps(draw: st.DrawFn, depth: int, names: list[int]) -> list[dict[str, Any]]:
     """A list of steps; nested lists get shorter with depth."""
-    written = []
+    written: list[dict[str, Any]] = []
     for _ in range(draw(st.integers(0 if depth else 1, 3 if depth == 0 else 2))):
         names[0] += 1
         step: dict[str, Any] = {"id": f"s{names[0]}"}

@@ -28,7 +28,7 @@ def test_a_receipt_twice_is_recorded_once(tell: Tell) -> None:
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["accepted", "sent", "delivered", "failed"])))
 def test_receipts_in_any_order_end_in_the_same_place(tell: Tell, order: tuple[str, ...]) -> None:
-    """accepted < sent < delivered, in any order: what is known at the end is the same; `failed` after `delivered` is ignored."""
+    """Accepted < sent < delivered, in any order: what is known at the end is the same; `failed` after `delivered` is ignored."""
     story = tell(READ)
     story.when("go", "10:00")
     for minute, status in enumerate(order):

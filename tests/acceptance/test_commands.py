@@ -1,0 +1,123 @@
+"""The command line as a user meets it: what it prints, where it exits."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def dalang(*arguments: str, cwd: pathlib.Path = ROOT, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "engine.cli.app", *arguments],
+        cwd=cwd,
+        input=text,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        check=False,
+    )
+
+
+@pytest.fixture
+def broken(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A directory with one mistake."""
+    (tmp_path / "policy.yaml").write_text("policy: {consent: {marketing: opt_in}}\n")
+    (tmp_path / "a.yaml").write_text(
+        "journey: a\nowner: o\npurpose: marketing\nstatus: live\nenter: {event: x, reentry: never}\nsteps: [{id: p, wait: soon}]\n"
+    )
+    return tmp_path
+
+
+def test_check_of_what_is_right_exits_0() -> None:
+    """No finding: exit 0, nothing on standard output."""
+    done = dalang("check", "journeys")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "No findings.\n")
+
+
+def test_check_prints_place_code_and_sentence(broken: pathlib.Path) -> None:
+    """Each finding is `file:line:column CODE sentence`, with what to do; an error exits 1."""
+    done = dalang("check", str(broken))
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"{broken}/a.yaml:6:23 DLG122 This value does not fit: a duration is a whole number")
+
+
+def test_check_prints_json_and_github(broken: pathlib.Path) -> None:
+    """`--format json` and `github` say the same for programs."""
+    told = json.loads(dalang("check", str(broken), "--format", "json").stdout)
+    assert list(told) == ["findings"]
+    (finding,) = told["findings"]
+    assert {*finding} == {"file", "line", "column", "code", "severity", "message", "hint"}
+    assert (finding["line"], finding["column"], finding["severity"]) == (6, 23, "error")
+    github = dalang("check", str(broken), "--format", "github").stdout
+    assert github.startswith(f"::error file={broken}/a.yaml,line=6,col=23,title=DLG122::")
+
+
+def test_replay_prints_a_summary(shop: pathlib.Path) -> None:
+    """`dalang replay` prints what happened, as text or as JSON."""
+    done = dalang("replay", str(shop / "history.jsonl"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cart-abandonment\n  entered    910\n" in done.stdout
+    told = json.loads(dalang("replay", str(shop / "history.jsonl"), "--json", "--workers", "2").stdout)
+    assert (told["events"], told["customers"]) == (37162, 600)
+
+
+def test_flags_have_environment_twins(shop: pathlib.Path) -> None:
+    """Every flag may come from the environment."""
+    done = dalang("replay", str(shop / "history.jsonl"), DALANG_JSON="1", DALANG_CUSTOMER="cust-0001", DALANG_JOURNEYS="journeys")
+    assert json.loads(done.stdout)["customers"] == 1
+    assert "DALANG_UNTIL" in dalang("replay", "--help").stdout
+
+
+def test_replay_reads_standard_input(shop: pathlib.Path) -> None:
+    """`-` is standard input."""
+    lines = "".join((shop / "history.jsonl").read_text().splitlines(keepends=True)[:50])
+    assert json.loads(dalang("replay", "-", "--json", text=lines).stdout)["events"] == 50
+
+
+def test_bad_lines_exit_1_only_where_it_is_strict(tmp_path: pathlib.Path) -> None:
+    """Bad lines: exit 0, counted; `--strict` exits 1."""
+    (tmp_path / "e.jsonl").write_text("nonsense\n")
+    done = dalang("replay", str(tmp_path / "e.jsonl"))
+    assert (done.returncode, "not_json 1" in done.stdout) == (0, True)
+    assert dalang("replay", str(tmp_path / "e.jsonl"), "--strict").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["replay", "nowhere.jsonl"], "DLG400 There is no file nowhere.jsonl."),
+        (["replay", "README.md", "--journeys", "nowhere"], "DLG110"),
+        (["replay", "README.md", "--until", "tomorrow"], "DLG105"),
+        (["replay", "README.md", "--history", "h.jsonl"], "DLG402"),
+        (["replay", "README.md", "--decisions", "no/such/place.jsonl"], "DLG403"),
+        (["replay", "README.md", "--receipts", "nowhere.yaml"], "DLG401"),
+        (["replay", "kafka://nonsense"], "DLG540"),
+        (["worker", "--broker", "nonsense"], "DLG502"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence_and_exit_2(arguments: list[str], told: str) -> None:
+    """Usage errors say what is wrong and exit 2, never with a traceback."""
+    done = dalang(*arguments)
+    assert (done.returncode, told in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+
+
+def test_explain_tells_a_story(shop: pathlib.Path) -> None:
+    """`dalang explain` tells why she got it, and why not, with the place in the YAML."""
+    done = dalang("explain", str(shop / "history.jsonl"), "--customer", "cust-0539")
+    assert done.returncode == 0
+    assert "? cart-abandonment exit[0].when: event.data.cart_id == entry.data.cart_id -> yes" in done.stdout
+    assert "+62" not in done.stdout
+    assert json.loads(dalang("explain", str(shop / "history.jsonl"), "--customer", "cust-0539", "--json").stdout)
+    assert "Nothing" in dalang("explain", str(shop / "history.jsonl"), "--customer", "nobody").stdout
+
+
+def test_the_schemas_are_those_of_the_models(tmp_path: pathlib.Path) -> None:
+    """`dalang schema check` finds drift."""
+    assert dalang("schema", "check").returncode == 0
+    done = dalang("schema", "check", str(tmp_path))
+    assert (done.returncode, "event.schema.json is not what the models say" in done.stdout) == (1, True)
