@@ -8,7 +8,7 @@ Called by the replay and by the worker, once for each input of each customer. `t
 had an effect, and the decisions, in their order) and the state to which they fold.
 """
 
-from collections import Counter
+import datetime
 from collections.abc import Iterable
 from typing import Final
 
@@ -125,8 +125,8 @@ class _Handling:
         self.cause = event.id
         self.late = False
         self.taking: inputs.Event | None = None
-        self.indices: Counter[str] = Counter()
-        self.entered: Counter[str] = Counter()
+        self.indices: dict[str, int] = {}
+        self.entered: dict[str, int] = {}
 
     # Time passes (semantics 1-3).
 
@@ -134,7 +134,7 @@ class _Handling:
         """Fire the timers that are due before the input, or, `through` it, those due at its very time too."""
         until = self.event.recorded
         while (customer := self.customer) is not None and customer.timers:
-            id_, timer = min(customer.timers.items(), key=lambda each: (each[1].due, each[1].instance, each[1].step, each[0]))
+            id_, timer = min(customer.timers.items(), key=_firing_order)
             if timer.due > until or (timer.due == until and not through):
                 break
             overdue = until - timer.due > self.catalog.policy.late_after * MILLISECOND
@@ -340,7 +340,7 @@ class _Handling:
             self._record(journey.name, journey.version, instance, here.step, completed)
             if move.step is None:
                 return self._record(journey.name, journey.version, instance, "", decisions.JourneyCompleted())
-            if self.entered[instance] >= MOST_STEPS:
+            if self.entered.get(instance, 0) >= MOST_STEPS:
                 return self._leave(self._known.instances[instance], "loop")
             move = self._come_to(journey, instance, move.step)
 
@@ -349,7 +349,7 @@ class _Handling:
         self._guarded(journey, instance, lambda: self._come_to(journey, instance, step))
 
     def _come_to(self, journey: definition.Journey, instance: str, id_: str) -> moves.Move:
-        self.entered[instance] += 1
+        self.entered[instance] = self.entered.get(instance, 0) + 1
         visit = self._known.instances[instance].visit
         self._record(journey.name, journey.version, instance, id_, decisions.StepEntered(visit))
         step = journey.steps[id_]
@@ -392,13 +392,19 @@ class _Handling:
 
     def _record(self, journey: str, version: str, instance: str, step: str, data: decisions.Payload) -> None:
         """Make the fact, and the state that it leads to."""
-        id_ = decisions.hashed(self.customer_id, self.cause, self.indices[self.cause])
-        self.indices[self.cause] += 1
+        index = self.indices.get(self.cause, 0)
+        self.indices[self.cause] = index + 1
+        id_ = decisions.hashed(self.customer_id, self.cause, index)
         decision = decisions.Decision(
             id_, data.type, self.customer_id, self.now, journey, version, instance, step, self.cause, data, self.late
         )
         self.facts.append(decision)
         self.customer = evolve(self.customer, decision)
+
+
+def _firing_order(armed: tuple[str, state.Timer]) -> tuple[datetime.datetime, str, str, str]:
+    id_, timer = armed
+    return timer.due, timer.instance, timer.step, id_
 
 
 def _key(value: object) -> str | None:

@@ -263,6 +263,7 @@ class _Wire(msgspec.Struct):
 
 
 _encoder: Final = msgspec.json.Encoder()
+_pack: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final = msgspec.json.Decoder(_Wire)
 _payload_decoders: Final = {name: msgspec.json.Decoder(payload) for name, payload in PAYLOADS.items()}
 
@@ -292,6 +293,5 @@ def decode(line: bytes) -> Decision:
 
 
 def hashed(*parts: str | int) -> str:
-    """A stable id of 24 hex digits (96 bits of BLAKE2b) over parts that may hold any text."""
-    text = "".join(f"{len(part)}:{part}" for part in map(str, parts))
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    """A stable id of 24 hex digits: 96 bits of BLAKE2b over the parts as one msgpack array, in which they cannot run together."""
+    return hashlib.blake2b(_pack(parts), digest_size=12).hexdigest()

@@ -1,9 +1,19 @@
 """The summary of a replay or of a live run: counts of what was decided, by journey, channel and reason."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 
 from engine.core import decisions
+
+_COUNTED: Final = {
+    "journey.entered": "entered",
+    "journey.refused": "refused",
+    "journey.exited": "exited",
+    "journey.completed": "completed",
+    **dict.fromkeys(
+        ("message.requested", "message.reported", "message.suppressed", "message.resolved", "step.failed"), "messages"
+    ),
+}
 
 
 class Summary:
@@ -21,29 +31,29 @@ class Summary:
         self.messages: Counter[str] = Counter()
         self.suppressed: Counter[str] = Counter()
         self.resolved: Counter[str] = Counter()
-        self.planned: Counter[str] = Counter()
-        self.reported: Counter[str] = Counter()
+        self.planned: dict[str, float] = {}
+        self.reported: dict[str, float] = {}
         self.condition_errors: Counter[str] = Counter()
         self.failed_steps = 0
 
     def count(self, decision: decisions.Decision) -> None:
         """One decision."""
         self.decisions += 1
+        # A look in a table first: most decisions (steps, timers) are not counted by anything else.
+        kind = _COUNTED.get(decision.type)
+        if kind is not None:
+            self._count(kind, decision)
+
+    def _count(self, kind: str, decision: decisions.Decision) -> None:
         match decision.data:
-            case decisions.JourneyEntered():
-                self._of(decision.journey, "entered")["all"] += 1
-            case decisions.JourneyRefused(reason=reason):
-                self._of(decision.journey, "refused")[reason] += 1
-            case decisions.JourneyExited(reason=reason):
-                self._of(decision.journey, "exited")[reason] += 1
-            case decisions.JourneyCompleted():
-                self._of(decision.journey, "completed")["all"] += 1
+            case decisions.JourneyRefused(reason=reason) | decisions.JourneyExited(reason=reason):
+                self._of(decision.journey, kind)[reason] += 1
             case decisions.MessageRequested(channel=channel, cost=cost):
                 self.actions += 1
                 self.messages[channel] += 1
-                self.planned[channel] += cost  # type: ignore[assignment]
+                self.planned[channel] = self.planned.get(channel, 0.0) + cost
             case decisions.MessageReported(channel=channel, cost=cost):
-                self.reported[channel] += cost  # type: ignore[assignment]
+                self.reported[channel] = self.reported.get(channel, 0.0) + cost
             case decisions.MessageSuppressed(reason=reason):
                 self.suppressed[reason] += 1
             case decisions.MessageResolved(outcome=outcome):
@@ -51,7 +61,7 @@ class Summary:
             case decisions.StepFailed():
                 self.failed_steps += 1
             case _:
-                pass
+                self._of(decision.journey, kind)["all"] += 1
 
     def add(self, other: "Summary") -> None:
         """The counts of another part of the same replay."""
@@ -63,6 +73,8 @@ class Summary:
                 for journey, kinds in value.items():
                     for kind, counts in kinds.items():
                         self._of(journey, kind).update(counts)
+            elif name in ("planned", "reported"):
+                mine.update({channel: mine.get(channel, 0.0) + cost for channel, cost in value.items()})
             elif name != "seconds":
                 setattr(self, name, mine + value)
 
