@@ -1,0 +1,46 @@
+"""What a waiting customer costs in the worker's memory."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.benchmark
+ROOT = pathlib.Path(__file__).parents[2]
+
+PROGRAM = """
+import gc, pathlib, sys
+from engine.authoring import catalogs
+from engine.core import decider, inputs
+from engine.runtime import codec, store
+
+def resident():
+    gc.collect()
+    return next(int(line.split()[1]) * 1024 for line in pathlib.Path("/proc/self/status").read_text().splitlines() if "VmRSS" in line)
+
+catalog, held, count = catalogs.load("journeys"), store.Store(), 100_000
+at = inputs.instant("2026-11-22T10:00:00Z")
+def customer(n):
+    id_ = f"cust-{n:07d}"
+    traits = {"name": "Kartika", "phone": f"+62812{n:08d}", "language": "id", "timezone": "Asia/Jakarta"}
+    cart = {"cart_id": f"cart-{n:07d}-0", "total": 275000, "items": [{"sku": "SKU-123", "qty": 1, "price": 275000}]}
+    told = (("customer.identified", {"traits": traits}), ("consent.granted", {"purpose": "marketing"}), ("cart.updated", cart))
+    state = None
+    for i, (type_, data) in enumerate(told):
+        state = decider.transition(catalog, state, inputs.Event(f"{id_}-{i}", type_, at, at, id_, "shop/web", data)).state
+    return id_.encode(), codec.snapshot(state, n)
+size = len(customer(0)[1])
+before = resident()
+for n in range(count):
+    held.put(*customer(n))
+print((resident() - before) / count, size)
+"""
+
+
+def test_a_waiting_customer(capsys: pytest.CaptureFixture[str]) -> None:
+    """A customer who waits in the cart journey, with profile, consent and timer, costs at most 1.5 KB of worker memory."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True)
+    each, size = map(float, done.stdout.split())
+    print(f"\na waiting customer: {each:,.0f} bytes of memory, of which {size:,.0f} are her encoded state")
+    assert each <= 1_500
