@@ -1,1 +1,3 @@
-"""Authoring: from a directory of YAML to a compiled bundle. No Kafka and no history here."""
+"""YAML to bundle: the journey language, expressions, templates, the linter and the compiler. Made of files, gives
+plain data.
+"""

@@ -1,6 +1,6 @@
-"""Catalogs: bundles given their meaning by CEL and Liquid, ready to decide with.
+"""Catalogs: a bundle with Dalang's own expressions and templates, ready to decide by.
 
-Called by replays (from a directory) and by workers (from bundles that were read back from `journey.bundles`).
+Called by the replay for a directory, and by the runtime for bundles that it read back from `journey.bundles`.
 """
 
 import pathlib
@@ -13,6 +13,7 @@ from engine.core import catalog, definition, errors
 
 _EXPRESSIONS: Final = expressions.CelExpressions()
 _TEMPLATES: Final = templates.LiquidTemplates()
+"""Shared by all catalogs: what is compiled once stays compiled when the next bundle comes."""
 
 
 def load(path: pathlib.Path | str) -> catalog.Catalog:
@@ -25,11 +26,11 @@ def bundle(path: pathlib.Path | str) -> definition.Bundle:
     result = compiler.compile_directory(path)
     if result.bundle is None:
         told = "\n".join(f"  {finding}" for finding in result.errors)
-        raise errors.BundleError(f"The journeys in {path} cannot be used:\n{told}\n")
+        raise errors.BundleError(f"The journeys in {pathlib.Path(path).as_posix()} cannot be used:\n{told}\n")
     return result.bundle
 
 
 def of(live: definition.Bundle, others: Iterable[definition.Bundle] = ()) -> catalog.Catalog:
-    """The catalog with `live` in front, and every version of the other bundles for the instances that entered by them."""
-    versions = {journey.version: journey for each in others for journey in each.journeys}
+    """The catalog of a compiled bundle; `others` are earlier ones, whose versions instances may still be on."""
+    versions = {journey.version: journey for other in others for journey in other.journeys}
     return catalog.Catalog(live, _EXPRESSIONS, _TEMPLATES, versions)

@@ -1,24 +1,45 @@
-"""Durations of the language: a whole number and one of s, m, h, d, w (`45m`, `3d`)."""
+"""Durations of the journey language: a whole number and `s`, `m`, `h`, `d` or `w`.
+
+Called by `language.py` for every duration in a file. Knows nothing of calendars: a day is 24 hours here.
+"""
 
 import re
 from typing import Annotated, Final
 
 import pydantic
+from pydantic_core import PydanticCustomError
 
-_UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-_LONGEST: Final = 3650 * 86_400_000
+PATTERN: Final = r"^[0-9]{1,9}[smhdw]$"
 
+UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+"""Unit -> milliseconds."""
 
-def milliseconds(text: object) -> int:
-    """The duration in ms; ValueError with a sentence if it is none, or longer than ten years."""
-    match = re.fullmatch(r"([0-9]{1,9})([smhdw])", text) if isinstance(text, str) else None
-    if match is None:
-        raise ValueError("a duration is a whole number and s, m, h, d or w, such as 45m or 3d")
-    length = int(match[1]) * _UNITS[match[2]]
-    if length > _LONGEST:
-        raise ValueError("a duration is at most ten years")
-    return length
+LONGEST: Final = 3_650 * UNITS["d"]
+"""Ten years. A time of an event is before the year 9001, so the waits of a journey stay in the calendar."""
+
+_DURATION: Final = re.compile(PATTERN, re.ASCII)
 
 
-Duration = Annotated[int, pydantic.BeforeValidator(milliseconds)]
-"""A pydantic field type: written as `45m`, held as ms."""
+def parse(text: object) -> int:
+    """The milliseconds of `45m`, `3d`, …; ValueError with a sentence if it is no duration."""
+    if not isinstance(text, str) or not _DURATION.fullmatch(text):
+        raise ValueError("A duration is a whole number and s, m, h, d or w, like 45m")
+    milliseconds = int(text[:-1]) * UNITS[text[-1]]
+    if milliseconds > LONGEST:
+        raise ValueError("A duration is at most ten years (3650d)")
+    return milliseconds
+
+
+def _field(value: object) -> int:
+    try:
+        return parse(value)
+    except ValueError as exc:
+        raise PydanticCustomError("duration", "{why}", {"why": str(exc)}) from None
+
+
+Duration = Annotated[
+    int,
+    pydantic.BeforeValidator(_field),
+    pydantic.WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["45m", "3d"]}),
+]
+"""A field that is written as `45m` and held in milliseconds."""

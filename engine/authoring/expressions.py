@@ -1,160 +1,272 @@
-"""CEL: the one module that knows `cel_expr_python`. It compiles expressions once and evaluates them over a scope.
+"""Expressions: CEL, through Google's runtime. The one module that imports it.
 
-Names are bound by their dotted paths (`event.data`, `consent.marketing.any`), so that a misspelt one is an error of the
-type checker, and an evaluation converts only what the expression reads. Google's runtime is the judge of every meaning.
+`CelExpressions` is what the decider evaluates with; `check` is what the linter asks. An expression is compiled once.
+For speed only the fields that an expression reads are handed over, not the event with everything in it, and a bare path
+(`profile.phone`) is looked up without CEL, which would do no more.
 """
 
+import dataclasses
+import datetime
+import itertools
+import math
+import operator
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Literal
 
-import msgspec
 from cel_expr_python import cel
 
-from engine.core import actions, definition, errors, scope
+from engine.authoring import findings, names, reading, syntax
+from engine.core import definition, errors, scope
 
-_STRINGS: Final = re.compile(r"""r?("{3}.*?"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""", re.DOTALL)
-_NAME: Final = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+Wanted = Literal["condition", "key", "address"]
 
-_EVENT: Final = {
-    "id": cel.Type.STRING,
-    "type": cel.Type.STRING,
-    "source": cel.Type.STRING,
-    "subject": cel.Type.STRING,
-    "time": cel.Type.TIMESTAMP,
-    "data": cel.Type.DYN,
+_DAY: Final = datetime.timedelta(days=1)
+_EARTH_KM: Final = 6371.0088
+"""The mean radius (IUGG)."""
+
+_ABSENT: Final = object()
+_TREE = dict[str, Any]
+
+_WANTED: Final[Mapping[Wanted, tuple[str, frozenset[str], str]]] = {
+    "condition": ("true or false", frozenset({"BOOL", "DYN"}), "Compare it: event.data.total >= 100000."),
+    "key": (
+        "text or a number",
+        frozenset({"STRING", "INT", "UINT", "DOUBLE", "BOOL", "DYN"}),
+        "Name what tells one instance from another: event.data.cart_id.",
+    ),
+    "address": ("text", frozenset({"STRING", "INT", "DYN"}), "Name where the address stands: profile.phone."),
 }
-_TEXTS: Final = {"journey": ("name", "title", "owner", "purpose"), "policy": ("timezone", "language")}
-_DECLARED: Final[Mapping[str, Any]] = {
-    "profile": cel.Type.DYN,
-    "now": cel.Type.TIMESTAMP,
-    "steps": cel.Type.Map(cel.Type.STRING, cel.Type.Map(cel.Type.STRING, cel.Type.STRING)),
-    **{f"{root}.{field}": type_ for root in ("event", "entry") for field, type_ in _EVENT.items()},
-    **{f"{root}.{field}": cel.Type.STRING for root, fields in _TEXTS.items() for field in fields},
-    **{f"consent.{p}.{c}": cel.Type.BOOL for p in definition.PURPOSES for c in (*actions.CHANNELS, "any")},
-}
-_ERROR_PLACE: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
 
 
-class NotCel(errors.DalangError):
-    """This is not a CEL expression that fits here."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Compiled:
+    """An expression, ready: `bindings` are variables with their values' getter and the fields to hand over (None: all).
 
-    code = "DLG202"
-    hint = ""
+    `lists` are gone through by `map` or `filter`. `fetch` is there for a bare path.
+    """
 
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
-        self.offset = offset
-
-
-class _Program(msgspec.Struct, frozen=True):
-    """A compiled expression with the declared names that it reads."""
-
-    run: Callable[..., Any]
-    bound: tuple[str, ...]
-
-
-_environment: Final = cel.NewEnv(variables=dict(_DECLARED))
-
-
-def roots(text: str) -> tuple[str, ...]:
-    """The names of a scope that an expression uses, in the scope's order."""
-    used = {path.split(".")[0] for path in paths(text)}
-    return tuple(name for name in scope.NAMES if name in used)
-
-
-def paths(text: str) -> tuple[str, ...]:
-    """The dotted names in an expression, texts in quotes left out: `event.data.total`."""
-    return tuple(dict.fromkeys(_NAME.findall(_STRINGS.sub("''", text))))
-
-
-def compiled(text: str, *, condition: bool = False) -> Any:
-    """The compiled expression; `NotCel` with the offset of the offending character if it is none."""
-    try:
-        expression = _environment.compile(text)
-    except RuntimeError as exc:
-        found = _ERROR_PLACE.search(str(exc))
-        if found is None:
-            raise NotCel(str(exc).split("\n")[0], 0) from None
-        told = found[3].split(" (in container")[0]
-        raise NotCel(told, _offending(text, told, _offset(text, int(found[1]), int(found[2])))) from None
-    if condition and expression.return_type().name() not in ("BOOL", "DYN"):
-        kind = expression.return_type().name().lower()
-        raise NotCel(f"a condition must be true or false, this gives a {kind}", 0)
-    return expression
+    program: Any
+    reads: reading.Reading
+    bindings: tuple[tuple[str, Callable[[scope.Scope], Any], _TREE | None], ...]
+    lists: tuple[reading.Use, ...]
+    fetch: Callable[[scope.Scope], Any] | None
 
 
 class CelExpressions:
-    """The port of the core, by CEL. Compiles each text once; one activation serves all conditions of a scope."""
+    """`ports.Expressions` by CEL."""
 
     def __init__(self) -> None:
-        self._programs: dict[str, _Program] = {}
+        self._compiled: dict[str, _Compiled] = {}
+        self._now = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+        self._environment = _environment(self._days_since)
 
     def evaluate(self, expression: definition.Expression, names: scope.Scope) -> Any:
-        """The value as plain Python; whatever CEL calls an error, a missing field first of all, is `EvaluationError`."""
-        program = self._programs.get(expression.text) or self._compile(expression.text)
-        if names.memo is None:
-            names.memo = {}
-        activation = names.memo.get(program.bound)
+        """The value as plain Python, times as datetimes in UTC; `errors.EvaluationError` if there is none."""
+        compiled = self._compiled.get(expression.text) or self._compile(expression.text)
+        if compiled.fetch is not None:
+            value = _looked_up(compiled, names)
+            if value is _ABSENT:
+                raise errors.EvaluationError(f"{expression.text}: there is no such field.")
+            return value
+        if compiled.reads.clock:
+            self._now = names.now
         try:
-            if activation is None:
-                activation = _environment.Activation(_bindings(program.bound, names))
-                names.memo[program.bound] = activation
-            value = program.run(activation)
-            if value.type() != cel.Type.ERROR:
-                return value.plain_value()
-            told = str(value.value())
-        except Exception as exc:  # noqa: BLE001 - the binding raises several kinds; all mean that there is no value
-            told = str(exc)
-        raise errors.EvaluationError(told.split("\n")[0].strip()) from None
+            result = compiled.program.eval(data=_bound(compiled, names))
+            value = result.value()
+            if value is True or value is False:
+                return value
+            kind = result.type()
+            if kind != _ERROR:
+                return result.plain_value()
+        except (RuntimeError, ValueError, TypeError, OverflowError) as exc:
+            raise errors.EvaluationError(f"{expression.text}: {_first_line(exc)}.") from None
+        raise errors.EvaluationError(f"{expression.text}: {_first_line(value)}.")
 
     def inputs(self, expression: definition.Expression, names: scope.Scope) -> Mapping[str, Any]:
-        """Each dotted path that the expression reads with its value, where it has one."""
-        found: dict[str, Any] = {}
-        for path in paths(expression.text):
-            root, *fields = path.split(".")
-            if root in expression.names:
-                value = names.value(root)
-                for field in fields:
-                    value = value.get(field) if isinstance(value, Mapping) else None
-                found[path] = value
+        """The fields that the expression reads, with their values; a field that is not there is left out."""
+        compiled = self._compiled.get(expression.text) or self._compile(expression.text)
+        found = {}
+        for use in compiled.reads.uses:
+            if use.variable not in _GETTERS:
+                continue
+            value = _follow(_GETTERS[use.variable](names), use.rest)
+            if value is not _ABSENT:
+                found[".".join(use.path)] = value
         return found
 
-    def _compile(self, text: str) -> _Program:
-        used = paths(text)
-        bound = tuple(name for name in _DECLARED if any(path == name or path.startswith(name + ".") for path in used))
-        program = _Program(compiled(text).eval, bound)
-        self._programs[text] = program
-        return program
+    def _compile(self, text: str) -> _Compiled:
+        try:
+            reads = reading.read(_parsed(self._environment, text))
+            program = self._environment.compile(text)
+        except RuntimeError as exc:
+            raise errors.EvaluationError(f"{text}: {_first_line(exc)}.") from None
+        trees: dict[str, _TREE | None] = {}
+        for use in reads.uses:
+            if use.variable in _GETTERS:
+                _grow(trees, use.variable, use.rest)
+        bindings = tuple((name, _GETTERS[name], tree) for name, tree in trees.items())
+        direct = reads.direct
+        fetch = _GETTERS.get(direct.variable) if direct is not None else None
+        lists = tuple(each.use for each in reads.ranges if each.use is not None and each.use.variable in _GETTERS)
+        self._compiled[text] = compiled = _Compiled(program, reads, bindings, lists, fetch)
+        return compiled
+
+    def _days_since(self, at: datetime.datetime) -> float:
+        return (self._now - at) / _DAY
 
 
-def _bindings(bound: tuple[str, ...], names: scope.Scope) -> dict[str, Any]:
-    """The values of the declared names that exist now; CEL tells of the others itself."""
-    values: dict[str, Any] = {}
-    for name in bound:
-        root, *fields = name.split(".")
-        value = names.value(root)
-        for field in fields:
-            value = None if value is None else value.get(field)
-        if value is not None:
-            values[name] = value
-    return values
+def roots(text: str) -> tuple[str, ...]:
+    """The scope names that the expression uses, sorted; none if it is no expression, which `check` finds."""
+    try:
+        return tuple(sorted({use.path[0] for use in reading.read(_parsed(_checking, text)).uses}))
+    except RuntimeError:
+        return ()
 
 
-def _offset(text: str, line: int, column: int) -> int:
-    before = text.split("\n")[: line - 1]
-    return min(sum(len(each) + 1 for each in before) + column - 1, max(len(text) - 1, 0))
+def check(text: str, known: names.Known, wanted: Wanted) -> Iterator[findings.Problem]:
+    """Everything that is wrong with an expression, as far as it can be known without a customer."""
+    try:
+        reads = reading.read(_parsed(_checking, text))
+    except RuntimeError as exc:
+        yield from _problems(text, exc)
+        return
+    unknown = [*reading.unknown(reads.uses, known), *reading.unordered(reads.ranges)]
+    if unknown:
+        yield from unknown
+        return
+    try:
+        program = _checking.compile(text)
+    except RuntimeError as exc:
+        yield from _problems(text, exc)
+        return
+    needed, types, example = _WANTED[wanted]
+    given = program.return_type().name()
+    if given.split("<")[0] not in types:
+        yield findings.Problem(0, findings.WrongResult, {"given": given.lower(), "wanted": needed, "example": example})
 
 
-def _offending(text: str, told: str, offset: int) -> int:
-    """CEL points at the last dot of an undeclared name; the part of it that is wrong is the first that is not declared."""
-    undeclared = re.fullmatch(r"undeclared reference to '([\w.]+)'", told)
-    if undeclared is None:
-        return offset
-    start = max(text.rfind(undeclared[1], 0, offset + len(undeclared[1])), 0)
-    known = ""
-    for part in undeclared[1].split("."):
-        if not any(name.startswith(f"{known}{part}.") or name == f"{known}{part}" for name in _DECLARED):
-            break
-        known += f"{part}."
-    return start + len(known)
+# Values.
+
+
+def _field(of: str, name: str) -> Callable[[scope.Scope], Any]:
+    event_of, value_of = operator.attrgetter(of), operator.attrgetter(name)
+
+    def get(names: scope.Scope) -> Any:
+        event = event_of(names)
+        return _ABSENT if event is None else value_of(event)
+
+    return get
+
+
+def _root(name: str) -> Callable[[scope.Scope], Any]:
+    return lambda names: names.value(name)
+
+
+_GETTERS: Final[Mapping[str, Callable[[scope.Scope], Any]]] = {
+    **{f"{of}.{name}": _field(of, name) for of in ("event", "entry") for name in reading.FIELDS},
+    **{name: _root(name) for name in scope.NAMES if name not in ("event", "entry", "profile", "now")},
+    "profile": lambda names: names.customer.profile,
+    "now": lambda names: names.now,
+}
+
+
+def _bound(compiled: _Compiled, names: scope.Scope) -> dict[str, Any]:
+    """What CEL is given. A `map` or `filter` over an object is refused: CEL goes through it in another order each
+    time.
+    """
+    data = {}
+    for name, get, tree in compiled.bindings:
+        value = get(names)
+        if value is not _ABSENT:
+            data[name] = value if tree is None else _picked(value, tree)
+    for each in compiled.lists:
+        if isinstance(_follow(_GETTERS[each.variable](names), each.rest), dict):
+            raise ValueError(f"{'.'.join(each.path)} is an object, whose fields have no order")
+    return data
+
+
+def _picked(value: Any, tree: _TREE) -> Any:
+    if type(value) is not dict:
+        return value
+    return {name: value[name] if below is None else _picked(value[name], below) for name, below in tree.items() if name in value}
+
+
+def _grow(trees: dict[str, Any], name: str, rest: reading.Path) -> None:
+    """Add a path to the fields that are handed over; the whole of a value takes its parts with it."""
+    if name in trees and trees[name] is None:
+        return
+    if not rest:
+        trees[name] = None
+    else:
+        _grow(trees.setdefault(name, {}), rest[0], rest[1:])
+
+
+def _looked_up(compiled: _Compiled, names: scope.Scope) -> Any:
+    assert compiled.fetch is not None
+    assert compiled.reads.direct is not None
+    return _follow(compiled.fetch(names), compiled.reads.direct.rest)
+
+
+def _follow(value: Any, path: reading.Path) -> Any:
+    for name in path:
+        if type(value) is not dict or name not in value:
+            return _ABSENT
+        value = value[name]
+    return value
+
+
+# CEL.
+
+
+def _parsed(environment: Any, text: str) -> syntax.Node:
+    return syntax.decode(environment.compile(text, disable_check=True).serialize())
+
+
+def _environment(days_since: Callable[[datetime.datetime], float]) -> Any:
+    kinds: dict[str, Any] = dict.fromkeys(scope.NAMES, cel.Type.DYN)
+    for of in ("event", "entry"):
+        kinds |= {f"{of}.{name}": cel.Type.STRING for name in reading.FIELDS}
+        kinds |= {f"{of}.time": cel.Type.TIMESTAMP, f"{of}.data": cel.Type.DYN}
+    kinds["now"] = cel.Type.TIMESTAMP
+    # A number of JSON is an int or a double as it was written, and an overload takes one of them only.
+    numbers = itertools.product((cel.Type.INT, cel.Type.DOUBLE), repeat=4)
+    distance = [
+        cel.Overload(f"distance_km_{index}", cel.Type.DOUBLE, list(parameters), impl=_distance_km)
+        for index, parameters in enumerate(numbers)
+    ]
+    since = cel.Overload("days_since_timestamp", cel.Type.DOUBLE, [cel.Type.TIMESTAMP], impl=days_since)
+    functions = [cel.FunctionDecl("days_since", [since]), cel.FunctionDecl("distance_km", distance)]
+    return cel.NewEnv(variables=kinds, functions=functions)
+
+
+def _distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+    """The great-circle distance (haversine), to the millimetre, so that no machine's sine shows."""
+    a, b = math.radians(lat), math.radians(other_lat)
+    half = math.sin((b - a) / 2) ** 2
+    half += math.cos(a) * math.cos(b) * math.sin(math.radians(other_lon - lon) / 2) ** 2
+    return round(2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(half))), 6)
+
+
+_ERROR: Final = cel.Type.ERROR
+_checking: Final = _environment(lambda _: 0.0)
+_MESSAGE: Final = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+_STATUS: Final = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
+
+
+def _problems(text: str, exc: RuntimeError) -> Iterator[findings.Problem]:
+    """CEL's messages as problems: it counts lines and columns from 1, in characters."""
+    lines = text.split("\n")
+    said = _MESSAGE.findall(str(exc))
+    for line, column, message in said:
+        offset = sum(len(each) + 1 for each in lines[: int(line) - 1]) + int(column) - 1
+        why = re.sub(r" expecting \{.*\}$", "", _STATUS.sub("", message)).replace(" (in container '')", "").rstrip(".")
+        yield findings.Problem(max(0, min(offset, len(text))), findings.BadExpression, {"why": why})
+        if why.startswith("Syntax error"):
+            return  # what follows the first is only its echo
+    if not said:
+        yield findings.Problem(0, findings.BadExpression, {"why": _first_line(exc)})
+
+
+def _first_line(told: object) -> str:
+    return _STATUS.sub("", str(told).split("\n")[0])[:200].rstrip(".")

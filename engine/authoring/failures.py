@@ -1,55 +1,89 @@
-"""What the providers' failure codes usually mean; a line in `policy.failure_classes` wins over these.
+"""What providers' codes mean, as far as it is the same for everybody: merged into the compiled policy, where a
+written line wins.
 
-Sources: Meta's error codes (developers.facebook.com, WhatsApp Business Platform, support/error-codes, 15 May 2026, and
-pywa's table of them), Twilio's error pages (30003-30008, 21610, 21211, 21614), SMPP 3.4 section 5.1.3, RFC 5321 section 4.2,
-Firebase's FCM ErrorCode page. What to do about each is our own judgement. A code that is not here means `next_channel`.
+Called by `compile.py`. Sources: WhatsApp, Meta's error codes (developers.facebook.com, WhatsApp Business Platform,
+support, error codes, 15 May 2026) with the wording of pywa's errors.py; SMS, Twilio's error dictionary (30003, 21610,
+…) and the SMPP 3.4 command statuses as smpplib names them; email, RFC 3463; push, FCM's ErrorCode; LINE and Telegram,
+the HTTP status of their push calls. What to do about each is our own judgement. A code that is not here means the
+next channel.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from engine.core import definition
+from engine.core.definition import FailureClass
 
-_NEXT: Final = definition.FailureClass("next_channel")
-_STOP: Final = definition.FailureClass("stop_channel")
-_WITHDRAW: Final = definition.FailureClass("withdraw_consent")
-_CONFIGURATION: Final = definition.FailureClass("configuration")
-_SOON: Final = definition.FailureClass("retry", retry_after=60_000, at_most=3)
+_MINUTE: Final = 60_000
+
+_NEXT: Final = FailureClass("next_channel")
+_STOP: Final = FailureClass("stop_channel")
+_WITHDRAW: Final = FailureClass("withdraw_consent")
+_CONFIGURATION: Final = FailureClass("configuration")
+_SOON: Final = FailureClass("retry", retry_after=10_000, at_most=3)
+_LATER: Final = FailureClass("retry", retry_after=_MINUTE, at_most=3)
 
 
-def _all(codes: Iterable[int | str], kind: definition.FailureClass) -> dict[str, definition.FailureClass]:
-    return {str(code): kind for code in codes}
+def _each(meaning: FailureClass, codes: str) -> dict[str, FailureClass]:
+    return dict.fromkeys(codes.split(), meaning)
 
 
-USUAL: Final[Mapping[str, Mapping[str, definition.FailureClass]]] = {
+USUAL: Final[Mapping[str, Mapping[str, FailureClass]]] = {
     "whatsapp": {
-        # Not a WhatsApp number; outside the 24 h window; the user's limit over all businesses; Meta's own experiment.
-        **_all((131026, 131047, 131049, 130472, 131062), _NEXT),
-        **_all((131050,), _WITHDRAW),  # the user stopped marketing from this business
-        **_all((130429, 131056, 80007, 4, 131000, 131016, 135000, 131057, 1, 2), _SOON),
-        # Account, payment, token, template: nothing that this customer could help.
-        **_all((131048, 131064, 368, 131031, 130497, 131042, 131044, 190, 0, 3, 10, 131063), _CONFIGURATION),
-        **_all((132000, 132001, 132005, 132007, 132008, 132012, 132015, 132016, 132068, 132069), _CONFIGURATION),
-        **_all((131008, 131009, 100, 33, 131021, 131030), _CONFIGURATION),
+        # Not a WhatsApp number or an old client; outside the window; the limit of marketing messages per user, for at
+        # least 24 hours; in an experiment of Meta's; no such country; not by business-scoped id. Another channel may
+        # well arrive.
+        **_each(_NEXT, "131026 131047 131049 130472 130497 131062 131021 131030"),
+        # The user stopped marketing from this business.
+        **_each(_WITHDRAW, "131050"),
+        # Too fast for this user, or for this number; an account in maintenance for a minute.
+        **_each(_SOON, "131056 131057"),
+        **_each(_LATER, "130429 80007 4"),
+        # Unknown or unavailable: the outcome may be unknown too, so not often.
+        **_each(FailureClass("retry", retry_after=_MINUTE, at_most=2), "131000 131016 135000 1 2"),
+        # The sender, the account, the payment, the token or the template is wrong: no customer can be helped by a
+        # retry.
+        **_each(_CONFIGURATION, "131048 131064 368 131031 131042 131044 131063 190 0 3 10 200"),
+        **_each(_CONFIGURATION, "132000 132001 132005 132007 132008 132012 132015 132016 132068 132069"),
+        **_each(_CONFIGURATION, "131008 131009 100 33"),
     },
     "sms": {
-        **_all((30005, 30006, 30007, 30008, 30004), _NEXT),
-        **_all((30003,), definition.FailureClass("retry", retry_after=300_000, at_most=1)),
-        **_all((21211, 21614), _STOP),  # not a mobile number
-        **_all((21610,), _WITHDRAW),  # the recipient opted out
+        # Twilio. Handset unreachable: once more. Opted out: never again. No mobile: not at this address.
+        "30003": FailureClass("retry", retry_after=5 * _MINUTE, at_most=1),
+        **_each(_WITHDRAW, "21610"),
+        **_each(_STOP, "21211 21614"),
+        **_each(_NEXT, "30004 30005 30006 30007 30008"),
+        **_each(_CONFIGURATION, "20003 21606 21659 21660"),
+        # SMPP: throttled, queue full; system error; bad destination; bad source.
+        **_each(_SOON, "ESME_RTHROTTLED ESME_RMSGQFUL"),
+        **_each(_LATER, "ESME_RSYSERR ESME_RX_T_APPN"),
+        **_each(_STOP, "ESME_RINVDSTADR"),
+        **_each(_NEXT, "ESME_RSUBMITFAIL ESME_RX_P_APPN ESME_RX_R_APPN UNDELIV EXPIRED REJECTD DELETED"),
+        **_each(_CONFIGURATION, "ESME_RINVSRCADR ESME_RBINDFAIL ESME_RINVPASWD ESME_RINVSYSID"),
     },
-    "email": {**_all(("421", "450", "451", "452"), _SOON), **_all(("550", "551", "553"), _STOP)},
+    "email": {
+        # Reply codes of SMTP (RFC 5321) and enhanced status codes: 5.1.1 no such mailbox, 5.2.1 disabled, 4.x.x for
+        # now.
+        **_each(_STOP, "5.1.1 5.1.2 5.1.3 5.1.6 5.1.10 5.2.1"),
+        **_each(FailureClass("retry", retry_after=5 * _MINUTE, at_most=3), "421 450 451 452"),
+        **_each(_CONFIGURATION, "530 535 5.7.0 5.7.8 5.7.26"),
+    },
     "push": {
-        **_all(("UNREGISTERED",), _STOP),
-        **_all(("QUOTA_EXCEEDED", "UNAVAILABLE", "INTERNAL"), _SOON),
-        **_all(("SENDER_ID_MISMATCH", "THIRD_PARTY_AUTH_ERROR", "INVALID_ARGUMENT"), _CONFIGURATION),
+        **_each(_STOP, "UNREGISTERED"),
+        **_each(_CONFIGURATION, "SENDER_ID_MISMATCH THIRD_PARTY_AUTH_ERROR"),
+        **_each(_LATER, "QUOTA_EXCEEDED UNAVAILABLE INTERNAL"),
+        **_each(_NEXT, "INVALID_ARGUMENT"),
+    },
+    "line": {**_each(_LATER, "429 500"), **_each(_CONFIGURATION, "401 403"), **_each(_NEXT, "400")},
+    "telegram": {
+        **_each(_LATER, "429 500"),
+        **_each(_STOP, "403"),
+        **_each(_CONFIGURATION, "401"),
+        **_each(_NEXT, "400"),
     },
 }
 
 
-def merged(
-    own: Mapping[str, Mapping[str, definition.FailureClass]],
-) -> dict[str, dict[str, definition.FailureClass]]:
-    """The usual classes with the policy's own lines over them, sorted, so that equal policies have equal hashes."""
-    channels = sorted({*USUAL, *own})
-    return {channel: dict(sorted({**USUAL.get(channel, {}), **own.get(channel, {})}.items())) for channel in channels}
+def merged(written: Mapping[str, Mapping[str, FailureClass]], channels: Iterable[str]) -> dict[str, dict[str, FailureClass]]:
+    """Channel -> code -> meaning for the policy's `channels`: the usual ones under the written ones."""
+    names = sorted({*channels, *written})
+    return {name: dict(sorted({**USUAL.get(name, {}), **written.get(name, {})}.items())) for name in names}

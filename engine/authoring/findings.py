@@ -1,8 +1,11 @@
-"""Findings: what `dalang check` says. Values with a place, a stable code and what to do; all are collected, none is raised.
+"""Findings: what `dalang check` says about the files of a directory.
 
-A kind's docstring is its sentence; `{…}` is filled in where the finding is made. Codes are never given twice.
+Values, never raised: all are collected and reported at once. One class per finding; the first line of its docstring is
+its sentence and `hint` says what to do, both filled with the details given. Codes are public and never used again.
 """
 
+import difflib
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal
 
 import msgspec
@@ -11,7 +14,7 @@ Severity = Literal["error", "warning"]
 
 
 class Place(msgspec.Struct, frozen=True, order=True):
-    """Where: a file relative to the checked directory, line and column from 1."""
+    """A place: a file relative to the checked directory; line and column count from 1, in characters."""
 
     file: str
     line: int = 1
@@ -19,7 +22,7 @@ class Place(msgspec.Struct, frozen=True, order=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One finding, as `dalang check --format json` prints it."""
+    """One finding, with the fields that `dalang check --format json` prints."""
 
     file: str
     line: int
@@ -43,210 +46,356 @@ class Kind:
     @classmethod
     def at(cls, place: Place, **details: object) -> Finding:
         """The finding at a place; `details` fill the sentence and the hint."""
-        message = (cls.__doc__ or "").strip().format(**details)
-        return Finding(place.file, place.line, place.column, cls.code, cls.severity, message, cls.hint.format(**details))
+        message = (cls.__doc__ or "").split("\n")[0].format(**details)
+        hint = cls.hint.format(**details).strip()
+        return Finding(place.file, place.line, place.column, cls.code, cls.severity, message, hint)
 
 
-class NotReadable(Kind):
-    """This file cannot be read: {detail}."""
+class Problem(msgspec.Struct, frozen=True):
+    """A finding about a text of which only the text is known: the offset of the character, the kind and its details."""
 
-    code = "DLG110"
-    hint = "Files are UTF-8, at most 1 MB, one document, inside the checked directory."
+    offset: int
+    kind: type[Kind]
+    details: Mapping[str, object]
+
+
+def ordered(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """By place, then code; each thing said once."""
+    return tuple(sorted(set(found), key=lambda each: (each.file, each.line, each.column, each.code, each.message)))
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """`Did you mean …? ` where a known word is near, else nothing; and then what is known."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, 1)
+    guess = f"Did you mean {near[0]}? " if near else ""
+    return guess + (f"Known here: {', '.join(known[:20])}." if known else "")
+
+
+# Files.
+
+
+class Unreadable(Kind):
+    """This file cannot be read: {why}."""
+
+    code = "DLG601"
+    hint = "Journeys are regular files in UTF-8."
+
+
+class TooLarge(Kind):
+    """This file has {size} bytes; the limit is {limit}."""
+
+    code = "DLG602"
+    hint = "Split it: one file, one journey."
 
 
 class NotYaml(Kind):
-    """This is not YAML 1.2: {detail}."""
+    """This is not YAML: {why}."""
 
-    code = "DLG111"
-    hint = "Mend the syntax here; quotes around a text with a colon often help."
+    code = "DLG603"
+    hint = "Mind the indentation, and put quotes around text that holds a colon, # or starts with a special character."
+
+
+class ManyDocuments(Kind):
+    """A second document starts here."""
+
+    code = "DLG604"
+    hint = "One file holds one document: put the rest into a file of its own."
 
 
 class DuplicateKey(Kind):
-    """The key {key!r} is given twice."""
+    """The key `{key}` stands here for the second time; the first is in line {first}."""
 
-    code = "DLG112"
-    hint = "Keep one of the two; the first stands on line {first}."
+    code = "DLG605"
+    hint = "Keep one of them."
 
 
-class NotAllowed(Kind):
-    """{detail} is not allowed in these files."""
+class CustomTag(Kind):
+    """The tag `{tag}` is not taken."""
 
-    code = "DLG113"
-    hint = "Write the value itself: no custom tags, no merge keys (<<), no huge aliases, at most 50 levels."
+    code = "DLG606"
+    hint = "Write plain YAML without tags."
 
 
-class UnknownKey(Kind):
-    """There is no key {key!r} here."""
+class MergeKey(Kind):
+    """The merge key `<<` is not part of YAML 1.2."""
 
-    code = "DLG120"
-    hint = "Keys that may stand here: {known}."
+    code = "DLG607"
+    hint = "Write the keys out, or use an anchor for the whole value."
 
 
-class MissingKey(Kind):
-    """The key {key!r} is missing here."""
+class TooDeep(Kind):
+    """This is nested more than {limit} levels deep."""
 
-    code = "DLG121"
-    hint = "It is required; see `dalang schema language` for what it takes."
+    code = "DLG608"
+    hint = "Steps after a branch continue for all arms: there is no need to nest them."
 
 
-class WrongValue(Kind):
-    """This value does not fit: {detail}."""
+class TooManyNodes(Kind):
+    """This file holds more than {limit} values, its anchors expanded."""
 
-    code = "DLG122"
-    hint = "Write a value of the form that the message names."
+    code = "DLG609"
+    hint = "Use fewer anchors, or split the file."
 
 
-class NotYet(Kind):
-    """{key!r} is not part of this release of the language."""
+class LinkLeaves(Kind):
+    """This link leads out of the directory."""
 
-    code = "DLG123"
-    hint = "Leave it out; this release knows send, wait, branch and exit, and enters by event."
+    code = "DLG610"
+    hint = "Put the file itself here: a bundle holds all that it needs."
 
 
-class WrongName(Kind):
-    """{detail}."""
+class NotAMapping(Kind):
+    """This file should hold keys with values."""
 
-    code = "DLG124"
-    hint = "Names are lower-case letters, digits and hyphens, starting with a letter."
+    code = "DLG611"
+    hint = "Start with `{first}:`."
 
 
-class BadExpression(Kind):
-    """This expression cannot be used: {detail}."""
+class ComplexKey(Kind):
+    """A key must be plain text."""
 
-    code = "DLG201"
-    hint = "Names in scope: event, entry, profile, consent, steps, now, journey, policy; conditions are true or false."
+    code = "DLG612"
+    hint = "Text that starts with {{ or [ needs quotes."
 
 
-class UnknownStepName(Kind):
-    """The expression names the step {step!r}, which this journey does not have."""
+class FileName(Kind):
+    """The name of this file is not <name>.<language>.yaml."""
 
-    code = "DLG202"
-    hint = 'Steps here: {known}. A name with a hyphen is written steps["name"].outcome.'
-
-
-class NoEntryYet(Kind):
-    """`entry` does not exist before the customer has entered."""
-
-    code = "DLG203"
-    hint = "Use `event` in the conditions of `enter`."
-
-
-class UnknownTemplate(Kind):
-    """There is no template {template!r}."""
-
-    code = "DLG210"
-    hint = "Add templates/{template}.{language}.yaml, or use one of: {known}."
-
-
-class TemplateLacksLanguage(Kind):
-    """The template {template!r} does not exist in the policy's language, {language}."""
-
-    code = "DLG211"
-    hint = "Add templates/{template}.{language}.yaml: every other language falls back to it."
-
-
-class TemplateLacksChannel(Kind):
-    """The template {template!r} has no body for {channel} in {file}."""
-
-    code = "DLG212"
-    hint = "Add `{channel}:` there, or take the channel out of the send."
-
-
-class BadTemplate(Kind):
-    """This Liquid text cannot be used: {detail}."""
-
-    code = "DLG213"
-    hint = "See the Liquid syntax at this place."
-
-
-class UnknownTemplateName(Kind):
-    """The template uses {name!r}, which does not exist."""
-
-    code = "DLG214"
-    hint = "Names in scope: event, entry, profile, consent, steps, now, journey, policy."
-
-
-class UnknownChannel(Kind):
-    """The channel {channel!r} is not in the policy."""
-
-    code = "DLG220"
-    hint = "Add it under policy.channels, or use one of: {known}."
-
-
-class NeverReported(Kind):
-    """The channel {channel} never reports {status!r}, so this success cannot be reached."""
-
-    code = "DLG221"
-    hint = "It reports: {known} (policy.channels.{channel}.reports)."
-
-
-class NoFallback(Kind):
-    """A channel before the last needs `success` and `fallback_after`, else the next is never tried."""
-
-    code = "DLG222"
-    hint = "Say what counts as success, and after how long the next channel follows."
-
-
-class HalfASuccess(Kind):
-    """`success` and `fallback_after` belong together."""
-
-    code = "DLG223"
-    hint = "On the last channel give both (at that time the message is unreached) or neither."
-
-
-class ChannelTwice(Kind):
-    """The channel {channel!r} stands twice in this send."""
-
-    code = "DLG224"
-    severity = "warning"
-    hint = "To try a channel again use failure_classes with retry_after."
-
-
-class DuplicateStep(Kind):
-    """The step id {step!r} is used twice in this journey."""
-
-    code = "DLG230"
-    hint = "Ids are unique in a file; the first stands on line {first}."
-
-
-class Unreachable(Kind):
-    """The step {step!r} can never be reached."""
-
-    code = "DLG231"
-    hint = "An `exit`, or a branch whose every arm leaves, stands before it."
-
-
-class ParallelWithActive(Kind):
-    """`reentry: {{parallel: N}}` takes every entry, so `while_active` cannot hold beside it."""
-
-    code = "DLG232"
-    hint = "Leave one of the two out."
-
-
-class DuplicateJourney(Kind):
-    """The journey {journey!r} is already defined in {file}."""
-
-    code = "DLG240"
-    hint = "Journey names are unique in a directory."
-
-
-class NoPolicy(Kind):
-    """There is no policy.yaml beside these journeys."""
-
-    code = "DLG241"
-    hint = "Add one with `policy:` and its channels; nothing can be sent without it."
-
-
-class PurposeWithoutRule(Kind):
-    """The policy does not say under which consent {purpose} messages go; opt_in is taken."""
-
-    code = "DLG242"
-    severity = "warning"
-    hint = "Add policy.consent.{purpose}: opt_in or implied."
+    code = "DLG613"
+    hint = "A template's name is made of a-z, 0-9 and -, its language is like id or en: cart-reminder.id.yaml."
 
 
 class NothingHere(Kind):
     """There is no journey in this directory."""
 
-    code = "DLG243"
-    hint = "Journeys are *.yaml files with a `journey:` key, beside policy.yaml."
+    code = "DLG614"
+    hint = "Give the directory that holds the journeys' .yaml files and policy.yaml."
+
+
+class PassedOver(Kind):
+    """This file is passed over."""
+
+    code = "DLG615"
+    severity = "warning"
+    hint = "Journeys, policy and templates end in .yaml: rename it if it is one of them."
+
+
+# Shape.
+
+
+class UnknownKey(Kind):
+    """`{key}` is not a key of {where}."""
+
+    code = "DLG620"
+    hint = "{known}"
+
+
+class MissingKey(Kind):
+    """`{key}` is missing in {where}."""
+
+    code = "DLG621"
+    hint = "Add it, for example: {example}"
+
+
+class WrongValue(Kind):
+    """{why}."""
+
+    code = "DLG622"
+    hint = "{example}"
+
+
+class NotInThisRelease(Kind):
+    """`{key}` is not in this release."""
+
+    code = "DLG623"
+    hint = "It comes with a later one; take it out for now."
+
+
+class StepKind(Kind):
+    """A step is one of {kinds}; this one {has}."""
+
+    code = "DLG624"
+    hint = "Give each step an id and one of them: {{id: nudge, send: …}}."
+
+
+# Names and structure.
+
+
+class DuplicateStep(Kind):
+    """The step id `{id}` is taken already, in line {first}."""
+
+    code = "DLG630"
+    hint = "Step ids are unique in a file, nested steps included."
+
+
+class UnreachableStep(Kind):
+    """No customer can come to the step `{id}`."""
+
+    code = "DLG631"
+    hint = "What stands before it always leaves the journey: remove one of them."
+
+
+class DuplicateJourney(Kind):
+    """The journey `{name}` is defined already, in {first}."""
+
+    code = "DLG632"
+    hint = "Rename one: instances belong to a journey by its name."
+
+
+class UnknownChannel(Kind):
+    """The channel `{channel}` is not in the policy."""
+
+    code = "DLG633"
+    hint = "Add it under policy.channels in policy.yaml. {known}"
+
+
+class UnknownTemplate(Kind):
+    """There is no template `{template}`."""
+
+    code = "DLG634"
+    hint = "Add templates/{template}.{language}.yaml. {known}"
+
+
+class NoBody(Kind):
+    """The template `{template}` has no body for {channel} in {language}, the policy's language."""
+
+    code = "DLG635"
+    hint = "Add `{channel}:` to templates/{template}.{language}.yaml."
+
+
+class NoPolicyLanguage(Kind):
+    """The template `{template}` is not there in {language}, the policy's language."""
+
+    code = "DLG636"
+    hint = "Add templates/{template}.{language}.yaml: customers without a language of their own get it."
+
+
+class NeverReported(Kind):
+    """The channel `{channel}` never reports `{status}`."""
+
+    code = "DLG637"
+    hint = "{known}"
+
+
+class NoFallback(Kind):
+    """The channel `{channel}` needs `{key}` here: {why}."""
+
+    code = "DLG638"
+    hint = "Add both, for example: success: delivered, fallback_after: 30m."
+
+
+class ParallelWhileActive(Kind):
+    """`while_active` means nothing together with `parallel`."""
+
+    code = "DLG639"
+    hint = "Remove one: with parallel instances a second entry event enters again."
+
+
+class EngineEvent(Kind):
+    """No journey ever sees the event `{event}`."""
+
+    code = "DLG640"
+    hint = "It is the engine's own. Name an event of the shop."
+
+
+class RestartWithoutDuration(Kind):
+    """`restart_on` starts a duration again; this wait is for events."""
+
+    code = "DLG641"
+    hint = "Remove it, or wait for a duration: wait: 45m."
+
+
+class UnreachableArm(Kind):
+    """No customer can come to this arm: `else` takes everybody."""
+
+    code = "DLG642"
+    hint = "Put `else` last, once."
+
+
+class UnknownZone(Kind):
+    """There is no time zone `{zone}`."""
+
+    code = "DLG643"
+    hint = "Use a name of the IANA database, like Asia/Jakarta."
+
+
+# Expressions.
+
+
+class BadExpression(Kind):
+    """This is not a CEL expression that can work: {why}."""
+
+    code = "DLG650"
+    hint = "The language: https://cel.dev. For example: event.data.total >= 100000."
+
+
+class UnknownName(Kind):
+    """`{name}` does not exist{where}."""
+
+    code = "DLG651"
+    hint = "{known}"
+
+
+class WrongResult(Kind):
+    """This gives {given}, where {wanted} is needed."""
+
+    code = "DLG652"
+    hint = "{example}"
+
+
+class NoOrder(Kind):
+    """`map` and `filter` go through lists; whether this is one cannot be known."""
+
+    code = "DLG653"
+    hint = "The fields of an object have no order. Name a field that holds a list, or use exists() or all()."
+
+
+# Templates.
+
+
+class BadTemplate(Kind):
+    """This is not a Liquid template that can work: {why}."""
+
+    code = "DLG660"
+    hint = "The language: https://shopify.github.io/liquid/. For example: {{{{ profile.name }}}}."
+
+
+class UnknownTemplateName(Kind):
+    """`{name}` does not exist."""
+
+    code = "DLG661"
+    hint = "{known}"
+
+
+class UnknownFilter(Kind):
+    """There is no filter `{name}`."""
+
+    code = "DLG662"
+    hint = "{known}"
+
+
+class NoChannelInTemplate(Kind):
+    """This template has no body."""
+
+    code = "DLG663"
+    hint = "Give one body for each channel, for example: sms: {{text: …}}."
+
+
+# What is probably not meant.
+
+
+class NoConsentRule(Kind):
+    """The policy says nothing of consent for the purpose `{purpose}`, so it is opt_in."""
+
+    code = "DLG670"
+    severity = "warning"
+    hint = "Add it under policy.consent: opt_in or implied."
+
+
+class CostlyCharacter(Kind):
+    """The character {character} makes this an SMS of 70 instead of 160 characters a part."""
+
+    code = "DLG671"
+    severity = "warning"
+    hint = "Write it with the characters of GSM 7-bit (3GPP TS 23.038): straight quotes, no emoji."

@@ -1,282 +1,274 @@
-"""The journey language, the policy and the templates as models: their only definition.
+"""The journey language: strict models of a journey's file. With `workspace.py`, its only definition.
 
-Parsing, error messages, the JSON Schema for editors and the reference come from these; `compile.py` turns them into
-`engine/core/definition.py`. A key without a description or an example does not belong here.
+`validate.py` makes findings of what they refuse, `compile.py` reads them, and the JSON Schemas for editors and the
+reference come from them. So every key has a description and an example. Nothing here looks beyond one file.
 """
 
 from typing import Annotated, Any, Final, Literal
 
 import pydantic
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
 
-from engine.authoring.durations import Duration
-from engine.core import actions, definition
-
-NAME: Final = r"^[a-z][a-z0-9-]{0,63}$"
-COMING: Final = frozenset(
-    {"split", "choose", "set", "emit", "handoff", "goal", "holdout", "on_update", "migrations", "schedule", "segment"}
-    | {"until", "quiet_hours", "caps", "calendar", "audience"}
+from engine.authoring import workspace
+from engine.authoring.fields import (
+    Address,
+    ChannelName,
+    Condition,
+    Duration,
+    Key,
+    Model,
+    Name,
+    Success,
+    TemplateName,
+    Text,
+    either,
 )
-"""Keys of the language that a later release brings: they are refused with that sentence."""
+from engine.core import definition
 
-Name = Annotated[str, Field(pattern=NAME)]
-Cel = Annotated[str, Field(min_length=1, max_length=2000)]
-EventType = Annotated[str, Field(min_length=1, max_length=200)]
-ChannelName = Literal["sms", "whatsapp", "email", "push", "line", "telegram", "webhook", "agent"]
-Success = Literal["accepted", "sent", "delivered", "read", "clicked", "replied"]
-
-
-class _Model(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+LATER: Final = frozenset(
+    {"goal", "holdout", "on_update", "migrations", "segment", "schedule", "until", "split", "choose", "set", "emit"}
+    | {"handoff", "calendar", "quiet_hours", "caps"}
+)
+"""Keys of the language that come with a later release."""
 
 
-class Trigger(_Model):
-    """An event type and the condition under which the event counts."""
+class Trigger(Model):
+    """An event type, and the condition under which an event of it counts."""
 
-    event: EventType = Field(description="The CloudEvent's type.", examples=["order.placed"])
-    when: Cel | None = Field(None, description="CEL; the event counts when it is true.", examples=["event.data.total > 0"])
-
-
-class ExitRule(Trigger):
-    """Leaves the journey at once, also in the middle of a wait, and before every send."""
-
-    reason: str = Field("exit", min_length=1, description="Recorded with `journey.exited`.", examples=["bought"])
-
-
-class After(_Model):
-    """Re-entry so long after the last entry."""
-
-    after: Duration = Field(description="Time since the last entry with the same key.", examples=["7d"])
-
-
-class Parallel(_Model):
-    """Several instances at a time."""
-
-    parallel: int = Field(ge=1, description="At most so many live instances with the same key.", examples=[3])
-
-
-class Enter(_Model):
-    """How customers come in."""
-
-    event: EventType | list[EventType] = Field(description="An event type, or a list.", examples=["cart.updated"])
-    when: Cel | None = Field(None, description="CEL over the event.", examples=["event.data.total >= 100000"])
-    key: Cel | None = Field(None, description="CEL; one instance per key.", examples=["event.data.cart_id"])
-    reentry: Literal["never", "after_exit"] | After | Parallel = Field(
-        description="When the same customer may enter again with the same key.", examples=[{"after": "7d"}]
+    event: Text = Field(description="The type of the event.", examples=["order.placed"])
+    when: Condition | None = Field(
+        None,
+        description="CEL; the event counts only when this is true.",
+        examples=["event.data.cart_id == entry.data.cart_id"],
     )
-    while_active: Literal["ignore", "restart", "update"] = Field(
-        "ignore", description="What a second entry event does to a live instance.", examples=["restart"]
+
+
+class ReentryRule(Model):
+    """When a customer may enter again, in numbers."""
+
+    after: Duration | None = Field(None, description="So long after the last entry.", examples=["7d"])
+    parallel: int | None = Field(None, ge=1, description="So many instances at a time.", examples=[3])
+
+    @pydantic.model_validator(mode="after")
+    def _one(self) -> "ReentryRule":
+        if (self.after is None) == (self.parallel is None):
+            raise PydanticCustomError("one", "Re-entry is `after` or `parallel`, one of them")
+        return self
+
+
+class Enter(Model):
+    """How customers come into the journey."""
+
+    event: Annotated[
+        Annotated[Text, Tag("<other>")] | Annotated[list[Text], Field(min_length=1), Tag("<list>")],
+        either(list=list),
+    ] = Field(description="The event type that enters, or a list of them.", examples=["cart.updated"])
+    when: Condition | None = Field(
+        None, description="CEL; only events for which this is true enter.", examples=["event.data.total >= 100000"]
+    )
+    key: Key | None = Field(
+        None,
+        description="CEL; one instance for each key, else one for each customer.",
+        examples=["event.data.cart_id"],
+    )
+    reentry: Annotated[
+        Annotated[Literal["never", "after_exit"], Tag("<other>")] | Annotated[ReentryRule, Tag("<mapping>")],
+        either(mapping=dict),
+    ] = Field(
+        description="When a customer may enter again with the same key: never | after_exit | {after: 7d} | {parallel: 3}.",
+        examples=["after_exit", {"after": "7d"}],
+    )
+    while_active: Literal["ignore", "restart", "update"] | None = Field(
+        None,
+        description="What a second entry event does to a live instance; ignore unless written.",
+        examples=["restart"],
     )
     max_age: Duration | None = Field(
         None, description="An event that arrives later than this after its time does not enter.", examples=["1h"]
     )
 
 
-class Place(_Model):
-    """One channel of a send."""
+class ExitRule(Trigger):
+    """Leaves the journey at once, also in the middle of a wait and before every send."""
 
-    channel: str = Field(description="A channel of the policy.", examples=["whatsapp"])
-    success: Success | None = Field(None, description="The status that counts as reached.", examples=["delivered"])
+    reason: Text | None = Field(None, description="Why, for the records; the event's type unless written.", examples=["bought"])
+
+
+class Channel(Model):
+    """One channel that a message is tried on."""
+
+    channel: ChannelName = Field(description="A channel of the policy.", examples=["whatsapp"])
+    success: Success | None = Field(
+        None,
+        description="The report that counts as reached. Only the last channel may lack it.",
+        examples=["delivered"],
+    )
     fallback_after: Duration | None = Field(
-        None, description="After so long without success the next channel follows.", examples=["30m"]
+        None, description="Without success by then, the next channel is tried.", examples=["30m"]
     )
 
 
-class Send(_Model):
-    """One message over ordered channels."""
+class Send(Model):
+    """One message over channels in their order."""
 
-    template: str = Field(pattern=NAME, description="templates/<name>.<language>.yaml", examples=["cart-reminder"])
-    channels: list[Place] = Field(min_length=1, description="Tried in this order.", examples=[[{"channel": "sms"}]])
+    template: TemplateName = Field(description="The template to render.", examples=["cart-reminder"])
+    channels: list[Channel] = Field(
+        min_length=1, description="The channels, tried in this order.", examples=[[{"channel": "sms"}]]
+    )
     expires_after: Duration | None = Field(
-        None, description="Not sent later than this after the step's first request.", examples=["12h"]
+        None, description="Not sent later than this after the first request.", examples=["12h"]
     )
-    to: Cel | None = Field(None, description="CEL; another address.", examples=["entry.data.phone"])
-
-
-class Awaited(Trigger):
-    """One event that a wait is for."""
-
-    then: list["Step"] = Field(default_factory=list, description="Steps to take then.", examples=[[]])
-
-
-class WaitFor(_Model):
-    """Wait for the first of some events."""
-
-    for_: list[Awaited] = Field(
-        alias="for",
-        min_length=1,
-        description="The events; the first that matches wins.",
-        examples=[[{"event": "order.placed"}]],
+    to: Address | None = Field(
+        None, description="CEL; another address, for every channel.", examples=["event.data.recipient_phone"]
     )
-    timeout: Duration = Field(description="How long at most; counts from the step.", examples=["24h"])
-    on_timeout: list["Step"] = Field(default_factory=list, description="Steps to take after the timeout.", examples=[[]])
+
+
+class WaitFor(Model):
+    """Wait for the first of some events, at most until the timeout."""
+
+    for_: "list[Awaited]" = Field(
+        alias="for", min_length=1, description="The events to wait for.", examples=[[{"event": "order.placed"}]]
+    )
+    timeout: Duration = Field(description="How long at most.", examples=["24h"])
+    on_timeout: "list[Step] | None" = Field(
+        None,
+        description="Steps after the timeout; what follows the wait comes next.",
+        examples=[[{"id": "late", "exit": "no_answer"}]],
+    )
     since: Literal["step", "previous_send", "entry"] = Field(
         "step", description="From when events count.", examples=["previous_send"]
     )
 
 
-class Arm(_Model):
-    """One arm of a branch: `if` with `then`, or, last, `else`."""
+class Awaited(Trigger):
+    """One event that a wait is for."""
 
-    if_: Cel | None = Field(None, alias="if", description="CEL condition.", examples=["profile.vip == true"])
-    then: list["Step"] | None = Field(None, description="Steps of this arm.", examples=[[]])
-    else_: list["Step"] | None = Field(None, alias="else", description="Steps when no arm was true.", examples=[[]])
-
-    @pydantic.model_validator(mode="after")
-    def _one_form(self) -> "Arm":
-        if (self.else_ is not None) == (self.if_ is not None) or (self.if_ is not None and self.then is None):
-            raise ValueError("an arm is `if` with `then`, or `else`")
-        if self.else_ is not None and self.then is not None:
-            raise ValueError("`else` holds its steps itself, without `then`")
-        return self
-
-
-class Step(_Model):
-    """One step: an `id` and exactly one of send, wait, branch, exit."""
-
-    id: Name = Field(description="Unique in the file.", examples=["nudge"])
-    send: Send | None = Field(None, description="Request one message.", examples=[{"template": "hello", "channels": []}])
-    wait: Duration | WaitFor | None = Field(None, description="A duration, or events with a timeout.", examples=["45m"])
-    restart_on: EventType | Trigger | None = Field(
-        None, description="Beside a duration: starts the wait again.", examples=["cart.updated"]
-    )
-    branch: list[Arm] | None = Field(None, min_length=1, description="The first true arm is taken.", examples=[[]])
-    exit: str | None = Field(None, min_length=1, description="Leave with this reason.", examples=["converted"])
-
-    @pydantic.model_validator(mode="after")
-    def _one_kind(self) -> "Step":
-        kinds = [kind for kind in ("send", "wait", "branch", "exit") if getattr(self, kind) is not None]
-        if len(kinds) != 1:
-            raise ValueError("a step has exactly one of send, wait, branch, exit")
-        if self.restart_on is not None and not isinstance(self.wait, int):
-            raise ValueError("restart_on stands beside a wait for a duration")
-        if self.branch is not None and any(arm.else_ is not None for arm in self.branch[:-1]):
-            raise ValueError("`else` is the last arm of a branch")
-        return self
-
-
-class Journey(_Model):
-    """One journey file."""
-
-    journey: Name = Field(description="The journey's name, unique in the directory.", examples=["cart-abandonment"])
-    title: str = Field("", description="For people.", examples=["Pulihkan keranjang yang ditinggalkan"])
-    owner: str = Field(min_length=1, description="Who answers for it.", examples=["growth@toko.example"])
-    purpose: definition.Purpose = Field(description="The purpose that consent is asked for.", examples=["marketing"])
-    status: Literal["draft", "live", "paused", "retired"] = Field(description="Who may enter.", examples=["live"])
-    priority: int = Field(0, description="Order of several journeys on one event: highest first.", examples=[10])
-    enter: Enter = Field(description="How customers come in.", examples=[{"event": "cart.updated", "reentry": "never"}])
-    exit: list[ExitRule] = Field(default_factory=list, description="What ends it early.", examples=[[]])
-    steps: list[Step] = Field(min_length=1, description="The steps, in order.", examples=[[]])
-
-
-class ChannelPolicy(_Model):
-    """A channel."""
-
-    address: Cel = Field(description="CEL; the customer's address.", examples=["profile.phone"])
-    cost: float = Field(0.0, ge=0, strict=False, description="Of one attempt, in rupiah.", examples=[586])
-    reports: list[definition.Status] = Field(
-        default_factory=list,
-        description="The statuses that it reports.",
-        examples=[["accepted", "delivered", "failed"]],
+    then: "list[Step] | None" = Field(
+        None,
+        description="Steps after this event; what follows the wait comes next.",
+        examples=[[{"id": "bought", "exit": "converted"}]],
     )
 
 
-class Retry(_Model):
-    """Try the same channel again."""
+class IfArm(Model):
+    """Steps for those for whom a condition is true."""
 
-    retry_after: Duration = Field(description="How long until the next attempt.", examples=["1m"])
-    at_most: int = Field(ge=1, description="How many further attempts.", examples=[3])
-
-
-FailureClass = Literal["next_channel", "stop_channel", "withdraw_consent", "configuration"] | Retry
-
-
-class Policy(_Model):
-    """What holds for everybody."""
-
-    timezone: str = Field("Asia/Jakarta", description="Where a customer's own is unknown.", examples=["Asia/Jakarta"])
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] = Field(
-        "id", description="The language in which every template exists.", examples=["id"]
-    )
-    late_after: Duration = Field(
-        60_000, validate_default=False, description="A timer later than this runs at the real time.", examples=["1m"]
-    )
-    consent: dict[definition.Purpose, Literal["opt_in", "implied"]] = Field(
-        default_factory=dict, description="Per purpose, what allows a message.", examples=[{"marketing": "opt_in"}]
-    )
-    channels: dict[ChannelName, ChannelPolicy] = Field(
-        default_factory=dict, description="The channels.", examples=[{"sms": {"address": "profile.phone"}}]
-    )
-    failure_classes: dict[ChannelName, dict[str, FailureClass]] = Field(
-        default_factory=dict, description="Per channel: a provider's code and what it means.", examples=[{}]
+    if_: Condition = Field(alias="if", description="CEL; the first arm that is true is taken.", examples=["profile.vip"])
+    then: "list[Step]" = Field(
+        description="The arm's steps; what follows the branch comes next.",
+        examples=[[{"id": "bought", "exit": "converted"}]],
     )
 
 
-class PolicyFile(_Model):
-    """policy.yaml"""
+class ElseArm(Model):
+    """Steps for all others."""
 
-    policy: Policy = Field(description="The workspace's rules.", examples=[{"timezone": "Asia/Jakarta"}])
-
-
-class _Text(_Model):
-    text: str = Field(min_length=1, description="Liquid.", examples=["Halo {{ profile.name }}"])
+    else_: "list[Step]" = Field(
+        alias="else", description="The steps for all others; what follows the branch comes next.", examples=[[]]
+    )
 
 
-class EmailBody(_Text):
-    """An email."""
-
-    subject: str = Field(min_length=1, description="Liquid.", examples=["Pesanan {{ entry.data.order_id }}"])
-    html: str | None = Field(None, description="Liquid; values are escaped.", examples=["<p>Halo</p>"])
+def _arm(value: object) -> str:
+    return "<else>" if isinstance(value, dict) and "else" in value and "if" not in value else "<if>"
 
 
-class WhatsAppBody(_Model):
-    """An approved template with its parameters in order, or free text inside the 24-hour window."""
-
-    text: str | None = Field(None, min_length=1, description="Liquid.", examples=["Halo"])
-    template: str | None = Field(None, min_length=1, description="The approved name.", examples=["pengingat_keranjang"])
-    language: str | None = Field(None, min_length=2, description="Of the approved template.", examples=["id"])
-    parameters: list[str] = Field(default_factory=list, description="Liquid.", examples=[["{{ profile.name }}"]])
-
-    @pydantic.model_validator(mode="after")
-    def _one_form(self) -> "WhatsAppBody":
-        if (self.text is None) == (self.template is None) or (self.template is None) != (self.language is None):
-            raise ValueError("a WhatsApp body is `text`, or `template` with `language`")
-        return self
+Arm = Annotated[Annotated[IfArm, Tag("<if>")] | Annotated[ElseArm, Tag("<else>")], Discriminator(_arm)]
 
 
-class PushBody(_Model):
-    """A push notification."""
-
-    title: str = Field(min_length=1, description="Liquid.", examples=["Halo"])
-    body: str = Field(min_length=1, description="Liquid.", examples=["Ada promo"])
-    data: dict[str, str] | None = Field(None, description="Liquid values.", examples=[{"screen": "cart"}])
+class _Step(Model):
+    id: Name = Field(description="The step's name, unique in the file.", examples=["nudge"])
 
 
-class WebhookBody(_Model):
-    """A webhook's body."""
+class SendStep(_Step):
+    """Requests one message; goes on when it is reached, unreached, suppressed or, without success, requested."""
 
-    data: dict[str, Any] = Field(description="Texts in it are Liquid.", examples=[{"order": "{{ entry.data.order_id }}"}])
-
-
-class Template(_Model):
-    """templates/<name>.<language>.yaml: one body per channel."""
-
-    sms: _Text | None = Field(None, description="An SMS.", examples=[{"text": "Halo"}])
-    email: EmailBody | None = Field(None, description="An email.", examples=[{"subject": "Halo", "text": "Halo"}])
-    whatsapp: WhatsAppBody | None = Field(None, description="A WhatsApp message.", examples=[{"text": "Halo"}])
-    push: PushBody | None = Field(None, description="A push notification.", examples=[{"title": "Halo", "body": "Hai"}])
-    line: _Text | None = Field(None, description="A LINE message.", examples=[{"text": "Halo"}])
-    telegram: _Text | None = Field(None, description="A Telegram message.", examples=[{"text": "Halo"}])
-    webhook: WebhookBody | None = Field(None, description="A webhook's body.", examples=[{"data": {}}])
-    agent: _Text | None = Field(None, description="For a human agent.", examples=[{"text": "Halo"}])
+    send: Send = Field(description="The message.", examples=[{"template": "cart-reminder", "channels": [{"channel": "sms"}]}])
 
 
-assert set(actions.CHANNELS) == set(Template.model_fields)
+class WaitStep(_Step):
+    """Waits for a time, or for events."""
+
+    wait: Annotated[Annotated[Duration, Tag("<other>")] | Annotated[WaitFor, Tag("<mapping>")], either(mapping=dict)] = Field(
+        description="A duration, or events with a timeout.", examples=["45m"]
+    )
+    restart_on: Annotated[Annotated[Text, Tag("<other>")] | Annotated[Trigger, Tag("<mapping>")], either(mapping=dict)] | None = (
+        Field(None, description="An event that starts the duration again.", examples=["cart.updated"])
+    )
+
+
+class BranchStep(_Step):
+    """Takes the first arm that is true."""
+
+    branch: list[Arm] = Field(
+        min_length=1, description="The arms, in their order.", examples=[[{"if": "profile.vip", "then": []}]]
+    )
+
+
+class ExitStep(_Step):
+    """Leaves the journey."""
+
+    exit: Text = Field(description="Why, for the records.", examples=["converted"])
+
+
+KINDS: Final = ("send", "wait", "branch", "exit")
+
+
+def _kind(value: object) -> str | None:
+    found = [kind for kind in KINDS if isinstance(value, dict) and kind in value]
+    return f"<{found[0]}>" if len(found) == 1 else None
+
+
+Step = Annotated[
+    Annotated[SendStep, Tag("<send>")]
+    | Annotated[WaitStep, Tag("<wait>")]
+    | Annotated[BranchStep, Tag("<branch>")]
+    | Annotated[ExitStep, Tag("<exit>")],
+    Discriminator(_kind),
+]
+
+
+class Journey(Model):
+    """One journey."""
+
+    journey: Name = Field(description="The journey's name; instances belong to it by this.", examples=["cart-abandonment"])
+    title: str = Field("", description="What people call it.", examples=["Pulihkan keranjang yang ditinggalkan"])
+    owner: Text = Field(description="Who answers for it.", examples=["growth@toko.example"])
+    purpose: definition.Purpose = Field(
+        description="What its messages are for; consent is asked for by purpose.", examples=["marketing"]
+    )
+    status: Literal["draft", "live", "paused", "retired"] = Field(
+        description="Only a live journey takes customers; a paused one refuses them on the record.", examples=["live"]
+    )
+    priority: int = Field(
+        0,
+        ge=-1_000_000,
+        le=1_000_000,
+        description="Of several journeys that one event enters, the highest comes first.",
+        examples=[10],
+    )
+    enter: Enter = Field(description="How customers come in.", examples=[{"event": "cart.updated", "reentry": "after_exit"}])
+    exit: list[ExitRule] = Field(
+        [],
+        description="Events that lead out at once.",
+        examples=[[{"event": "order.placed", "reason": "bought"}]],
+    )
+    steps: list[Step] = Field(min_length=1, description="What happens, in order.", examples=[[{"id": "cool-off", "wait": "45m"}]])
+
+
+WaitFor.model_rebuild()
+Awaited.model_rebuild()
+IfArm.model_rebuild()
+ElseArm.model_rebuild()
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The JSON Schemas for editors, by file name."""
-    models: dict[str, type[pydantic.BaseModel]] = {"journey": Journey, "policy": PolicyFile, "template": Template}
+    """File name -> the JSON Schema (2020-12) of that part of the language, for editors."""
+    models: dict[str, type[pydantic.BaseModel]] = {
+        "journey": Journey,
+        "policy": workspace.PolicyFile,
+        "template": workspace.Template,
+    }
     return {f"{name}.schema.json": _schema(name, model) for name, model in models.items()}
 
 

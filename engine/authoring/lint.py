@@ -1,172 +1,285 @@
-"""The linter: what a well-formed journey, policy or template still gets wrong. One function a rule; all findings at once.
+"""The linter: what files that are well formed each by themselves still get wrong together.
 
-Called by `compile.py` with the documents (for the places) and their models. It knows nothing of customers or time.
+Called by `compile.py` with the directory as it was read. Findings only: a rule that needs the compiled journey is
+`reach`.
 """
 
-import re
-from collections.abc import Iterator
+import itertools
+import zoneinfo
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, Final
 
-import msgspec
+import pydantic
 
-from engine.authoring import expressions, findings, language, load, templates
-from engine.core import definition
+from engine.authoring import expressions, fields, findings, language, names, places, segments, templates
+from engine.authoring import workspace as rules
+from engine.authoring.directory import Directory, File
+from engine.core import definition, inputs
 
+Found = Iterator[findings.Finding]
 
-class Bodies(msgspec.Struct):
-    """All template files: template -> language -> (its document, its model)."""
+UNSEEN: Final = frozenset({inputs.TIMER_DUE, inputs.BUNDLE_ACTIVATED, inputs.JOURNEY_COMMAND, inputs.ERASED})
+"""Events of the engine's own that lead no instance anywhere."""
 
-    files: dict[str, dict[str, tuple[load.Document, language.Template]]]
-
-    def channels(self, template: str, code: str) -> set[str]:
-        """The channels for which a template has a body in a language."""
-        _, model = self.files[template][code]
-        return {name for name in type(model).model_fields if getattr(model, name) is not None}
-
-
-def journey(
-    document: load.Document,
-    model: language.Journey,
-    flat: dict[str, definition.Step],
-    policy: language.Policy,
-    bodies: Bodies,
-) -> Iterator[findings.Finding]:
-    """All findings of one journey."""
-    yield from _steps(document, flat)
-    yield from _enter(document, model)
-    yield from _expressions(document, set(flat))
-    for path, step in _written(document.data.get("steps"), ("steps",)):
-        if isinstance(step.get("send"), dict):
-            send = language.Send.model_validate(step["send"])
-            yield from _places(document, (*path, "send", "channels"), send.channels, policy)
-            yield from _template(document, (*path, "send", "template"), send, policy, bodies)
-    if model.purpose not in policy.consent:
-        yield findings.PurposeWithoutRule.at(document.place(("purpose",)), purpose=model.purpose)
+MOST_PROBLEMS: Final = 20
+"""Of one text: who mends these sees the rest."""
 
 
-def template(document: load.Document) -> Iterator[findings.Finding]:
-    """All findings of one template file: each Liquid text by itself."""
-    for path, text in templates.texts(document.data):
-        try:
-            templates.check(text)
-        except templates.UnknownName as exc:
-            yield findings.UnknownTemplateName.at(document.inside(path, exc.offset), name=str(exc))
-        except templates.BadLiquid as exc:
-            yield findings.BadTemplate.at(document.inside(path, exc.offset), detail=str(exc))
+def channels_of(read: Directory) -> tuple[str, ...] | None:
+    """The policy's channels; None if nobody knows them, because policy.yaml is there and cannot be used."""
+    if read.policy is not None:
+        return tuple(read.policy.model.policy.channels)
+    return None if read.policy_broken else ()
 
 
-def policy(document: load.Document, model: language.Policy, bodies: Bodies) -> Iterator[findings.Finding]:
-    """All findings of the policy, and the templates that lack its language."""
-    for channel in model.channels:
-        yield from _expression(document, ("policy", "channels", channel, "address"), set(), condition=False)
-    for name, files in sorted(bodies.files.items()):
-        if model.language not in files:
-            place = findings.Place(min(doc.file for doc, _ in files.values()))
-            yield findings.TemplateLacksLanguage.at(place, template=name, language=model.language)
+def workspace(read: Directory) -> Found:
+    """The policy, the templates, and names of journeys that are taken."""
+    channels = channels_of(read)
+    if read.policy is not None:
+        yield from _policy(read.policy)
+    for name, files in sorted(read.templates.items()):
+        yield from _template_files(name, files, read)
+        for file in filter(None, files.values()):
+            yield from _template(file, names.known(channels, None))
+    first: dict[str, str] = {}
+    for journey in read.journeys:
+        name = journey.model.journey
+        if name in first:
+            place = journey.document.place(("journey",))
+            yield findings.DuplicateJourney.at(place, name=name, first=first[name])
+        first.setdefault(name, journey.document.file)
 
 
-def _written(steps: object, path: load.Path) -> Iterator[tuple[load.Path, dict[str, object]]]:
-    """Every step as it is written, with its path, nested ones too."""
-    for index, step in enumerate(steps if isinstance(steps, list) else ()):
-        at = (*path, index)
-        yield at, step
-        wait = step.get("wait")
-        if isinstance(wait, dict):
-            for i, item in enumerate(wait["for"]):
-                yield from _written(item.get("then"), (*at, "wait", "for", i, "then"))
-            yield from _written(wait.get("on_timeout"), (*at, "wait", "on_timeout"))
-        for i, arm in enumerate(step.get("branch") or ()):
-            yield from _written(arm.get("then"), (*at, "branch", i, "then"))
-            yield from _written(arm.get("else"), (*at, "branch", i, "else"))
+def journey(file: File[language.Journey], read: Directory) -> Found:
+    """One journey: its names, its expressions, and its sends against policy and templates."""
+    document, model = file.document, file.model
+    channels = channels_of(read)
+    ids: dict[str, int] = {}
+    for path, step in steps(model.steps):
+        place = document.place((*path, "id"))
+        if step.id in ids:
+            yield findings.DuplicateStep.at(place, id=step.id, first=ids[step.id])
+        ids.setdefault(step.id, place.line)
+        if isinstance(step, language.SendStep):
+            yield from _channels(file, (*path, "send"), step.send, read)
+            yield from _template_of(file, (*path, "send"), step.send, read)
+        elif isinstance(step, language.WaitStep) and step.restart_on is not None and not isinstance(step.wait, int):
+            yield findings.RestartWithoutDuration.at(document.key_place((*path, "restart_on")))
+        elif isinstance(step, language.BranchStep):
+            yield from _arms(document, (*path, "branch"), step.branch)
+    before, after = names.known(channels, (), entered=False), names.known(channels, ids)
+    told: dict[tuple[str, str, bool], tuple[findings.Problem, ...]] = {}  # aliases may repeat one text ten thousand times
+    for path, text, wanted in expressions_in(model):
+        entering = path[0] == "enter"
+        if (text, wanted, entering) not in told:
+            found = expressions.check(text, before if entering else after, wanted)
+            told[text, wanted, entering] = tuple(itertools.islice(found, MOST_PROBLEMS))
+        yield from _said(document, path, told[text, wanted, entering])
+    if model.enter.while_active is not None and getattr(model.enter.reentry, "parallel", None) is not None:
+        yield findings.ParallelWhileActive.at(document.key_place(("enter", "while_active")))
+    yield from _events(file)
+    if read.policy is not None and model.purpose not in read.policy.model.policy.consent:
+        yield findings.NoConsentRule.at(document.place(("purpose",)), purpose=model.purpose)
 
 
-def _steps(document: load.Document, flat: dict[str, definition.Step]) -> Iterator[findings.Finding]:
-    """Unique ids; every step reachable from the first."""
-    lines: dict[str, int] = {}
-    reached = _reached(flat, next(iter(flat)))
-    for path, step in _written(document.data["steps"], ("steps",)):
-        id_, place = str(step["id"]), document.place((*path, "id"))
-        if id_ in lines:
-            yield findings.DuplicateStep.at(place, step=id_, first=lines[id_])
-        elif id_ not in reached:
-            yield findings.Unreachable.at(place, step=id_)
-        lines.setdefault(id_, place.line)
-
-
-def _reached(flat: dict[str, definition.Step], first: str) -> set[str]:
-    found, ahead = {first}, [first]
+def reach(file: File[language.Journey], flat: Mapping[str, definition.Step]) -> Found:
+    """Steps that nobody can come to; of those that follow each other, the first. `flat` are the compiled steps."""
+    first = file.model.steps[0].id
+    reached, ahead = {first}, [first]
     while ahead:
-        for id_ in definition.goes_to(flat[ahead.pop()]):
-            if id_ is not None and id_ not in found:
-                found.add(id_)
+        for id_ in _leads_to(flat[ahead.pop()]):
+            if id_ is not None and id_ not in reached:
+                reached.add(id_)
                 ahead.append(id_)
-    return found
+    said: list[places.Path] = []
+    for path, step in steps(file.model.steps):
+        if step.id in reached or any(path[: len(other)] == other for other in said):
+            continue
+        said.append(path[:-1])
+        yield findings.UnreachableStep.at(file.document.place((*path, "id")), id=step.id)
 
 
-def _enter(document: load.Document, model: language.Journey) -> Iterator[findings.Finding]:
-    if isinstance(model.enter.reentry, language.Parallel) and "while_active" in document.data["enter"]:
-        yield findings.ParallelWithActive.at(document.place(("enter", "while_active"), key=True))
-    for name in ("when", "key"):
-        text = getattr(model.enter, name)
-        if text is not None and "entry" in expressions.roots(text):
-            yield findings.NoEntryYet.at(document.inside(("enter", name), re.search(r"\bentry\b", text).start()))  # type: ignore[union-attr]
+def _leads_to(step: definition.Step) -> tuple[str | None, ...]:
+    """As `definition.goes_to`, but a branch with an `else` never falls through."""
+    if isinstance(step, definition.Branch) and any(arm.condition is None for arm in step.arms):
+        return tuple(arm.goto for arm in step.arms)
+    return definition.goes_to(step)
 
 
-def _expressions(document: load.Document, steps: set[str]) -> Iterator[findings.Finding]:
-    """Every CEL text of a journey, wherever it stands."""
-    for path in document.values:
-        if path and path[-1] in ("when", "if", "key", "to") and isinstance(document.value(path), str):
-            yield from _expression(document, path, steps, condition=path[-1] in ("when", "if"))
+# Walking a journey.
 
 
-def _expression(document: load.Document, path: load.Path, steps: set[str], *, condition: bool) -> Iterator[findings.Finding]:
-    text = document.value(path)
-    try:
-        expressions.compiled(text, condition=condition)
-    except expressions.NotCel as exc:
-        yield findings.BadExpression.at(document.inside(path, exc.offset), detail=exc.args[0])
+def steps(written: Sequence[language.Step], path: places.Path = ("steps",)) -> Iterator[tuple[places.Path, language.Step]]:
+    """Every step with its path, nested ones after the step that they stand in."""
+    for index, step in enumerate(written):
+        here = (*path, index)
+        yield here, step
+        for below, nested in _nested(step):
+            yield from steps(nested, (*here, *below))
+
+
+def _nested(step: language.Step) -> Iterator[tuple[places.Path, Sequence[language.Step]]]:
+    match step:
+        case language.WaitStep(wait=language.WaitFor() as wait):
+            for index, awaited in enumerate(wait.for_):
+                yield ("wait", "for", index, "then"), awaited.then or ()
+            yield ("wait", "on_timeout"), wait.on_timeout or ()
+        case language.BranchStep():
+            for index, arm in enumerate(step.branch):
+                if isinstance(arm, language.IfArm):
+                    yield ("branch", index, "then"), arm.then
+                else:
+                    yield ("branch", index, "else"), arm.else_
+
+
+def expressions_in(value: Any, path: places.Path = ()) -> Iterator[tuple[places.Path, str, expressions.Wanted]]:
+    """Every CEL text below a model, with its path and what it must give."""
+    match value:
+        case pydantic.BaseModel():
+            for name, field in type(value).model_fields.items():
+                wanted, below = _markers(type(value))[name], getattr(value, name)
+                if wanted is not None and isinstance(below, str):
+                    yield (*path, field.alias or name), below, wanted
+                else:
+                    yield from expressions_in(below, (*path, field.alias or name))
+        case list():
+            for index, below in enumerate(value):
+                yield from expressions_in(below, (*path, index))
+        case dict():
+            for key, below in value.items():
+                yield from expressions_in(below, (*path, key))
+
+
+@cache
+def _markers(model: type[pydantic.BaseModel]) -> dict[str, expressions.Wanted | None]:
+    return {name: fields.marked(field) for name, field in model.model_fields.items()}
+
+
+def _said(document: places.Document, path: places.Path, problems: Iterable[findings.Problem]) -> Found:
+    """Problems of a text at their places in the file."""
+    for each in problems:
+        yield each.kind.at(document.place(path, each.offset), **each.details)
+
+
+# Rules for journeys.
+
+
+def _channels(file: File[language.Journey], path: places.Path, send: language.Send, read: Directory) -> Found:
+    """Channels of the policy, successes that they report, and a way from each to the next."""
+    declared = read.policy.model.policy.channels if read.policy is not None else {}
+    for index, each in enumerate(send.channels):
+        here = (*path, "channels", index)
+        settings = declared.get(each.channel)
+        if settings is None and not read.policy_broken:
+            known = findings.meant(each.channel, declared) or "It has no channels yet."
+            yield findings.UnknownChannel.at(file.document.place((*here, "channel")), channel=each.channel, known=known)
+        elif settings is not None and each.success is not None and each.success not in settings.reports:
+            reports = [status for status in settings.reports if status != "failed"]
+            known = f"It reports {', '.join(reports)}." if reports else "The policy names nothing that it reports."
+            place = file.document.place((*here, "success"))
+            yield findings.NeverReported.at(place, channel=each.channel, status=each.success, known=known)
+        yield from _fallback(file.document.place(here), each, last=index == len(send.channels) - 1)
+
+
+def _fallback(place: findings.Place, each: language.Channel, *, last: bool) -> Found:
+    missing = [key for key in ("success", "fallback_after") if getattr(each, key) is None]
+    if last and len(missing) == 2:
         return
-    for match in re.finditer(r"""(?<![\w.])steps(?:\.(\w+)|\[["']([^"']*)["']\])""", text):
-        named = match[1] or match[2] or ""
-        if named not in steps:
-            place = document.inside(path, match.start())
-            yield findings.UnknownStepName.at(place, step=named, known=", ".join(sorted(steps)))
+    why = "one without the other says nothing" if last else "another channel follows"
+    for key in missing:
+        yield findings.NoFallback.at(place, channel=each.channel, key=key, why=why)
 
 
-def _places(
-    document: load.Document, path: load.Path, places: list[language.Place], policy: language.Policy
-) -> Iterator[findings.Finding]:
-    """Channels that exist, statuses that they report, and a way from each to the next."""
-    seen: set[str] = set()
-    for index, place in enumerate(places):
-        at, settings = (*path, index), policy.channels.get(place.channel)  # type: ignore[call-overload]
-        if settings is None:
-            known = ", ".join(policy.channels) or "none yet"
-            yield findings.UnknownChannel.at(document.place((*at, "channel")), channel=place.channel, known=known)
-        elif place.success is not None and place.success not in settings.reports:
-            known = ", ".join(settings.reports) or "nothing"
-            where = document.place((*at, "success"))
-            yield findings.NeverReported.at(where, channel=place.channel, status=place.success, known=known)
-        if index < len(places) - 1 and (place.success is None or place.fallback_after is None):
-            yield findings.NoFallback.at(document.place(at))
-        elif (place.success is None) != (place.fallback_after is None):
-            yield findings.HalfASuccess.at(document.place(at))
-        if place.channel in seen:
-            yield findings.ChannelTwice.at(document.place((*at, "channel")), channel=place.channel)
-        seen.add(place.channel)
-
-
-def _template(
-    document: load.Document, path: load.Path, send: language.Send, policy: language.Policy, bodies: Bodies
-) -> Iterator[findings.Finding]:
-    """A template that exists, with a body for each channel in each of its languages."""
-    if send.template not in bodies.files:
-        known = ", ".join(sorted(bodies.files)) or "none yet"
-        place = document.place(path)
-        yield findings.UnknownTemplate.at(place, template=send.template, known=known, language=policy.language)
+def _template_of(file: File[language.Journey], path: places.Path, send: language.Send, read: Directory) -> Found:
+    """A template that is there, with a body for each of its channels in the policy's language."""
+    if read.policy_broken:
         return
-    for code, (template_document, _) in sorted(bodies.files[send.template].items()):
-        for each in send.channels:
-            if each.channel not in bodies.channels(send.template, code) and each.channel in policy.channels:
-                yield findings.TemplateLacksChannel.at(
-                    document.place(path), template=send.template, channel=each.channel, file=template_document.file
-                )
+    code = read.policy.model.policy.language if read.policy is not None else "id"
+    files = read.templates.get(send.template)
+    if files is None:
+        known = findings.meant(send.template, read.templates)
+        place = file.document.place((*path, "template"))
+        yield findings.UnknownTemplate.at(place, template=send.template, language=code, known=known)
+        return
+    template = files.get(code)
+    if template is None:
+        return  # `_template_files` says that it is missing, or its own findings why it is not usable
+    for index, each in enumerate(send.channels):
+        if getattr(template.model, each.channel) is None:
+            place = file.document.place((*path, "channels", index, "channel"))
+            yield findings.NoBody.at(place, template=send.template, channel=each.channel, language=code)
+
+
+def _arms(document: places.Document, path: places.Path, arms: Sequence[language.Arm]) -> Found:
+    kinds = [isinstance(arm, language.ElseArm) for arm in arms]
+    for index in range(kinds.index(True) + 1 if True in kinds else len(arms), len(arms)):
+        yield findings.UnreachableArm.at(document.place((*path, index)))
+
+
+def _events(file: File[language.Journey]) -> Found:
+    """Triggers on events that no instance is ever shown."""
+    for path in _paths_of_events(file.document.plain(), ()):
+        node = file.document.node(path)
+        if isinstance(node, places.Scalar) and node.text in UNSEEN:
+            yield findings.EngineEvent.at(file.document.place(path), event=node.text)
+
+
+def _paths_of_events(value: Any, path: places.Path) -> Iterator[places.Path]:
+    match value:
+        case dict():
+            for key, below in value.items():
+                if key in ("event", "restart_on"):
+                    items = [(*path, key, index) for index in range(len(below))] if isinstance(below, list) else []
+                    yield from items or [(*path, key)]
+                yield from _paths_of_events(below, (*path, key))
+        case list():
+            for index, below in enumerate(value):
+                yield from _paths_of_events(below, (*path, index))
+
+
+# Rules for the policy and the templates.
+
+
+def _policy(file: File[rules.PolicyFile]) -> Found:
+    policy = file.model.policy
+    if policy.timezone not in zoneinfo.available_timezones():
+        yield findings.UnknownZone.at(file.document.place(("policy", "timezone")), zone=policy.timezone)
+    known = names.known(policy.channels, ())
+    for path, text, wanted in expressions_in(file.model):
+        yield from _said(file.document, path, expressions.check(text, known, wanted))
+
+
+def _template_files(name: str, files: dict[str, File[rules.Template] | None], read: Directory) -> Found:
+    """Every template exists in the policy's language."""
+    code = read.policy.model.policy.language if read.policy is not None else "id"
+    if code not in files and not read.policy_broken:
+        place = findings.Place(f"templates/{name}.{min(files)}.yaml")
+        yield findings.NoPolicyLanguage.at(place, template=name, language=code)
+
+
+def _template(file: File[rules.Template], known: names.Known) -> Found:
+    """Each text of each body by itself."""
+    plain = file.document.plain()
+    if not plain:
+        yield findings.NoChannelInTemplate.at(file.document.place(()))
+    told: dict[str, tuple[findings.Problem, ...]] = {}
+    for path, text in _texts(plain, ()):
+        if text not in told:
+            told[text] = tuple(itertools.islice(templates.check(text, known), MOST_PROBLEMS))
+        yield from _said(file.document, path, told[text])
+        found = segments.costly(text) if path[0] == "sms" else None
+        if found is not None:
+            yield findings.CostlyCharacter.at(file.document.place(path, found[0]), character=found[1])
+
+
+def _texts(value: Any, path: places.Path) -> Iterator[tuple[places.Path, str]]:
+    match value:
+        case str():
+            yield path, value
+        case dict():
+            for key, below in value.items():
+                yield from _texts(below, (*path, key))
+        case list():
+            for index, below in enumerate(value):
+                yield from _texts(below, (*path, index))

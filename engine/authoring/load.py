@@ -1,217 +1,250 @@
-"""YAML 1.2 to plain data, with the line and column of every key and value kept.
+"""YAML 1.2 as plain data, with the line and column of every key and value kept.
 
-Called by `compile.py` for every file. Hostile files become findings before they can cost anything: the size is looked at
-first, then the events of the parser are counted, and only then is anything built.
+Called by `compile.py` for each file. It reads ruamel.yaml's events and builds the tree itself: a hostile file is
+refused at the first event that goes too far, so nothing here grows with what a file could expand to. Faults are
+findings; nothing is raised.
 """
 
+import dataclasses
 import pathlib
 import re
+import stat
+from collections.abc import Iterator
 from typing import Any, Final
 
-import msgspec
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+import ruamel.yaml
+import ruamel.yaml.error
+import ruamel.yaml.reader
+from ruamel.yaml import events as yaml_events
 
-from engine.authoring import findings
+from engine.authoring import findings, places
 
 MAX_BYTES: Final = 1_000_000
-MAX_NODES: Final = 10_000
-"""Nodes of a document with its aliases expanded, beyond those that are written out."""
-MAX_DEPTH: Final = 50
+MAX_DEPTH: Final = 100
+MAX_NODES: Final = 50_000
+MAX_EXPANDED: Final = 10_000
+"""The limit for a file with aliases, each counted with all that it stands for."""
 
-Path = tuple[str | int, ...]
-_CORE: Final = {"str", "int", "float", "bool", "null", "timestamp", "map", "seq"}
+# YAML 1.2.2, section 10.3.2 (core schema). ruamel's own resolver would also make dates.
+_WORDS: Final = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_WHOLE: Final = re.compile(r"[-+]?[0-9]{1,400}", re.ASCII)
+_BASED: Final = re.compile(r"0(?:o[0-7]{1,400}|x[0-9a-fA-F]{1,400})", re.ASCII)
+_FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 
+_PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+)*")
+_UNSAFE: Final = re.compile("[\0\ud800-\udfff]")
+"""What double quotes can write and UTF-8 or CEL cannot hold."""
 
-class Span(msgspec.Struct, frozen=True):
-    """Where a value stands, and, for a text, how it is written: enough to find a place inside it."""
-
-    line: int
-    column: int
-    source: str = ""
-    style: str = ""
-
-
-class Document(msgspec.Struct):
-    """One file as data, with the span of every value and the place of every key by their paths."""
-
-    file: str
-    data: Any
-    values: dict[Path, Span] = {}
-    keys: dict[Path, Span] = {}
-    text: str = ""
-
-    def place(self, path: Path, *, key: bool = False) -> findings.Place:
-        """The place of a value (or of its key); of the nearest value around it where the path itself is not written."""
-        while path and path not in self.values:
-            path = path[:-1]
-        span = (self.keys if key else self.values).get(path) or self.values.get(path, Span(1, 1))
-        return findings.Place(self.file, span.line, span.column)
-
-    def inside(self, path: Path, offset: int) -> findings.Place:
-        """The place of the character at `offset` of a text, also in quotes and in `|` and `>` blocks."""
-        span, value = self.values.get(path), self.value(path)
-        if span is None or not isinstance(value, str):
-            return self.place(path)
-        start = _content_start(span)
-        # White space is folded and indented away, the other characters keep their order: count those.
-        wanted = len(re.sub(r"\s", "", value[:offset]))
-        at = start
-        for at in range(start, len(span.source)):
-            if not span.source[at].isspace():
-                if wanted == 0:
-                    break
-                wanted -= 1
-        before = span.source[:at]
-        line = span.line + before.count("\n")
-        column = at - before.rfind("\n") if "\n" in before else span.column + at
-        return findings.Place(self.file, line, column)
-
-    def value(self, path: Path) -> Any:
-        """The value at a path; None where there is none."""
-        at = self.data
-        for part in path:
-            try:
-                at = at[part]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return at
+# ruamel scans a tag in the square of its length: one of a megabyte takes ten seconds. No tag is taken anyway.
+_LONG_TAG: Final = re.compile(r"(?:^|(?<=[\s\[{,]))!\S{1000}")
 
 
-def read(root: pathlib.Path, path: pathlib.Path) -> tuple[Document | None, list[findings.Finding]]:
-    """The document in `path` (named relative to `root`), or the findings that say why there is none."""
-    file = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+class _RefusedError(Exception):
+    """Ends the reading of one file with its finding; never leaves this module."""
+
+    def __init__(self, finding: findings.Finding) -> None:
+        super().__init__(finding)
+        self.finding = finding
+
+
+@dataclasses.dataclass(slots=True)
+class _Open:
+    """A mapping or sequence that has not ended."""
+
+    node: places.Mapping | places.Sequence
+    anchor: str | None
+    size: int = 1
+    key: places.Scalar | None = None
+    seen: dict[str, places.Scalar] = dataclasses.field(default_factory=dict)
+
+
+def read(root: pathlib.Path, path: pathlib.Path) -> tuple[places.Document | None, list[findings.Finding]]:
+    """The document in `path`, named relative to `root`; None with findings if it may not or cannot be read.
+
+    A link is followed as long as it stays under `root`; a pipe is never opened.
+    """
+    shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    here = findings.Place(shown)
     try:
-        if not path.resolve().is_relative_to(root.resolve()):
-            return None, [findings.NotReadable.at(findings.Place(file), detail="it is a link that leaves the directory")]
-        with path.open("rb") as opened:
-            raw = opened.read(MAX_BYTES + 1)
-    except OSError as exc:
-        return None, [findings.NotReadable.at(findings.Place(file), detail=exc.strerror or type(exc).__name__)]
-    if len(raw) > MAX_BYTES:
-        return None, [findings.NotReadable.at(findings.Place(file), detail="it is larger than 1 MB")]
+        target = path.resolve(strict=True)
+        if not target.is_relative_to(root.resolve()):
+            return None, [findings.LinkLeaves.at(here)]
+        status = target.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return None, [findings.Unreadable.at(here, why="it is no regular file")]
+        if status.st_size > MAX_BYTES:
+            return None, [findings.TooLarge.at(here, size=status.st_size, limit=MAX_BYTES)]
+        raw = target.read_bytes()
+    except (OSError, RuntimeError) as exc:  # a link to itself is the one or the other, by the version of Python
+        return None, [findings.Unreadable.at(here, why=getattr(exc, "strerror", None) or str(exc))]
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        line = raw[: exc.start].count(b"\n") + 1
-        column = exc.start - raw.rfind(b"\n", 0, exc.start)
-        return None, [findings.NotReadable.at(findings.Place(file, line, column), detail="it is not UTF-8")]
-    return parse(file, text)
+        before = exc.object[: exc.start].decode("utf-8-sig", "replace")
+        place = places.Source(shown, before).place(len(before))
+        return None, [findings.Unreadable.at(place, why=f"the byte {exc.object[exc.start]:#04x} is not UTF-8")]
+    return parse(shown, text)
 
 
-def parse(file: str, text: str) -> tuple[Document | None, list[findings.Finding]]:
-    """The document of a text."""
-    # A depth that could exhaust the parser's stack is seen in the brackets and the indentation before it starts.
-    if _too_deep(text):
-        return None, [findings.NotAllowed.at(findings.Place(file), detail=f"Nesting deeper than {MAX_DEPTH} levels")]
+def parse(shown: str, text: str) -> tuple[places.Document | None, list[findings.Finding]]:
+    """The document of one file; None with findings if it holds none."""
+    source = places.Source(shown, text)
+    if long_tag := _LONG_TAG.search(text):
+        place = source.place(long_tag.start())
+        return None, [findings.CustomTag.at(place, tag=long_tag.group()[:20] + "…")]
+    reader = _Reader(source)
     try:
-        nodes = list(YAML(typ="safe", pure=True).compose_all(text))
-    except MarkedYAMLError as exc:
-        mark = exc.problem_mark or exc.context_mark
-        place = findings.Place(file, mark.line + 1, mark.column + 1) if mark else findings.Place(file)
-        return None, [findings.NotYaml.at(place, detail=str(exc.problem or exc.context or "syntax error"))]
-    except (YAMLError, RecursionError, ValueError) as exc:
-        return None, [findings.NotYaml.at(findings.Place(file), detail=str(exc).split("\n")[0])]
-    if len(nodes) > 1:
-        return None, [findings.NotReadable.at(_at(file, nodes[1]), detail="it holds more than one document")]
-    document = Document(file, None, text=text)
-    builder = _Builder(document, text)
-    if nodes and nodes[0] is not None:
-        document.data = builder.build(nodes[0], (), 0)
-    return (None if builder.findings else document), builder.findings
+        root = reader.document(ruamel.yaml.YAML(typ="safe", pure=True).parse(text))
+    except _RefusedError as refused:
+        return None, [*reader.found, refused.finding]
+    except ruamel.yaml.error.YAMLError as exc:
+        return None, [*reader.found, findings.NotYaml.at(_mark_of(exc, source), why=_sentence(exc))]
+    # ruamel lets what it did not think of escape: the character \UFFFFFFFF is an OverflowError.
+    except Exception as exc:  # noqa: BLE001
+        return None, [*reader.found, findings.NotYaml.at(findings.Place(shown), why=f"{type(exc).__name__}, {exc}")]
+    if reader.found:
+        return None, reader.found
+    return places.Document(source, root), []
 
 
-class _Builder:
-    """Walks the nodes of one document; `budget` bounds what aliases may expand to."""
+class _Reader:
+    """Builds the tree from the events of one file."""
 
-    def __init__(self, document: Document, text: str) -> None:
-        self.document, self.text = document, text
-        self.findings: list[findings.Finding] = []
-        self.written: set[int] = set()
-        self.expanded = 0
+    def __init__(self, source: places.Source) -> None:
+        self.source = source
+        self.found: list[findings.Finding] = []
+        self.open: list[_Open] = []
+        self.anchors: dict[str, tuple[places.Node, int]] = {}
+        self.pending: set[str] = set()
+        self.total = 0
+        self.aliased = False
+        self.root: places.Node | None = None
+        self.documents = 0
 
-    def build(self, node: Node, path: Path, depth: int) -> Any:
-        if id(node) in self.written:
-            self.expanded += 1
-        self.written.add(id(node))
-        if self.expanded > MAX_NODES or depth > MAX_DEPTH:
-            if not self.findings:
-                self._refuse(node, "An alias that expands to more than 10,000 nodes")
-            return None
-        self.document.values[path] = self._span(node)
-        kind = str(node.tag).removeprefix("tag:yaml.org,2002:")
-        if kind not in _CORE:
-            return self._refuse(node, f"The tag {node.tag}")
-        match node:
-            case MappingNode():
-                return self._mapping(node, path, depth)
-            case SequenceNode():
-                return [self.build(each, (*path, index), depth + 1) for index, each in enumerate(node.value)]
-            case ScalarNode():
-                return self._scalar(node, kind)
-            case _:
-                return self._refuse(node, "This node")
+    def document(self, events: Iterator[Any]) -> places.Node | None:
+        """The root of the first document; None for an empty file."""
+        for event in events:
+            match event:
+                case yaml_events.DocumentStartEvent():
+                    self.documents += 1
+                    if self.documents > 1:
+                        raise _RefusedError(findings.ManyDocuments.at(self._place(event)))
+                case yaml_events.ScalarEvent():
+                    self._add(self._scalar(event), 1, event.anchor)
+                case yaml_events.AliasEvent():
+                    self._alias(event)
+                case yaml_events.MappingStartEvent():
+                    self._begin(places.Mapping(event.start_mark.index, []), event)
+                case yaml_events.SequenceStartEvent():
+                    self._begin(places.Sequence(event.start_mark.index, []), event)
+                case yaml_events.MappingEndEvent() | yaml_events.SequenceEndEvent():
+                    done = self.open.pop()
+                    self.pending.discard(done.anchor or "")
+                    self._add(done.node, done.size, done.anchor)
+        return self.root
 
-    def _mapping(self, node: MappingNode, path: Path, depth: int) -> dict[str, Any]:
-        data: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = key_node.value if isinstance(key_node, ScalarNode) else None
-            if key is None or key == "<<":
-                self._refuse(key_node, "A merge key (<<)" if key else "A key that is not a text")
-                continue
-            if key in data:
-                first = self.document.keys[(*path, key)].line
-                self.findings.append(findings.DuplicateKey.at(_at(self.document.file, key_node), key=key, first=first))
-                continue
-            self.document.keys[(*path, key)] = self._span(key_node)
-            data[key] = self.build(value_node, (*path, key), depth + 1)
-        return data
+    def _begin(self, node: places.Mapping | places.Sequence, event: Any) -> None:
+        self._check_tag(event)
+        if len(self.open) >= MAX_DEPTH:
+            raise _RefusedError(findings.TooDeep.at(self._place(event), limit=MAX_DEPTH))
+        self._count(1, event)
+        if event.anchor:
+            self.pending.add(event.anchor)
+        self.open.append(_Open(node, event.anchor))
 
-    def _scalar(self, node: ScalarNode, kind: str) -> Any:
-        try:
-            match kind:
-                case "int":
-                    text = node.value.replace("_", "")
-                    return int(text, 0) if text.lower().lstrip("+-").startswith(("0x", "0o")) else int(text)
-                case "float":
-                    return float(node.value.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
-                case "bool":
-                    return node.value.lower() == "true"
-                case "null":
-                    return None
-                case _:
-                    return node.value
-        except ValueError:
-            return node.value
+    def _alias(self, event: Any) -> None:
+        known = self.anchors.get(event.anchor)
+        if known is None or event.anchor in self.pending:
+            why = "holds itself" if event.anchor in self.pending else "is not defined above"
+            raise _RefusedError(findings.NotYaml.at(self._place(event), why=f"the anchor {event.anchor} {why}"))
+        self.aliased = True
+        self._count(known[1], event)
+        self._add(known[0], known[1], None)
 
-    def _span(self, node: Node) -> Span:
-        start, end = node.start_mark, node.end_mark
-        if isinstance(node, ScalarNode):
-            return Span(start.line + 1, start.column + 1, self.text[start.index : end.index], node.style or "")
-        return Span(start.line + 1, start.column + 1)
+    def _scalar(self, event: Any) -> places.Scalar:
+        self._check_tag(event)
+        self._count(1, event)
+        if _UNSAFE.search(event.value):
+            raise _RefusedError(findings.NotYaml.at(self._place(event), why="text holds no NUL and no half of a surrogate pair"))
+        plain = event.style is None and event.ctag is None
+        value = _resolve(event.value) if plain else event.value
+        # An anchor or a tag stands before the text, and is no part of it.
+        before = _PROPERTIES.match(self.source.text, event.start_mark.index) if event.anchor or event.ctag else None
+        start = event.start_mark.index if before is None else before.end()
+        return places.Scalar(start, event.end_mark.index, event.value, value, event.style or "", self.source)
 
-    def _refuse(self, node: Node, detail: str) -> None:
-        self.findings.append(findings.NotAllowed.at(_at(self.document.file, node), detail=detail))
+    def _add(self, node: places.Node, size: int, anchor: str | None) -> None:
+        """Put a whole node where it belongs."""
+        if anchor:
+            self.anchors[anchor] = (node, size)
+        if not self.open:
+            self.root = node
+            return
+        parent = self.open[-1]
+        parent.size += size
+        if isinstance(parent.node, places.Sequence):
+            parent.node.items.append(node)
+        elif parent.key is None:
+            self._key(parent, node)
+        else:
+            parent.node.entries.append((parent.key, node))
+            parent.key = None
+
+    def _key(self, parent: _Open, node: places.Node) -> None:
+        place = self.source.place(node.start)
+        if not isinstance(node, places.Scalar):
+            raise _RefusedError(findings.ComplexKey.at(place))
+        if node.text == "<<" and not node.style:
+            self.found.append(findings.MergeKey.at(place))
+        elif node.text in parent.seen:
+            first = self.source.place(parent.seen[node.text].start).line
+            self.found.append(findings.DuplicateKey.at(place, key=node.text[:60], first=first))
+        parent.seen[node.text] = parent.key = node
+
+    def _count(self, size: int, event: Any) -> None:
+        self.total += size
+        limit = MAX_EXPANDED if self.aliased else MAX_NODES
+        if self.total > limit:
+            raise _RefusedError(findings.TooManyNodes.at(self._place(event), limit=limit))
+
+    def _check_tag(self, event: Any) -> None:
+        if event.ctag is not None and str(event.ctag) != "tag:yaml.org,2002:str":
+            self.found.append(findings.CustomTag.at(self._place(event), tag=str(event.ctag)[:60]))
+
+    def _place(self, event: Any) -> findings.Place:
+        return self.source.place(event.start_mark.index)
 
 
-def _at(file: str, node: Node) -> findings.Place:
-    return findings.Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
+def _resolve(text: str) -> str | int | float | bool | None:
+    """The value of a plain scalar in the core schema of YAML 1.2."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _BASED.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    bare = text.lstrip("+-")
+    if bare in (".inf", ".Inf", ".INF") and len(text) - len(bare) <= 1:
+        return float("-inf" if text[0] == "-" else "inf")
+    return float("nan") if text in (".nan", ".NaN", ".NAN") else text
 
 
-def _content_start(span: Span) -> int:
-    """Where the text itself starts: after the quote, or on the line after `|` or `>`."""
-    if span.style in ("|", ">"):
-        return span.source.find("\n") + 1
-    return 1 if span.style in ("'", '"') else 0
+def _mark_of(exc: Any, source: places.Source) -> findings.Place:
+    mark = getattr(exc, "problem_mark", None) or getattr(exc, "context_mark", None)
+    if mark is not None:
+        return source.place(mark.index)
+    position = getattr(exc, "position", None)  # a character that YAML does not allow
+    return source.place(position) if isinstance(position, int) else findings.Place(source.file)
 
 
-def _too_deep(text: str) -> bool:
-    depth = deepest = 0
-    for character in re.findall(r"[\[\]{}]", text):
-        depth += 1 if character in "[{" else -1
-        deepest = max(deepest, depth)
-    # Block nesting: `- - - -` and deep indentation both need at least one column a level.
-    dashes = max((len(found) // 2 for found in re.findall(r"(?m)^\s*((?:- )+)", text)), default=0)
-    indent = max((len(found) for found in re.findall(r"(?m)^( +)\S", text)), default=0)
-    return deepest > 2 * MAX_DEPTH or dashes > MAX_DEPTH or indent > 40 * MAX_DEPTH
+def _sentence(exc: Any) -> str:
+    if isinstance(exc, ruamel.yaml.reader.ReaderError):
+        return f"the character U+{exc.character:04X} is not allowed" if isinstance(exc.character, int) else str(exc.reason)
+    told = [getattr(exc, "problem", None), getattr(exc, "context", None)]
+    return ", ".join(part for part in told if part) or type(exc).__name__

@@ -1,147 +1,198 @@
-"""Liquid: the one module that knows `python-liquid`. Strict when a bundle is checked, lenient when a message is rendered.
+"""Templates: Liquid, through python-liquid. The one module that imports it.
 
-A body is text, or lists and mappings of texts; each text is a template over the names of an expression.
+`LiquidTemplates` is what the decider renders with; `check` is what the linter asks. Strict at check, lenient at send:
+a field that is missing renders empty and is listed. A text is compiled once. Whatever could make two machines render
+differently is taken out: the filter `date` (it knows the clock and the machine's zone) and templates that include
+others.
 """
 
-import datetime
-from collections.abc import Iterator, Mapping
+import decimal
+import re
+from collections.abc import ItemsView, Iterator, Mapping
 from typing import Any, Final
 
 import liquid
-import liquid.exceptions
+from liquid import exceptions, undefined
 
+from engine.authoring import findings, names
 from engine.core import inputs, ports, scope
 
+HTML: Final = (("email", "html"),)
+"""(channel, key) of the bodies in which values are escaped."""
 
-class BadLiquid(ValueError):
-    """A Liquid text that cannot be used, with the offset of the offending character."""
-
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
-        self.offset = offset
-
-
-class UnknownName(BadLiquid):
-    """A Liquid text that uses a name that no scope has."""
-
-
-def rupiah(value: object) -> str:
-    """An amount as it is written in Indonesia: 275000 -> Rp275.000; what is no number stays as it is."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return "" if isinstance(value, liquid.Undefined) else str(value)
-    return ("-" if value < 0 else "") + "Rp" + f"{abs(round(value)):,}".replace(",", ".")
-
-
-def _environment(*, html: bool) -> liquid.Environment:
-    environment = liquid.Environment(autoescape=html)
-    environment.add_filter("rupiah", rupiah)
-    return environment
-
-
-_TEXT: Final = _environment(html=False)
-_HTML: Final = _environment(html=True)
-
-
-def texts(body: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Every text of a body with its path in it."""
-    if isinstance(body, str):
-        yield path, body
-    elif isinstance(body, Mapping):
-        for name, value in body.items():
-            yield from texts(value, (*path, name))
-    elif isinstance(body, (list, tuple)):
-        for index, value in enumerate(body):
-            yield from texts(value, (*path, index))
-
-
-def check(text: str) -> tuple[str, ...]:
-    """The scope names that a text uses; `BadLiquid` or `UnknownName` where it could never be rendered."""
-    try:
-        analysis = _TEXT.from_string(text).analyze()
-    except liquid.exceptions.LiquidError as exc:
-        start = exc.token.start_index if exc.token is not None else 0
-        raise BadLiquid(str(exc.args[0] if exc.args else exc), max(start, 0)) from None
-    for name, spans in analysis.filters.items():
-        if name not in _TEXT.filters:
-            raise BadLiquid(f"there is no filter {name!r}", spans[0].index)
-    for name, variables in analysis.globals.items():
-        if name not in scope.NAMES or name in ("traits", "segments"):
-            raise UnknownName(name, variables[0].span.index)
-    return tuple(analysis.globals)
+_MOST_LOOPS: Final = 10_000
+_MOST_BYTES: Final = 1_000_000
 
 
 class LiquidTemplates:
-    """The port of the core, by Liquid. Compiles each text once."""
+    """`ports.Templates` by Liquid."""
 
     def __init__(self) -> None:
-        self._compiled: dict[tuple[str, bool], _Text] = {}
+        self._plain = _Environment(autoescape=False)
+        self._html = _Environment(autoescape=True)
 
     def render(
         self, bodies: Mapping[str, Mapping[str, Any]], languages: tuple[str, ...], channel: str, names: scope.Scope
     ) -> ports.Rendered | None:
-        """The body for one channel in the first of `languages` that has it; fields that are missing render empty."""
+        """The body for one channel in the first of `languages` that has it; None if no language has one."""
         for language in languages:
             body = bodies.get(language, {}).get(channel)
             if body is not None:
                 missing: dict[str, None] = {}
-                content = self._filled(body, names, missing, "")
+                content = {
+                    key: self._filled(self._html if (channel, key) in HTML else self._plain, value, names, missing)
+                    for key, value in body.items()
+                }
                 return ports.Rendered(language, content, tuple(missing))
         return None
 
-    def _filled(self, body: Any, names: scope.Scope, missing: dict[str, None], key: str) -> Any:
-        match body:
+    def _filled(self, environment: "_Environment", value: Any, names: scope.Scope, missing: dict[str, None]) -> Any:
+        match value:
             case str():
-                return self._text(body, html=key == "html").render(names, missing)
-            case Mapping():
-                return {name: self._filled(value, names, missing, name) for name, value in body.items()}
-            case list() | tuple():
-                return [self._filled(value, names, missing, key) for value in body]
-            case _:
-                return body
+                return environment.filled(value, names, missing)
+            case dict():
+                return {key: self._filled(environment, each, names, missing) for key, each in value.items()}
+            case list():
+                return [self._filled(environment, each, names, missing) for each in value]
+        return value
 
-    def _text(self, text: str, *, html: bool) -> "_Text":
-        known = self._compiled.get((text, html))
+
+class _Environment(liquid.Environment):
+    """Parses strictly; while it renders, what cannot be rendered is left out and noted."""
+
+    loop_iteration_limit = _MOST_LOOPS
+    output_stream_limit = _MOST_BYTES
+    local_namespace_limit = _MOST_BYTES
+
+    def __init__(self, *, autoescape: bool) -> None:
+        super().__init__(autoescape=autoescape, undefined=self._undefined())
+        self._known: dict[str, tuple[liquid.BoundTemplate, tuple[str, ...]]] = {}
+        self._missing: dict[str, None] | None = None
+        for tag in ("include", "render"):
+            del self.tags[tag]
+        for impure in ("date", "safe"):
+            del self.filters[impure]
+        self.add_filter("rupiah", rupiah)
+
+    def filled(self, text: str, names: scope.Scope, missing: dict[str, None]) -> str:
+        """The text with its placeholders filled; `missing` gets the fields that rendered empty."""
+        if "{{" not in text and "{%" not in text:
+            return text
+        known = self._known.get(text)
         if known is None:
-            known = self._compiled[text, html] = _Text(text, html=html)
-        return known
+            template = self.from_string(text)
+            roots = (root for root in template.analyze(include_partials=False).globals if root in scope.NAMES)
+            self._known[text] = known = (template, tuple(roots))
+        template, roots_used = known
+        self._missing = missing
+        try:
+            return template.render({root: _shown(root, names.value(root)) for root in roots_used})
+        finally:
+            self._missing = None
+
+    def error(self, exc: Any, msg: str | None = None, token: Any = None) -> None:
+        """Raise while parsing, and where a template is past all bounds; else note that something rendered empty."""
+        fault = exc if isinstance(exc, exceptions.LiquidError) else exc(msg, token=token)
+        if self._missing is None or isinstance(fault, exceptions.ResourceLimitError):
+            raise fault
+        self._missing[type(fault).__name__] = None
+
+    def _undefined(self) -> type[undefined.Undefined]:
+        environment = self
+
+        class Missing(undefined.Undefined):
+            """A field that is not there: empty, and noted as soon as it is used for output."""
+
+            def __str__(self) -> str:
+                self.note()
+                return ""
+
+            def items(self) -> ItemsView[Any, object]:  # what `for` asks for
+                self.note()
+                return {}.items()
+
+            def note(self) -> None:
+                if environment._missing is not None:
+                    environment._missing[(self.hint or self.name).removesuffix(" is undefined")] = None
+
+        return Missing
 
 
-class _Text:
-    """One compiled text with the scope names that it uses; a text without placeholders is itself."""
-
-    def __init__(self, text: str, *, html: bool) -> None:
-        self.text = text
-        self.plain = "{{" not in text and "{%" not in text
-        self.template = None if self.plain else (_HTML if html else _TEXT).from_string(text)
-        analysis = self.template.analyze() if self.template is not None else None
-        self.roots = tuple(analysis.globals) if analysis else ()
-        self.fields = tuple(str(v) for each in analysis.globals.values() for v in each) if analysis else ()
-
-    def render(self, names: scope.Scope, missing: dict[str, None]) -> str:
-        """The text; the paths that have no value are added to `missing`."""
-        if self.template is None:
-            return self.text
-        values = {name: _plain(names.value(name)) for name in self.roots}
-        for field in self.fields:
-            if "[" not in field and not _has(values, field):
-                missing[field] = None
-        return self.template.render(**values)
-
-
-def _plain(value: Any) -> Any:
-    """Times as the RFC 3339 text that Liquid's `date` filter reads."""
-    if isinstance(value, datetime.datetime):
+def _shown(root: str, value: Any) -> Any:
+    """A value as a template shows it: times as RFC 3339 in UTC."""
+    if root == "now":
         return inputs.text(value)
-    if isinstance(value, dict) and isinstance(value.get("time"), datetime.datetime):
+    if root in ("event", "entry") and value is not None:
         return {**value, "time": inputs.text(value["time"])}
     return value
 
 
-def _has(values: Mapping[str, Any], field: str) -> bool:
-    at: Any = values
-    for part in field.split("."):
-        if isinstance(at, Mapping):
-            at = at.get(part)
-        elif part not in ("size", "first", "last"):
-            return False
-    return at is not None
+def rupiah(value: Any) -> Any:
+    """`275000 | rupiah` is `Rp275.000`: whole rupiah, half up, thousands with dots, as prices are written in
+    Indonesia.
+    """
+    if isinstance(value, undefined.Undefined):
+        return value
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = int(decimal.Decimal(str(value)).quantize(decimal.Decimal(1), rounding=decimal.ROUND_HALF_UP))
+    except (decimal.InvalidOperation, TypeError, ValueError, OverflowError):
+        raise exceptions.FilterArgumentError("rupiah needs a number", token=None) from None
+    return f"{'-' if number < 0 else ''}Rp{abs(number):,}".replace(",", ".")
+
+
+_MARKUP: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_checking: Final = _Environment(autoescape=False)
+
+
+def check(text: str, known: names.Known) -> Iterator[findings.Problem]:
+    """Everything that is wrong with a Liquid text, as far as it can be known without a customer."""
+    try:
+        template = _checking.from_string(text)
+        analysis = template.analyze(include_partials=False)
+    except exceptions.LiquidError as exc:
+        yield findings.Problem(_offset(exc, text), findings.BadTemplate, {"why": _why(exc)})
+        return
+    for name, spans in analysis.filters.items():
+        if name not in _checking.filters:
+            later = "It needs the customer's zone and comes with a later release." if name == "date" else ""
+            details = {"name": name, "known": later or findings.meant(name, _checking.filters)}
+            yield from (findings.Problem(span.index, findings.UnknownFilter, details) for span in spans)
+    for variables in analysis.globals.values():
+        for variable in variables:
+            yield from _unknown(variable.segments, variable.span.index, known)
+
+
+def _why(exc: exceptions.LiquidError) -> str:
+    cause = exc.__cause__ if exc.__cause__ is not None and exc.token is None else exc
+    return str(getattr(cause, "message", cause)).split("\n")[0].rstrip(".")[:200]
+
+
+def _offset(exc: exceptions.LiquidError, text: str) -> int:
+    """Where the fault is; where Liquid only knows that something ended too soon, the markup that alone has the same
+    fault.
+    """
+    index = getattr(exc.token, "start_index", 0)
+    if 0 <= index <= len(text):
+        return int(index)
+    for markup in _MARKUP.finditer(text):
+        try:
+            _checking.from_string(markup.group())
+        except exceptions.LiquidError as alone:
+            if _why(alone) == _why(exc):
+                return markup.start()
+    return len(text)
+
+
+def _unknown(segments: Any, offset: int, known: names.Known) -> Iterator[findings.Problem]:
+    path = []
+    for segment in segments:
+        if not isinstance(segment, str):
+            break  # an index, or a field that another value names
+        path.append(segment)
+    index = names.unknown(path, known)
+    if index is not None:
+        told = names.advice(path, index, known) or findings.meant(path[index], names.beside(path[: index + 1], known))
+        details = {"name": ".".join(path[: index + 1]), "known": told}
+        yield findings.Problem(offset, findings.UnknownTemplateName, details)

@@ -1,86 +1,191 @@
-"""Documents to models: what pydantic says of a document, as findings at their places."""
+"""What the models of the language refuse, as findings in the words of the language.
 
-from typing import Any, TypeVar
+Called by `compile.py` with the document of one file and the model it should be.
+"""
+
+import json
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import pydantic
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
-from engine.authoring import findings, language, load
+from engine.authoring import findings, language, places
 
-_Model = TypeVar("_Model", bound=pydantic.BaseModel)
+M = TypeVar("M", bound=pydantic.BaseModel)
+
+_VARIANTS: Final = frozenset({"[key]", "<other>", "<mapping>", "<list>", "<if>", "<else>", "<text>", "<template>"}) | {
+    f"<{kind}>" for kind in language.KINDS
+}
+"""Parts of a pydantic location that are no keys: the names of a union's variants."""
+
+_SHOULD_BE: Final[Mapping[str, str]] = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "list_type": "a list",
+    "dict_type": "keys with values",
+    "model_type": "keys with values",
+    "model_attributes_type": "keys with values",
+}
 
 
-def validated(document: load.Document, model: type[_Model]) -> tuple[_Model | None, list[findings.Finding]]:
-    """The model of a document, or everything that keeps it from being one."""
+def validated(document: places.Document, model: type[M]) -> tuple[M | None, list[findings.Finding]]:
+    """The document as the model; None with findings where it is not that."""
+    plain = document.plain()
+    if not isinstance(plain, dict):
+        first = next(iter(model.model_fields))
+        return None, [findings.NotAMapping.at(document.place(()), first=first)]
     try:
-        return model.model_validate(document.data), []
+        return model.model_validate(plain), []
     except pydantic.ValidationError as exc:
-        told = [_finding(document, model, error) for error in exc.errors(include_url=False)]
-        return None, list(dict.fromkeys(_unshadowed(told)))
+        found = exc.errors(include_url=False)
+    except RecursionError:
+        return None, [findings.TooDeep.at(document.place(()), limit="that")]
+    later = {error["loc"][:-1] for error in found if error["type"] == "extra_forbidden" and _is_later(error)}
+    kept = (error for error in found if not (error["type"] == "missing" and error["loc"][:-1] in later))
+    return None, [_finding(error, document, model) for error in kept]
 
 
-def _finding(document: load.Document, model: type[pydantic.BaseModel], error: Any) -> findings.Finding:
-    path = _path(document, error["loc"])
-    kind, last = error["type"], error["loc"][-1] if error["loc"] else ""
-    if kind == "extra_forbidden":
-        place = document.place((*path, last) if path[-1:] != (last,) else path, key=True)
-        if last in language.COMING:
-            return findings.NotYet.at(place, key=last)
-        known = document.value(path[:-1] if path[-1:] == (last,) else path)
-        return findings.UnknownKey.at(place, key=last, known=_siblings(model, known, error["loc"]))
-    if kind == "missing":
-        return findings.MissingKey.at(document.place(path), key=last)
-    if kind == "string_pattern_mismatch" and "a-z0-9-" in str(error.get("ctx", {}).get("pattern", "")):
-        return findings.WrongName.at(document.place(path), detail=f"{str(document.value(path))[:60]!r} is not a name")
-    detail = str(error["msg"]).removeprefix("Value error, ")
-    return findings.WrongValue.at(document.place(path), detail=detail[:1].lower() + detail[1:])
+def _is_later(error: ErrorDetails) -> bool:
+    return error["loc"][-1] in language.LATER
 
 
-def _path(document: load.Document, loc: tuple[str | int, ...]) -> load.Path:
-    """The parts of pydantic's location that are keys of the document; the others name alternatives of a union."""
-    path: load.Path = ()
+def _finding(error: ErrorDetails, document: places.Document, model: type[pydantic.BaseModel]) -> findings.Finding:
+    loc = error["loc"]
+    path = tuple(part for part in loc if part not in _VARIANTS)
+    if error["type"] in ("extra_forbidden", "missing"):
+        path = (*(part for part in loc[:-1] if part not in _VARIANTS), loc[-1])  # a file's own key, whatever it is
+    at_key = loc[-1:] == ("[key]",)
+    match error["type"]:
+        case "extra_forbidden" if _is_later(error):
+            return findings.NotInThisRelease.at(document.key_place(path), key=path[-1])
+        case "extra_forbidden":
+            owner, _ = _declared(model, loc[:-1])
+            known = findings.meant(str(path[-1]), _keys(owner))
+            return findings.UnknownKey.at(document.key_place(path), key=path[-1], where=_where(path[:-1]), known=known)
+        case "missing":
+            _, field = _declared(model, loc)
+            example = f"{path[-1]}: {_example(field)}"
+            return findings.MissingKey.at(document.place(path[:-1]), key=path[-1], where=_where(path[:-1]), example=example)
+        case "union_tag_not_found":
+            return _no_kind(error["input"], document, path)
+    place = document.key_place(path) if at_key else document.place(path)
+    _, field = _declared(model, loc)
+    return findings.WrongValue.at(place, why=_why(error), example=_hint(error, field))
+
+
+def _no_kind(step: object, document: places.Document, path: places.Path) -> findings.Finding:
+    """A step that is none of the kinds, or several, or one that is still to come."""
+    keys = list(step) if isinstance(step, dict) else []
+    later = [key for key in keys if key in language.LATER]
+    if later:
+        return findings.NotInThisRelease.at(document.key_place((*path, later[0])), key=later[0])
+    kinds = [key for key in keys if key in language.KINDS]
+    has = f"has {' and '.join(kinds)}" if kinds else "has none of them"
+    return findings.StepKind.at(document.place(path), kinds=", ".join(language.KINDS), has=has)
+
+
+def _why(error: ErrorDetails) -> str:
+    kind, given = error["type"], error["input"]
+    context = error.get("ctx", {})
+    if kind in _SHOULD_BE:
+        return f"This should be {_SHOULD_BE[kind]}, not {_told(given)}"
+    match kind:
+        case "literal_error":
+            return f"{_told(given)} is none of {context['expected']}".replace("'", "").replace(" or ", ", ")
+        case "too_short" | "string_too_short":
+            return "This is empty"
+        case "greater_than_equal":
+            return f"This is at least {context['ge']}, not {_told(given)}"
+        case "less_than_equal":
+            return f"This is at most {context['le']}, not {_told(given)}"
+    return error["msg"].rstrip(".")
+
+
+def _told(value: object) -> str:
+    match value:
+        case dict():
+            return "keys with values"
+        case list():
+            return "a list"
+        case None:
+            return "nothing"
+        case str():
+            return f"`{value[:60]}`" if value else "empty text"
+    return json.dumps(value, default=str)[:60]
+
+
+def _hint(error: ErrorDetails, field: FieldInfo | None) -> str:
+    if error["type"] == "literal_error":
+        expected = str(error.get("ctx", {}).get("expected", "")).replace(" or ", ", ").replace("'", "")
+        guess = findings.meant(str(error["input"]), expected.split(", "))
+        return guess.split("Known here")[0].strip() or f"Write one of them, like {expected.split(', ')[0]}."
+    if error["type"] == "string_type" and isinstance(error["input"], (int, float, bool)):
+        return f'Put quotes around it: "{_told(error["input"])}".'
+    return f"For example: {_example(field)}." if field is not None and field.examples else ""
+
+
+def _example(field: FieldInfo | None) -> str:
+    example = field.examples[0] if field is not None and field.examples else "…"
+    return example if isinstance(example, str) else json.dumps(example, ensure_ascii=False)
+
+
+def _where(path: Sequence[str | int]) -> str:
+    return places.shown(path) or "this file"
+
+
+# Which model and field a pydantic location means.
+
+
+def _keys(owner: type[pydantic.BaseModel] | None) -> tuple[str, ...]:
+    return tuple(field.alias or name for name, field in owner.model_fields.items()) if owner is not None else ()
+
+
+def _declared(
+    model: type[pydantic.BaseModel], loc: Sequence[str | int]
+) -> tuple[type[pydantic.BaseModel] | None, FieldInfo | None]:
+    """The model at a location, where there is one, and the field that leads to it."""
+    here: Any = model
+    field: FieldInfo | None = None
     for part in loc:
-        if (*path, part) in document.values:
-            path = (*path, part)
-    return path
+        models = [each for each in _variants(here) if isinstance(each, type) and issubclass(each, pydantic.BaseModel)]
+        if part in _VARIANTS:
+            here = next((each for tag, each in _tagged(here) if tag == part), here)
+        elif isinstance(part, int):
+            here = next((typing.get_args(each)[0] for each in _variants(here) if typing.get_origin(each) is list), None)
+        elif models:
+            fields = {info.alias or name: info for name, info in models[0].model_fields.items()}
+            field = fields.get(part, field)
+            here = field.annotation if field is not None else None
+        else:
+            here = next((typing.get_args(each)[1] for each in _variants(here) if typing.get_origin(each) is dict), here)
+    last = next((each for each in _variants(here) if isinstance(each, type) and issubclass(each, pydantic.BaseModel)), None)
+    return last, field
 
 
-def _unshadowed(told: list[findings.Finding]) -> list[findings.Finding]:
-    """A union reports each alternative: keep what says most (an unknown or missing key) at each place."""
-    by_place: dict[tuple[int, int], list[findings.Finding]] = {}
-    for finding in told:
-        by_place.setdefault((finding.line, finding.column), []).append(finding)
-    kept = []
-    for group in by_place.values():
-        named = [finding for finding in group if finding.code in ("DLG120", "DLG121", "DLG123")]
-        durations = [finding for finding in group if "duration" in finding.message]
-        kept.extend(named or durations[:1] or group[:1])
-    return sorted(kept, key=lambda finding: (finding.line, finding.column, finding.code))
+def _variants(annotation: Any) -> Iterator[Any]:
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        yield from _variants(typing.get_args(annotation)[0])
+    elif origin in (typing.Union, types.UnionType):
+        for each in typing.get_args(annotation):
+            yield from _variants(each)
+    else:
+        yield annotation
 
 
-def _siblings(model: type[pydantic.BaseModel], value: Any, loc: tuple[str | int, ...]) -> str:
-    """The keys of the model that the unknown key stands in, found by the schema's own names."""
-    at: Any = model
-    for part in loc[:-1]:
-        at = _inside(at, part) or at
-    fields = at.model_fields if isinstance(at, type) and issubclass(at, pydantic.BaseModel) else {}
-    return ", ".join(field.alias or name for name, field in fields.items()) or "see the schema"
-
-
-def _inside(at: Any, part: str | int) -> Any:
-    """The model that a location part leads to."""
-    if not (isinstance(at, type) and issubclass(at, pydantic.BaseModel)):
-        return None
-    for name, field in at.model_fields.items():
-        if part in (name, field.alias):
-            return _model_of(field.annotation, None)
-    return _model_of(at, str(part))
-
-
-def _model_of(annotation: Any, named: str | None) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
-        return annotation if named is None or annotation.__name__ == named else None
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_of(inner, named)
-        if found is not None:
-            return found
-    return None
+def _tagged(annotation: Any) -> Iterator[tuple[str, Any]]:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        tags = [each.tag for each in arguments[1:] if isinstance(each, pydantic.Tag)]
+        if tags:
+            yield tags[0], arguments[0]
+        else:
+            yield from _tagged(arguments[0])
+    elif origin in (typing.Union, types.UnionType):
+        for each in arguments:
+            yield from _tagged(each)

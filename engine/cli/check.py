@@ -1,4 +1,4 @@
-"""`dalang check`: all findings of a directory of journeys."""
+"""`dalang check`: all findings of directories of journeys."""
 
 import json
 import pathlib
@@ -15,35 +15,59 @@ Format = Literal["text", "json", "github"]
 
 
 def check(
-    paths: Annotated[list[pathlib.Path] | None, typer.Argument(help="Directories of journeys.", envvar="DALANG_JOURNEYS")] = None,
+    paths: Annotated[
+        list[pathlib.Path] | None,
+        typer.Argument(help="Directories of journeys, or single files in them.", envvar="DALANG_JOURNEYS"),
+    ] = None,
     format: Annotated[Format, typer.Option(help="How to print the findings.", envvar="DALANG_FORMAT")] = "text",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.", envvar="DALANG_JSON")] = False,
 ) -> None:
     """Print every finding of journeys, policy and templates. Exit 1 if one is an error; warnings alone are fine."""
-    found = [
-        msgspec.structs.replace(finding, file=_shown(path, finding))
-        for path in paths or [pathlib.Path("journeys")]
-        for finding in compiler.compile_directory(path).findings
-    ]
-    match format:
+    found: dict[Finding, None] = {}
+    for path in paths or [pathlib.Path("journeys")]:
+        if not path.exists():
+            raise typer.BadParameter(f"{path} does not exist.", param_hint="PATH")
+        found |= dict.fromkeys(_findings(path))
+    match "json" if as_json else format:
         case "json":
-            print(json.dumps({"findings": [msgspec.to_builtins(finding) for finding in found]}, indent=2))
+            print(json.dumps({"findings": msgspec.to_builtins(list(found))}, indent=2, ensure_ascii=False))
         case "github":
             for each in found:
-                place = f"file={each.file},line={each.line},col={each.column},title={each.code}"
-                print(f"::{each.severity} {place}::{each.message} {each.hint}")
+                place = f"file={_property(each.file)},line={each.line},col={each.column},title={each.code}"
+                print(f"::{each.severity} {place}::{_data(f'{each.message} {each.hint}')}")
         case _:
             for each in found:
                 print(f"{each}\n    {each.hint}")
-            print(_count(found), file=sys.stderr)
+            print(_count(list(found)), file=sys.stderr)
     if any(finding.severity == "error" for finding in found):
         raise typer.Exit(1)
 
 
-def _shown(path: pathlib.Path, finding: Finding) -> str:
-    """The file as the user would open it from here."""
-    return path.as_posix() if finding.file in (".", path.as_posix()) else (path / finding.file).as_posix()
+def _findings(path: pathlib.Path) -> list[Finding]:
+    """The findings of a directory; for a file those of its own, looked at together with what stands around it."""
+    if path.is_dir():
+        return [_shown(path, finding) for finding in compiler.compile_directory(path).findings]
+    root = path.parent.parent if path.parent.name == "templates" else path.parent
+    found = [_shown(root, finding) for finding in compiler.compile_directory(root).findings]
+    return [finding for finding in found if finding.file == path.as_posix()]
+
+
+def _shown(root: pathlib.Path, finding: Finding) -> Finding:
+    """With the file as the user would open it from here."""
+    return msgspec.structs.replace(finding, file=(root / finding.file).as_posix())
 
 
 def _count(found: list[Finding]) -> str:
     bad = sum(finding.severity == "error" for finding in found)
     return f"{bad} errors, {len(found) - bad} warnings" if found else "No findings."
+
+
+# GitHub's workflow commands: a line is a message, and a property ends at a comma or colon.
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

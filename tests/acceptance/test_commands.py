@@ -43,7 +43,7 @@ def test_check_prints_place_code_and_sentence(broken: pathlib.Path) -> None:
     """Each finding is `file:line:column CODE sentence`, with what to do; an error exits 1."""
     done = dalang("check", str(broken))
     assert done.returncode == 1
-    assert done.stdout.startswith(f"{broken}/a.yaml:6:23 DLG122 This value does not fit: a duration is a whole number")
+    assert done.stdout.startswith(f"{broken}/a.yaml:6:23 DLG622 A duration is a whole number")
 
 
 def test_check_prints_json_and_github(broken: pathlib.Path) -> None:
@@ -54,7 +54,7 @@ def test_check_prints_json_and_github(broken: pathlib.Path) -> None:
     assert {*finding} == {"file", "line", "column", "code", "severity", "message", "hint"}
     assert (finding["line"], finding["column"], finding["severity"]) == (6, 23, "error")
     github = dalang("check", str(broken), "--format", "github").stdout
-    assert github.startswith(f"::error file={broken}/a.yaml,line=6,col=23,title=DLG122::")
+    assert github.startswith(f"::error file={broken}/a.yaml,line=6,col=23,title=DLG622::")
 
 
 def test_replay_prints_a_summary(shop: pathlib.Path) -> None:
@@ -63,7 +63,8 @@ def test_replay_prints_a_summary(shop: pathlib.Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "cart-abandonment\n  entered    910\n" in done.stdout
     told = json.loads(dalang("replay", str(shop / "history.jsonl"), "--json", "--workers", "2").stdout)
-    assert (told["events"], told["customers"]) == (37162, 600)
+    lines = len((shop / "history.jsonl").read_bytes().splitlines())
+    assert (told["events"], told["customers"]) == (lines, 600)
 
 
 def test_flags_have_environment_twins(shop: pathlib.Path) -> None:
@@ -91,7 +92,7 @@ def test_bad_lines_exit_1_only_where_it_is_strict(tmp_path: pathlib.Path) -> Non
     ("arguments", "told"),
     [
         (["replay", "nowhere.jsonl"], "DLG400 There is no file nowhere.jsonl."),
-        (["replay", "README.md", "--journeys", "nowhere"], "DLG110"),
+        (["replay", "README.md", "--journeys", "nowhere"], "DLG601"),
         (["replay", "README.md", "--until", "tomorrow"], "DLG105"),
         (["replay", "README.md", "--history", "h.jsonl"], "DLG402"),
         (["replay", "README.md", "--decisions", "no/such/place.jsonl"], "DLG403"),

@@ -84,7 +84,7 @@ def compiled(*texts: str) -> catalog.Catalog | None:
         try:
             return story.compiled(pathlib.Path(directory), *texts)
         except Exception as exc:
-            assert "DLG231" in str(exc) or "DLG240" in str(exc), str(exc)
+            assert "DLG631" in str(exc) or "DLG632" in str(exc), str(exc)
             return None
 
 

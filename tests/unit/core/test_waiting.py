@@ -124,8 +124,8 @@ def test_a_condition_that_fails_is_false_and_traced(tell: Tell) -> None:
     assert story.when("go", "10:00", k="a")[-1].endswith(" small")
     failed = [(each.path, each.result, each.inputs) for each in story.trace.conditions if each.error]
     assert failed == [
-        ("steps[0].branch[0].if", False, {"entry.data.n": None}),
-        ("steps[0].branch[1].if", False, {"entry.data.n": None}),
+        ("steps[0].branch[0].if", False, {}),
+        ("steps[0].branch[1].if", False, {}),
     ]
     assert story.trace.errors["journey-0", "steps[0].branch[0].if"] == 1
 

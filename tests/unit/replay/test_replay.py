@@ -227,10 +227,10 @@ def test_a_spool_sorts_more_than_it_holds(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("seed: 1", "DLG121"),
-        ("seed: 1\nchannels: {sms: {delivered: {share: 2}}}", "DLG122"),
-        ("seed: 1\nchannels: {sms: {opened: {share: 1}}}", "DLG120"),
-        ("[", "DLG111"),
+        ("seed: 1", "DLG621"),
+        ("seed: 1\nchannels: {sms: {delivered: {share: 2}}}", "DLG622"),
+        ("seed: 1\nchannels: {sms: {opened: {share: 1}}}", "DLG620"),
+        ("[", "DLG603"),
     ],
 )
 def test_a_model_that_is_none_is_an_error_with_its_place(tmp_path: pathlib.Path, text: str, told: str) -> None:
@@ -248,6 +248,6 @@ def test_the_story_says_why_not(bundle: definition.Bundle, tmp_path: pathlib.Pat
     )
     told = "\n".join(explainer.text(chapters))
     assert "2026-11-22T10:10:00Z  go" in told
-    assert "? quiet enter.key: event.data.k -> NOT_FOUND: Key not found in map" in told
+    assert "? quiet enter.key: event.data.k -> event.data.k: there is no such field" in told
     assert "journey.refused  quiet  no_key" in told
     assert "attempt 2 by sms" in told

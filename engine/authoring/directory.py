@@ -1,0 +1,105 @@
+"""One directory of journeys, read: which file is what, and each as the model it should be.
+
+Called by `compile.py`. Journeys and policy.yaml stand at the top, templates in templates/<name>.<language>.yaml;
+`*.test.yaml` beside them belong to `dalang test`. Files are taken by name, so that no file system decides an order.
+"""
+
+import dataclasses
+import pathlib
+import re
+from typing import Final, Generic, TypeVar
+
+import pydantic
+
+from engine.authoring import findings, language, load, places, validate, workspace
+
+M = TypeVar("M", bound=pydantic.BaseModel)
+
+_TEMPLATE: Final = re.compile(r"([a-z0-9-]{1,100})\.([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\.yaml", re.ASCII)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class File(Generic[M]):
+    """One file that is what it should be: its document and what it says."""
+
+    document: places.Document
+    model: M
+
+
+@dataclasses.dataclass(slots=True)
+class Directory:
+    """Everything of one directory. `policy` is None where there is no policy.yaml, or none that can be used."""
+
+    policy: File[workspace.PolicyFile] | None = None
+    policy_broken: bool = False
+    journeys: list[File[language.Journey]] = dataclasses.field(default_factory=list)
+    templates: dict[str, dict[str, File[workspace.Template] | None]] = dataclasses.field(default_factory=dict)
+    """name -> language -> file; None where the file is there but cannot be used."""
+    sources: dict[str, str] = dataclasses.field(default_factory=dict)
+    found: list[findings.Finding] = dataclasses.field(default_factory=list)
+
+
+def read(root: pathlib.Path) -> Directory:
+    """All files of the directory, with what is wrong with each by itself."""
+    directory = Directory()
+    if not root.is_dir():
+        why = "it is no directory" if root.exists() else "it does not exist"
+        directory.found.append(findings.Unreadable.at(findings.Place(root.as_posix()), why=why))
+        return directory
+    seen = False
+    for path in _listed(root, root, directory):
+        if path.name.endswith(".test.yaml"):
+            continue
+        if path.name == "traits.yaml":
+            directory.found.append(findings.NotInThisRelease.at(findings.Place(path.name), key=path.name))
+        elif path.name == "policy.yaml":
+            directory.policy = _file(root, path, workspace.PolicyFile, directory)
+            directory.policy_broken = directory.policy is None
+        else:
+            seen = True
+            journey = _file(root, path, language.Journey, directory)
+            if journey is not None:
+                directory.journeys.append(journey)
+    if not seen:
+        directory.found.append(findings.NothingHere.at(findings.Place(".")))
+    if (root / "templates").is_dir():
+        _templates(root, directory)
+    return directory
+
+
+def _templates(root: pathlib.Path, directory: Directory) -> None:
+    for path in _listed(root, root / "templates", directory):
+        matched = _TEMPLATE.fullmatch(path.name)
+        if matched is None:
+            directory.found.append(findings.FileName.at(_place(root, path)))
+        else:
+            template = _file(root, path, workspace.Template, directory)
+            directory.templates.setdefault(matched[1], {})[matched[2]] = template
+
+
+def _listed(root: pathlib.Path, folder: pathlib.Path, directory: Directory) -> list[pathlib.Path]:
+    """The .yaml files of one folder by name; hidden files are nobody's business."""
+    try:
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as exc:
+        directory.found.append(findings.Unreadable.at(_place(root, folder), why=exc.strerror or str(exc)))
+        return []
+    for entry in entries:
+        if entry.suffix.lower() in (".yml", ".yaml") and entry.suffix != ".yaml":
+            directory.found.append(findings.PassedOver.at(_place(root, entry)))
+    return [entry for entry in entries if entry.suffix == ".yaml"]
+
+
+def _place(root: pathlib.Path, path: pathlib.Path) -> findings.Place:
+    return findings.Place(path.relative_to(root).as_posix())
+
+
+def _file(root: pathlib.Path, path: pathlib.Path, model: type[M], directory: Directory) -> File[M] | None:
+    document, found = load.read(root, path)
+    directory.found.extend(found)
+    if document is None:
+        return None
+    directory.sources[document.file] = document.source.text
+    said, found = validate.validated(document, model)
+    directory.found.extend(found)
+    return None if said is None else File(document, said)

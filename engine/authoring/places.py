@@ -1,0 +1,166 @@
+"""Where things stand in a file: the tree of one YAML document, and the way from a character of a value back to the
+file.
+
+Made by `load.py`; asked by `compile.py` and `lint.py` for plain data and for the place of a finding.
+"""
+
+import bisect
+import dataclasses
+from collections.abc import Sequence as SequenceOf
+from typing import Any, Final
+
+from engine.authoring import findings
+
+Path = tuple[str | int, ...]
+"""The way to a value: keys and indices."""
+
+_ESCAPED: Final = {"x": 2, "u": 4, "U": 8}
+
+
+class Source:
+    """The text of one file, and its lines."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self.file = file
+        self.text = text
+        self._starts: list[int] | None = None
+
+    def place(self, index: int) -> findings.Place:
+        """Line and column of the character at `index`."""
+        if self._starts is None:
+            self._starts = [0, *(i + 1 for i, c in enumerate(self.text) if c == "\n")]
+        line = bisect.bisect_right(self._starts, index)
+        return findings.Place(self.file, line, index - self._starts[line - 1] + 1)
+
+
+@dataclasses.dataclass(slots=True)
+class Scalar:
+    """One scalar from `start` to `end`; `text` is what it says, `value` what it means, `style` its quotes, | or >."""
+
+    start: int
+    end: int
+    text: str
+    value: Any
+    style: str
+    source: Source
+
+    def index(self, offset: int) -> int:
+        """The index in the file of the character at `offset` of `text`.
+
+        Quotes, indentation and folding change nothing but white space and escapes: so both texts are read side by
+        side by their visible characters, and a white space stands right behind the visible character before it.
+        """
+        raw, at = self.source.text, self.start
+        if self.style in ("|", ">"):
+            at = raw.find("\n", at) + 1 or self.end
+        elif self.style:
+            at += 1
+        for position, character in enumerate(self.text):
+            if character.isspace():
+                if position == offset:
+                    return at
+                if self.style == '"' and raw[at : at + 1] == "\\":
+                    at = self._written(at)[1]
+                continue
+            while (at < self.end and raw[at].isspace()) or (self.style == '"' and raw[at : at + 2] == "\\\n"):
+                at += 1 + (raw[at] == "\\")
+            if position == offset:
+                return min(at, self.end)
+            at = self._written(at)[1]
+        return min(at, self.end)
+
+    def _written(self, at: int) -> tuple[int, int]:
+        """Start and end of one character as it is written in the file."""
+        raw = self.source.text
+        if self.style == "'" and raw[at : at + 2] == "''":
+            return at, at + 2
+        if self.style == '"' and raw[at] == "\\":
+            return at, at + 2 + _ESCAPED.get(raw[at + 1 : at + 2], 0)
+        return at, at + 1
+
+
+@dataclasses.dataclass(slots=True)
+class Sequence:
+    """A list."""
+
+    start: int
+    items: "list[Node]"
+
+
+@dataclasses.dataclass(slots=True)
+class Mapping:
+    """Keys with values, in the order of the file."""
+
+    start: int
+    entries: "list[tuple[Scalar, Node]]"
+
+    def get(self, name: str | int) -> "tuple[Scalar, Node] | None":
+        """The key and its value."""
+        return next((entry for entry in self.entries if entry[0].text == name), None)
+
+
+Node = Scalar | Sequence | Mapping
+
+
+class Document:
+    """One file as a tree."""
+
+    def __init__(self, source: Source, root: Node | None) -> None:
+        self.source = source
+        self.root = root
+
+    @property
+    def file(self) -> str:
+        """The file's name in findings."""
+        return self.source.file
+
+    def plain(self) -> Any:
+        """The whole as plain Python; keys are text."""
+        return None if self.root is None else _plain(self.root)
+
+    def node(self, path: SequenceOf[str | int]) -> Node | None:
+        """The value at a path; the nearest one above it where there is none."""
+        return self._find(path)[1]
+
+    def key_place(self, path: SequenceOf[str | int]) -> findings.Place:
+        """Where the key at the end of the path stands; for an item of a list, where the item does."""
+        key, node = self._find(path)
+        return self._at(key if key is not None else node)
+
+    def place(self, path: SequenceOf[str | int], offset: int | None = None) -> findings.Place:
+        """Where the value at the path stands, its quotes included, or the character at `offset` of its text."""
+        node = self.node(path)
+        if isinstance(node, Scalar) and offset is not None:
+            return self.source.place(node.index(offset))
+        return self._at(node)
+
+    def _at(self, node: Node | None) -> findings.Place:
+        if node is None:
+            return findings.Place(self.source.file)
+        return self.source.place(node.start)
+
+    def _find(self, path: SequenceOf[str | int]) -> tuple[Scalar | None, Node | None]:
+        key, node = None, self.root
+        for name in path:
+            if isinstance(node, Mapping) and (entry := node.get(name)) is not None:
+                key, node = entry
+            elif isinstance(node, Sequence) and isinstance(name, int) and 0 <= name < len(node.items):
+                key, node = None, node.items[name]
+            # Anything else is a part of the path that the file has not: a missing key, or the name of a variant.
+        return key, node
+
+
+def shown(path: SequenceOf[str | int]) -> str:
+    """The path as the trace and the findings write it: `steps[1].branch[0].if`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def _plain(node: Node) -> Any:
+    match node:
+        case Scalar(value=value):
+            return value
+        case Sequence(items=items):
+            return [_plain(item) for item in items]
+        case Mapping(entries=entries):
+            return {key.text: _plain(value) for key, value in entries}
