@@ -86,7 +86,17 @@ class _Environment(liquid.Environment):
         template, roots_used = known
         self._missing = missing
         try:
-            return template.render({root: _shown(root, names.value(root)) for root in roots_used})
+            context = liquid.RenderContext(template, globals={root: _shown(root, names.value(root)) for root in roots_used})
+            buffer = template._get_buffer()
+            if "{%" in text:
+                template.render_with_context(context, buffer)
+            else:  # outputs alone need no scope of their own, which costs more than they do
+                for node in template.nodes:
+                    try:
+                        node.render(context, buffer)
+                    except exceptions.LiquidError as exc:
+                        self.error(exc)
+            return buffer.getvalue()
         finally:
             self._missing = None
 

@@ -17,6 +17,9 @@ from engine.core import definition, errors
 MAX_BYTES: Final = 1 << 20
 """An event larger than this is refused as `too_large`."""
 
+EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+MILLISECOND: Final = datetime.timedelta(milliseconds=1)
+
 TIMER_DUE: Final = "timer.due"
 JOURNEY_COMMAND: Final = "journey.command"
 BUNDLE_ACTIVATED: Final = "bundle.activated"
@@ -118,13 +121,13 @@ def decode(
     value: bytes | None,
     *,
     key: bytes | None = None,
-    logged: datetime.datetime | None = None,
+    logged: int | None = None,
     trust_recorded: bool = True,
 ) -> Record:
     """One event from its bytes, or `errors.Malformed` with the reason.
 
-    `key` is the record's key where there is one. `logged` is the record's own timestamp (Kafka), which an event's
-    `recordedtime` replaces only under `trust_recorded` (files and `--clock stream`). Without either, `time` stands in.
+    `key` is the record's key where there is one. `logged` is the record's own timestamp (Kafka, ms), which an
+    event's `recordedtime` replaces only under `trust_recorded` (files and `--clock stream`). Without either, `time` stands in.
     """
     if value is None:
         raise errors.NoValue
@@ -146,8 +149,13 @@ def decode(
         raise errors.NoSubject
     if key is not None and wire.subject and key != wire.subject.encode():
         raise errors.KeyIsNotSubject
-    recorded = instant(wire.recordedtime) if wire.recordedtime is not None and trust_recorded else logged
-    time = instant(wire.time) if wire.time is not None else recorded
+    recorded: datetime.datetime | None = None if logged is None else EPOCH + logged * MILLISECOND
+    time: datetime.datetime | None
+    if wire.recordedtime is not None and trust_recorded:
+        recorded = instant(wire.recordedtime)
+        time = recorded if wire.time in (None, wire.recordedtime) else instant(wire.time or "")
+    else:
+        time = instant(wire.time) if wire.time is not None else recorded
     if time is None:
         raise errors.NotATime("The event has no `time`, and no record gave it one.")
     event = Event(wire.id, wire.type, time, recorded or time, wire.subject or "", wire.source, wire.data)

@@ -12,7 +12,7 @@ import msgspec
 
 from engine.core import inputs
 
-EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+EPOCH: Final = inputs.EPOCH
 NEVER: Final = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC)
 
 TimerKind = Literal["wait", "timeout", "fallback", "retry"]

@@ -11,7 +11,7 @@ import msgspec
 from engine.core import catalog, decisions, definition, errors, inputs, scope, state
 from engine.core import trace as traces
 
-MILLISECOND = datetime.timedelta(milliseconds=1)
+MILLISECOND = inputs.MILLISECOND
 
 
 class View(msgspec.Struct):

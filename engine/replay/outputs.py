@@ -4,6 +4,7 @@ One process or several: each part spools what it decides, the parts are merged, 
 """
 
 import datetime
+import gc
 import multiprocessing
 import pathlib
 import tempfile
@@ -113,6 +114,7 @@ def _results(parts: list[_Part]) -> list[tuple[summary.Summary, dict[str, list[p
 
 
 def _run(part: _Part) -> tuple[summary.Summary, dict[str, list[pathlib.Path]]]:
+    gc.set_threshold(100_000, 50, 50)  # as in the worker: there are no cycles to find
     catalog = catalogs.of(msgspec.json.decode(part.bundle, type=definition.Bundle))
     outlet = _Spooling(part.directory, str(part.share.index), part.wanted)
     done = replayer.Replayer(catalog, part.options, outlet)

@@ -8,8 +8,6 @@ Called by the worker under the partition's lock. Whatever cannot be written ends
 import datetime
 from typing import Any, Final
 
-import msgspec
-
 from engine.core import actions, catalog, decider, decisions, errors, inputs, state
 from engine.runtime import bundles, codec, logs, store, topics, writer
 
@@ -23,10 +21,17 @@ _log = logs.log()
 class _Batch:
     """What the records of one batch lead to, before it is written."""
 
-    def __init__(self, record: codec.PartitionRecord) -> None:
+    def __init__(self, record: codec.PartitionRecord, catalog: catalog.Catalog) -> None:
         self.outputs: list[writer.Output] = []
         self.touched: dict[bytes, tuple[state.Customer | None, int]] = {}
-        self.record = record
+        self.bundle, self.catalog = record.bundle, catalog
+        self.streaming = record.clock == "stream"
+        self.stream_time = codec.instant(record.stream_time)
+
+    def record(self, offset: int) -> codec.PartitionRecord:
+        """The partition's own record once everything up to `offset` is handled."""
+        clock = "stream" if self.streaming else "wall"
+        return codec.PartitionRecord(offset, self.bundle, clock, codec.milliseconds(self.stream_time))
 
 
 class Partition:
@@ -46,7 +51,7 @@ class Partition:
         self._dead = names.name(topics.DEAD_LETTERS)
         self._states = names.name(topics.STATE)
         self._actions = {channel: names.name(topic) for channel, topic in topics.ACTIONS.items()}
-        self._batch = _Batch(loaded.record)
+        self._batch: _Batch
 
     async def prepare(self) -> None:
         """Know the live bundle, which another worker may have put on the topic."""
@@ -60,62 +65,58 @@ class Partition:
             return 0
         if any(record.value is not None and b"bundle.activated" in record.value for record in fresh):
             await self._registry.refresh()
-        batch = self._batch = _Batch(self.store.record)
+        batch = self._batch = _Batch(self.store.record, self._registry.catalog(self.store.record.bundle))
         for record in fresh:
             self._take(record)
-        self._move(offset=fresh[-1].offset)
+        after = batch.record(fresh[-1].offset)
         snapshots = {
             key: None if customer is None else codec.snapshot(customer, offset)
             for key, (customer, offset) in batch.touched.items()
         }
         states = [writer.Output(self._states, key, value) for key, value in snapshots.items()]
-        own = codec.partition_record(batch.record)
+        own = codec.partition_record(after)
         await self.writer.write(batch.outputs, [*states, writer.Output(self._states, codec.PARTITION_KEY, own)])
-        self.store.record = batch.record
+        self.store.record = after
         for key, value in snapshots.items():
             self.store.put(key, value)
         return len(fresh)
 
     def _take(self, record: Any) -> None:
         """One record of the log."""
-        streaming = self._batch.record.clock == "stream"
-        logged = codec.instant(record.timestamp)
+        batch = self._batch
         try:
-            event = inputs.decode(record.value, key=record.key, logged=logged, trust_recorded=streaming).event
+            event = inputs.decode(record.value, key=record.key, logged=record.timestamp, trust_recorded=batch.streaming).event
         except errors.Malformed as exc:
             self._bury(record, exc.reason)
             return
-        if streaming and event.type != inputs.BUNDLE_ACTIVATED:
-            self._move(stream_time=max(self._batch.record.stream_time, codec.milliseconds(event.recorded)))
-        match event.type:
-            case inputs.TIMER_DUE:
-                self._pass_time(event, record)
-            case inputs.BUNDLE_ACTIVATED:
-                self._activate(event, record)
-            case _ if event.subject:
-                self._take_event(event, event.subject.encode(), record)
-            case _:
-                pass
+        if event.recorded > batch.stream_time and batch.streaming and event.type != inputs.BUNDLE_ACTIVATED:
+            batch.stream_time = event.recorded
+        if event.type == inputs.TIMER_DUE:
+            self._pass_time(event, record)
+        elif event.type == inputs.BUNDLE_ACTIVATED:
+            self._activate(event, record)
+        elif event.subject:
+            self._take_event(event, event.subject.encode(), record)
 
     def _take_event(self, event: inputs.Event, key: bytes, record: Any) -> None:
         """An event of one customer; most are named by nothing, and let time pass at most."""
-        catalog = self._catalog
-        if event.type not in catalog.named and event.type not in inputs.BUILT_IN:
-            if self._due(key) >= codec.milliseconds(event.recorded):
+        if event.type not in self._batch.catalog.named and event.type not in inputs.BUILT_IN:
+            due = self._due(key)
+            if due == codec.NO_TIMER or due >= codec.milliseconds(event.recorded):
                 return
             event = inputs.tick(event.recorded)
-        self._decide(event, key, record, catalog)
+        self._decide(event, key, record)
 
     def _pass_time(self, event: inputs.Event, record: Any) -> None:
         """`timer.due`: for the customers that it names, or for everybody of this partition."""
         named = event.field("customers")
         everybody = {**self.store.snapshots, **self._batch.touched}
         keys = [each.encode() for each in named] if isinstance(named, list) else [*everybody]
-        until, catalog = codec.milliseconds(event.recorded), self._catalog
+        until = codec.milliseconds(event.recorded)
         for key in keys:
             self.store.calendar.done(key)
             if self._due(key) <= until:
-                self._decide(event, key, record, catalog)
+                self._decide(event, key, record)
 
     def _activate(self, event: inputs.Event, record: Any) -> None:
         """From here on this bundle is live, and this clock is in force."""
@@ -124,18 +125,18 @@ class Partition:
             _log.error("bundle unknown", partition=self.number, offset=record.offset)
             self._bury(record, UNKNOWN_BUNDLE)
             return
-        self._move(bundle=id_, clock="stream" if clock == "stream" else "wall")
+        self._batch.bundle, self._batch.catalog = id_, self._registry.catalog(id_)
+        self._batch.streaming = clock == "stream"
         _log.info("bundle activated", partition=self.number, bundle=id_, clock=clock)
 
-    def _decide(self, event: inputs.Event, key: bytes, record: Any, catalog: catalog.Catalog) -> None:
+    def _decide(self, event: inputs.Event, key: bytes, record: Any) -> None:
         """One input of one customer."""
         batch = self._batch
         customer, offset = batch.touched.get(key) or self.store.customer(key)
         if record.offset <= offset:
             return  # her state was written, the partition's record not yet: only without transactions
-        punctual = batch.record.clock == "stream"
         try:
-            done = decider.transition(catalog, customer, event, customer_id=key.decode(), punctual=punctual)
+            done = decider.transition(batch.catalog, customer, event, customer_id=key.decode(), punctual=batch.streaming)
         except Exception as exc:  # noqa: BLE001 - one customer must not stop the others
             _log.error("not decided", customer=key.decode(), cause=event.id, error=type(exc).__name__)
             self._bury(record, FAILED)
@@ -167,13 +168,6 @@ class Partition:
         }
         encoded = tuple((name, value.encode()) for name, value in headers.items())
         self._batch.outputs.append(writer.Output(self._dead, record.key, record.value, encoded))
-
-    def _move(self, **changes: Any) -> None:
-        self._batch.record = msgspec.structs.replace(self._batch.record, **changes)
-
-    @property
-    def _catalog(self) -> catalog.Catalog:
-        return self._registry.catalog(self._batch.record.bundle)
 
     # The clock's side.
 

@@ -7,6 +7,7 @@ batch: small when idle, large under load. Exit codes: 0 stopped, 70 must not go 
 import asyncio
 import contextlib
 import datetime
+import gc
 import os
 import signal
 import tempfile
@@ -240,6 +241,7 @@ class Worker:
 def run(chosen: settings.Settings) -> int:
     """Run a worker until it is told to stop; the exit code. `errors.DalangError` where it cannot start."""
     logs.configure(chosen.log_format)
+    gc.set_threshold(100_000, 50, 50)  # states and batches are trees: looking for cycles in them finds none
     bundle = None if chosen.journeys is None else catalogs.bundle(chosen.journeys)
     with contextlib.suppress(ImportError):
         import uvloop  # noqa: PLC0415 - not on Windows

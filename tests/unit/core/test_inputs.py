@@ -69,14 +69,15 @@ def test_only_the_engines_own_types_may_lack_a_subject() -> None:
 def test_the_recorded_time_of_an_event_is_believed_where_it_may_be() -> None:
     """An event's own `recordedtime` is believed only in files and under the stream clock; else the record's timestamp counts."""
     recorded, logged = "2026-11-22T11:00:00Z", story.at("12:00")
-    assert inputs.decode(line(recordedtime=recorded), logged=logged).event.recorded == story.at("11:00")
-    assert inputs.decode(line(recordedtime=recorded), logged=logged, trust_recorded=False).event.recorded == logged
+    logged_ms = int(logged.timestamp() * 1000)
+    assert inputs.decode(line(recordedtime=recorded), logged=logged_ms).event.recorded == story.at("11:00")
+    assert inputs.decode(line(recordedtime=recorded), logged=logged_ms, trust_recorded=False).event.recorded == logged
     assert inputs.decode(line()).event.recorded == story.at("10:00")
 
 
 def test_a_missing_time_is_the_recorded_time() -> None:
     """A missing `time` is the recorded time."""
-    assert inputs.decode(line(time=...), logged=story.at("12:00")).event.time == story.at("12:00")
+    assert inputs.decode(line(time=...), logged=int(story.at("12:00").timestamp() * 1000)).event.time == story.at("12:00")
 
 
 def test_the_place_in_the_log_comes_along() -> None:
