@@ -67,6 +67,7 @@ class Worker:
         self.app.worker_init_post_autodiscover()
         await self.app.start()
         ticking = asyncio.create_task(self._tick())
+        ticking.add_done_callback(self._clock_ended)
         await self.stopping.wait()
         ticking.cancel()
         await self._stop()
@@ -168,6 +169,12 @@ class Worker:
 
     # The clock.
 
+    def _clock_ended(self, ticking: asyncio.Task[None]) -> None:
+        """A worker without a clock would let timers lie: leave, and be started again."""
+        if not ticking.cancelled():
+            _log.error("must leave", error=repr(ticking.exception()))
+            os._exit(MUST_LEAVE)
+
     async def _tick(self) -> None:
         """Load what was assigned, activate the bundle where it is not live, and say which timers are due."""
         while True:
@@ -251,4 +258,8 @@ def run(chosen: settings.Settings) -> int:
     async def work() -> int:
         return await Worker(chosen, bundle).run()
 
-    return asyncio.run(work())
+    try:
+        return asyncio.run(work())
+    except (KafkaError, TimeoutError) as exc:  # the broker went away while the worker started
+        _log.error("must leave", error=f"{type(exc).__name__}: {exc}")
+        return MUST_LEAVE

@@ -5,17 +5,22 @@ its successor's first breath. A broker without transactions gets confirmed write
 """
 
 import asyncio
-from collections.abc import Iterable
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, UnknownError, UnsupportedVersionError
 
 from engine.runtime import topics
 
 _BATCH: Final = 256 * 1024
 _TRANSACTION_TIMEOUT_MS: Final = 20_000
+_PROBE_SECONDS: Final = 30
+_NO_TRANSACTIONS: Final = (UnknownError, UnsupportedVersionError, IncompatibleBrokerVersion)
+"""How a broker says that it has none (Tansu 0.6: an unknown error to InitProducerId)."""
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -78,20 +83,33 @@ class Writer:
 
 
 async def has_transactions(broker: str, app_id: str) -> bool:
-    """Whether the broker knows transactions: asked once, by a producer that writes nothing."""
+    """Whether the broker knows transactions: asked once, by a producer that writes nothing.
+
+    Only the broker's own answer counts. A coordinator that is slow or away is waited for, and then `KafkaError` or
+    `TimeoutError`: a worker that took it for a no would write on Kafka without transactions.
+    """
     producer = _producer(broker, f"{app_id}-probe")
-    try:
-        async with asyncio.timeout(8):
-            await producer.start()
-    except (KafkaError, TimeoutError):
-        return False
-    finally:
+    with _without_log("aiokafka.producer.sender"):  # it calls the answer that is looked for here unexpected
         try:
-            async with asyncio.timeout(2):
-                await producer.stop()
-        except (KafkaError, TimeoutError):
-            pass
+            async with asyncio.timeout(_PROBE_SECONDS):
+                await producer.start()
+        except _NO_TRANSACTIONS:
+            return False
+        finally:
+            with contextlib.suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(2):
+                    await producer.stop()
     return True
+
+
+@contextlib.contextmanager
+def _without_log(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = False
 
 
 def plain(broker: str) -> AIOKafkaProducer:

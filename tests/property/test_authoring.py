@@ -1,5 +1,6 @@
 import pathlib
 import tempfile
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from engine.authoring import compile as compiler
 from engine.authoring import durations, expressions, load, names, templates
+from engine.core import definition, errors, inputs, scope, state
 
 READABLE = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="\ufeff\ufffe\uffff")
 TEXT = st.text(READABLE, min_size=1, max_size=60)
@@ -84,3 +86,35 @@ def test_a_duration_is_its_number_of_units(number: int, unit: str) -> None:
     else:
         with pytest.raises(ValueError, match="duration"):
             durations.parse(f"{number}{unit}")
+
+
+DATA = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "b", "c d"]), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    DATA, st.sampled_from(["event.data", "event.data.a", "event.data.a.b", "profile.a", 'event.data["c d"]', "event.time", "now"])
+)
+def test_a_bare_path_has_the_value_that_cel_gives_it(data: Any, path: str) -> None:
+    """What is looked up without CEL is what CEL finds inside a list of one, or an error in both."""
+    at = inputs.instant("2026-11-22T03:00:00Z")
+    event = inputs.Event("evt-1", "cart.updated", at, at, "cust-1", "shop", data)
+    profile = data if isinstance(data, dict) else {}
+    held = scope.Scope(state.Customer("cust-1", profile=profile), definition.Policy(), at, event)
+    cel = expressions.CelExpressions()
+
+    def value(text: str) -> tuple[str, Any]:
+        try:
+            return "value", cel.evaluate(definition.Expression(text, "", expressions.roots(text)), held)
+        except errors.EvaluationError:
+            return "error", None
+
+    outcome, bare = value(path)
+    assert (outcome, [bare] if outcome == "value" else None) == value(f"[{path}]")
