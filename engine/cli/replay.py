@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import sys
 from typing import Annotated, Literal
 
 import typer
@@ -52,7 +53,7 @@ def replay(
     if history is not None:
         files["history"] = history
     _writable(files)
-    outcome = outputs.replay(catalogs.bundle(journeys), source, chosen, files, workers)
+    outcome = outputs.replay(catalogs.bundle(journeys), source, chosen, files, workers, watched=sys.stderr.isatty())
     told = {**outcome.summary.as_dict(), "sha256": {kind: each.sha256 for kind, each in outcome.written.items()}}
     print(json.dumps(told, indent=2) if as_json else report.summary(told))
     if strict and told["bad_lines"]:

@@ -185,6 +185,8 @@ def _check_data(event: Event) -> None:
     """The types that the engine reads itself must carry what it reads."""
     needed = _NEEDED.get(event.type)
     if needed is None:
+        if event.type == TIMER_DUE:
+            _check_customers(event.field("customers"))
         return
     for name, kind in needed.items():
         if not isinstance(event.field(name), kind):
@@ -192,6 +194,11 @@ def _check_data(event: Event) -> None:
     purpose = event.field("purpose")
     if "purpose" in needed and purpose not in definition.PURPOSES:
         raise errors.BadData(f"{event.type} names the purpose {str(purpose)[:40]!r}; there are {definition.PURPOSES}.")
+
+
+def _check_customers(named: object) -> None:
+    if named is not None and not (isinstance(named, list) and all(isinstance(each, str) for each in named)):
+        raise errors.BadData("timer.due needs data.customers (a list of customer ids), or none for everybody.")
 
 
 _NEEDED: Final[Mapping[str, Mapping[str, type]]] = {

@@ -3,7 +3,9 @@
 Called by the replayer. A history from Kafka comes as lines too (`engine/runtime/history.py`), so that this folder needs none.
 """
 
+import contextlib
 import gzip
+import io
 import pathlib
 import sys
 import tempfile
@@ -30,21 +32,33 @@ class History(Protocol):
 
 
 class FileHistory:
-    """A file of JSON lines, gzipped if its name or its first bytes say so."""
+    """A file of JSON lines, gzipped if its first bytes say so. `watched`: with a progress bar on standard error."""
 
-    def __init__(self, path: pathlib.Path) -> None:
-        self.path = path
+    def __init__(self, path: pathlib.Path, *, watched: bool = False) -> None:
+        self.path, self.watched = path, watched
 
     def lines(self) -> Iterator[bytes]:
         """Each line without its line end; `HistoryError` where the file cannot be read (on)."""
         try:
-            with self.path.open("rb") as raw:
+            with self._opened() as raw:
                 zipped = raw.peek(2)[:2] == b"\x1f\x8b"
                 for line in gzip.open(raw) if zipped else raw:  # noqa: SIM115 - closed with the file under it
                     yield line.rstrip(b"\r\n")
         except (OSError, EOFError, zlib.error) as exc:
             told = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
             raise HistoryError(f"{self.path}: {told}.") from None
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[io.BufferedReader]:
+        if not self.watched:
+            with self.path.open("rb") as raw:
+                yield raw
+            return
+        from rich import console, progress  # noqa: PLC0415 - only for those who look on
+
+        told = console.Console(stderr=True)
+        with progress.open(self.path, "rb", description=self.path.name, console=told, transient=True) as watched:
+            yield io.BufferedReader(watched, 1 << 18)  # type: ignore[arg-type]
 
 
 class LinesHistory:

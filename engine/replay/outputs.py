@@ -65,6 +65,7 @@ class _Part(msgspec.Struct, frozen=True):
     share: replayer.Share
     directory: pathlib.Path
     wanted: frozenset[str]
+    watched: bool = False
 
 
 def replay(
@@ -73,8 +74,13 @@ def replay(
     options: replayer.Options,
     files: Mapping[str, pathlib.Path | None],
     workers: int = 1,
+    *,
+    watched: bool = False,
 ) -> Outcome:
-    """Replay a history and write the kinds in `files` (`decisions`, `actions`, `history`; None: hash only)."""
+    """Replay a history and write the kinds in `files` (`decisions`, `actions`, `history`; None: hash only).
+
+    `watched`: with a progress bar on standard error.
+    """
     started = time.perf_counter()
     total = summary.Summary()
     runs: dict[str, list[pathlib.Path]] = {kind: [] for kind in files}
@@ -87,6 +93,7 @@ def replay(
                 replayer.Share(index, workers),
                 pathlib.Path(temporary),
                 frozenset(files),
+                watched and index == 0,
             )
             for index in range(workers)
         ]
@@ -118,5 +125,5 @@ def _run(part: _Part) -> tuple[summary.Summary, dict[str, list[pathlib.Path]]]:
     catalog = catalogs.of(msgspec.json.decode(part.bundle, type=definition.Bundle))
     outlet = _Spooling(part.directory, str(part.share.index), part.wanted)
     done = replayer.Replayer(catalog, part.options, outlet)
-    counted = done.run(histories.FileHistory(part.history).lines(), part.share)
+    counted = done.run(histories.FileHistory(part.history, watched=part.watched).lines(), part.share)
     return counted, {kind: each.close() for kind, each in outlet.spools.items()}

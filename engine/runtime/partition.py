@@ -111,7 +111,7 @@ class Partition:
         """`timer.due`: for the customers that it names, or for everybody of this partition."""
         named = event.field("customers")
         everybody = {**self.store.snapshots, **self._batch.touched}
-        keys = [each.encode() for each in named] if isinstance(named, list) else [*everybody]
+        keys = [*everybody] if named is None else [each.encode() for each in named]
         until = codec.milliseconds(event.recorded)
         for key in keys:
             self.store.calendar.done(key)

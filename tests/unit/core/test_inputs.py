@@ -43,6 +43,8 @@ def line(**changes: Any) -> bytes:
         (line(type="customer.identified", data={"traits": []}), "bad_data"),
         (line(type="consent.granted", data={"purpose": "fun"}), "bad_data"),
         (line(type="message.read", data={}), "bad_data"),
+        (line(type="timer.due", data={"customers": "ayu"}), "bad_data"),
+        (line(type="timer.due", data={"customers": [1]}), "bad_data"),
     ],
 )
 def test_what_is_no_event_is_refused_with_its_reason(value: bytes | None, reason: str) -> None:
