@@ -3,11 +3,12 @@
 An action is complete: an adapter needs nothing else. Field names are the public contract of `schemas/action.json`.
 """
 
-import datetime
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
+
+from engine.core import inputs
 
 CHANNELS: Final[Mapping[str, str]] = {
     "sms": "phone",
@@ -37,10 +38,10 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     journey: str
     version: str
     step: str
-    requested_at: datetime.datetime
+    requested_at: inputs.Instant
     attempt: int
-    send_before: datetime.datetime | None = None
-    expires_at: datetime.datetime | None = None
+    send_before: inputs.Instant | None = None
+    expires_at: inputs.Instant | None = None
 
 
 _encoder: Final = msgspec.json.Encoder()

@@ -4,7 +4,6 @@ One struct per type holds its `data`; `PAYLOADS` is the table of both. Type name
 of every history ever written: a change of shape is a new schema version with an upcaster and a saved history.
 """
 
-import datetime
 import hashlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal
@@ -27,7 +26,7 @@ class JourneyEntered(Payload, frozen=True):
     entry: inputs.Event
     number: int
     key: str = ""
-    forget_before: datetime.datetime | None = None
+    forget_before: inputs.Instant | None = None
 
 
 class JourneyRefused(Payload, frozen=True):
@@ -101,7 +100,7 @@ class TimerScheduled(Payload, frozen=True):
     type = "timer.scheduled"
     timer: str
     kind: state.TimerKind
-    due: datetime.datetime
+    due: inputs.Instant
 
 
 class TimerCancelled(Payload, frozen=True):
@@ -141,8 +140,8 @@ class MessageRequested(Payload, frozen=True):
     language: str
     content: Mapping[str, Any]
     cost: float = 0.0
-    send_before: datetime.datetime | None = None
-    expires_at: datetime.datetime | None = None
+    send_before: inputs.Instant | None = None
+    expires_at: inputs.Instant | None = None
     skipped: tuple[tuple[str, str], ...] = ()
     """The channels that were passed over on the way to this one, each with its reason."""
     missing: tuple[str, ...] = ()
@@ -153,7 +152,7 @@ class MessageDeferred(Payload, frozen=True):
 
     type = "message.deferred"
     message_id: str
-    until: datetime.datetime
+    until: inputs.Instant
     reason: str
 
 
@@ -238,7 +237,7 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     type: str
     customer: str
-    at: datetime.datetime
+    at: inputs.Instant
     journey: str
     version: str
     instance: str
@@ -252,7 +251,7 @@ class _Wire(msgspec.Struct):
     id: str
     type: str
     customer: str
-    at: datetime.datetime
+    at: inputs.Instant
     journey: str
     version: str
     instance: str

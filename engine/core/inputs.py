@@ -8,7 +8,7 @@ Nothing here knows of customers' states or journeys.
 import datetime
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -16,6 +16,9 @@ from engine.core import definition, errors
 
 MAX_BYTES: Final = 1 << 20
 """An event larger than this is refused as `too_large`."""
+
+Instant = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
+"""A moment: aware, in UTC, in milliseconds."""
 
 EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 MILLISECOND: Final = datetime.timedelta(milliseconds=1)
@@ -53,8 +56,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
 
     id: str
     type: str
-    time: datetime.datetime
-    recorded: datetime.datetime
+    time: Instant
+    recorded: Instant
     subject: str = ""
     source: str = ""
     data: Any = None

@@ -96,6 +96,8 @@ def asyncapi() -> dict[str, Any]:
         topics.DECISIONS: ("decision", "send", "What was decided; kept for 90 days by default."),
         **{name: ("action", "send", f"Requests to {channel}; kept for 7 days.") for channel, name in topics.ACTIONS.items()},
         topics.DEAD_LETTERS: ("deadLetter", "send", "Records that were no events, as they came; kept for 30 days."),
+        topics.BUNDLES: ("bundle", "send", "Compiled bundles with their sources, by bundle id; compacted. Dalang's own."),
+        topics.STATE: ("state", "send", "States with the offset of their last input; compacted. Dalang's own."),
     }
     return {
         "asyncapi": "3.0.0",
@@ -120,12 +122,14 @@ def asyncapi() -> dict[str, Any]:
                     for name in ("event", "decision", "action")
                 },
                 "deadLetter": {"headers": _dead_letter_headers(), "contentType": "application/octet-stream"},
+                "bundle": {"contentType": "application/json"},
+                "state": {"contentType": "application/msgpack"},
             }
         },
     }
 
 
-_FORMAT: Final = "application/schema+json;version=draft-07"
+_FORMAT: Final = "application/schema+json;version=2020-12"
 
 
 def _channel(topic: str, message: str, told: str) -> dict[str, Any]:
