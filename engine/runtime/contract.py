@@ -3,7 +3,9 @@
 Called by `dalang schema`. Checked for drift in CI: a change of shape is a new schema version, an upcaster and a history.
 """
 
+import inspect
 import json
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -57,7 +59,7 @@ def event() -> dict[str, Any]:
 
 def decision() -> dict[str, Any]:
     """A decision, with the `data` of each type."""
-    shapes, definitions = msgspec.json.schema_components(decisions.PAYLOADS.values(), ref_template="#/$defs/{name}")
+    shapes, definitions = _shapes(decisions.PAYLOADS.values())
     fields = ("id", "type", "customer", "at", "journey", "version", "instance", "step", "cause", "data")
     text = {"type": "string"}
     return {
@@ -85,8 +87,17 @@ def decision() -> dict[str, Any]:
 
 def action() -> dict[str, Any]:
     """An action."""
-    (shape,), definitions = msgspec.json.schema_components([actions.Action], ref_template="#/$defs/{name}")
+    (shape,), definitions = _shapes([actions.Action])
     return {"$schema": _DRAFT, "$id": "dalang/action.schema.json", "title": "Action", **shape, "$defs": definitions}
+
+
+def _shapes(types: Iterable[type]) -> tuple[Iterable[dict[str, Any]], dict[str, Any]]:
+    """The schemas of msgspec types and of the types within. Python 3.13 cuts the margin off docstrings, 3.11 does not."""
+    shapes, definitions = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
+    for each in definitions.values():
+        if "description" in each:
+            each["description"] = inspect.cleandoc(each["description"])
+    return shapes, definitions
 
 
 def asyncapi() -> dict[str, Any]:

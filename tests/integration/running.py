@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from engine.runtime import history, recorded, store, topics
@@ -109,6 +110,21 @@ class Cluster:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
+
+
+def same(live: list[bytes], replayed: list[bytes]) -> None:
+    """Assert that both are the same lines; else say how they differ, with the first line that does."""
+    if live == replayed:
+        return
+    counted, expected = Counter(live), Counter(replayed)
+    twice = [line for line, count in counted.items() if count > 1]
+    extra, missing = [*(counted - expected)], [*(expected - counted)]
+    at = next((i for i, (a, b) in enumerate(zip(live, replayed, strict=False)) if a != b), min(len(live), len(replayed)))
+    told = [f"{len(live)} live, {len(replayed)} replayed; {len(twice)} twice, {len(extra)} extra, {len(missing)} missing"]
+    told += [f"first at {at}:", *(f"  live     {line!r}" for line in live[at : at + 2])]
+    told += [f"  replayed {line!r}" for line in replayed[at : at + 2]]
+    told += [f"  {kind} {line!r}" for kind, lines in (("extra", extra), ("missing", missing)) for line in lines[:4]]
+    raise AssertionError("\n".join(told))
 
 
 def replay(events: str, journeys: pathlib.Path, directory: pathlib.Path, *flags: str) -> tuple[list[bytes], list[bytes]]:
