@@ -15,8 +15,17 @@ CHUNK: Final = 500
 """Records in one message at most."""
 
 
+class Chunk(list[Any]):
+    """Fetched records of one partition, in order. `follows` is the offset of the record fetched before them, None after a seek.
+
+    Whoever takes chunks can so tell that one before was dropped; the offsets alone cannot, because markers leave gaps.
+    """
+
+    follows: int | None = None
+
+
 class Batch:
-    """A message for Faust whose value is the list of the fetched records; it stands at the offset of the last."""
+    """A message for Faust whose value is the `Chunk` of the fetched records; it stands at the offset of the last."""
 
     __slots__ = (
         "checksum",
@@ -32,7 +41,7 @@ class Batch:
         "value",
     )
 
-    def __init__(self, records: list[Any]) -> None:
+    def __init__(self, records: Chunk) -> None:
         last = records[-1]
         self.topic, self.partition, self.offset = last.topic, last.partition, last.offset
         self.timestamp, self.timestamp_type = last.timestamp, last.timestamp_type
@@ -43,11 +52,19 @@ class Batch:
 class BatchScheduler:
     """Faust's setting `ConsumerScheduler`: in which order fetched records become messages."""
 
+    def __init__(self) -> None:
+        self._last: dict[TP, int] = {}
+
     def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Batch]]:
         """One message a chunk."""
         for tp, fetched in records.items():
             for start in range(0, len(fetched), CHUNK):
-                yield tp, Batch(fetched[start : start + CHUNK])
+                chunk = Chunk(fetched[start : start + CHUNK])
+                before = self._last.get(tp)
+                # An offset that does not go on from the last one comes after a seek, which starts where all was handled.
+                chunk.follows = before if before is not None and before < chunk[0].offset else None
+                self._last[tp] = chunk[-1].offset
+                yield tp, Batch(chunk)
 
 
 class RawSchema(Schema):

@@ -6,16 +6,24 @@ Called by the worker under the partition's lock. Whatever cannot be written ends
 """
 
 import datetime
+from collections.abc import Sequence
 from typing import Any, Final
 
 from engine.core import actions, catalog, decider, decisions, errors, inputs, state
-from engine.runtime import bundles, codec, logs, store, topics, writer
+from engine.runtime import batches, bundles, codec, logs, store, topics, writer
 
 FAILED: Final = "failed"
 """The reason of a dead letter that is a fine event, but made the decider itself raise: a fault of Dalang's."""
 UNKNOWN_BUNDLE: Final = "unknown_bundle"
 
 _log = logs.log()
+
+
+class Skipped(errors.DalangError):
+    """Records were fetched and dropped before these."""
+
+    code = "DLG521"
+    hint = "The worker leaves with 70, and reads them again when it is started again."
 
 
 class _Batch:
@@ -58,9 +66,18 @@ class Partition:
         if self.store.record.bundle not in self._registry:
             await self._registry.refresh()
 
-    async def handle(self, records: list[Any]) -> int:
-        """Decide and write the records that were not handled yet; how many those are."""
-        fresh = [record for record in records if record.offset > self.store.record.offset]
+    async def handle(self, chunks: Sequence[batches.Chunk]) -> int:
+        """Decide and write the records that were not handled yet; how many those are.
+
+        `Skipped` if a chunk before one of these was dropped: its records would be lost for good.
+        """
+        reached = self.store.record.offset
+        fresh: list[Any] = []
+        for chunk in chunks:
+            if chunk.follows is not None and chunk.follows > reached:
+                raise Skipped(f"The chunk at {chunk[0].offset} follows {chunk.follows}, but {reached} is what was handled.")
+            fresh += [record for record in chunk if record.offset > reached]
+            reached = max(reached, chunk[-1].offset)
         if not fresh:
             return 0
         if any(record.value is not None and b"bundle.activated" in record.value for record in fresh):

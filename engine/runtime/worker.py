@@ -125,7 +125,7 @@ class Worker:
                 if events and self._is_mine(number):
                     async with self._lock(number):
                         current = await self._ensure(number, events[-1].message.generation_id)
-                        await current.handle([record for event in events for record in event.value])
+                        await current.handle([event.value for event in events])
                     for event in events:
                         event.ack()
             except Exception as exc:  # noqa: BLE001 - memory may be ahead of the broker

@@ -1,0 +1,58 @@
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from engine.runtime import batches, bundles, partition, store, topics
+
+HERE = TP("customer.events", 3)
+NOBODY: Any = None  # nothing is written
+
+
+def fetched(*offsets: int) -> list[Any]:
+    return [
+        SimpleNamespace(topic=HERE.topic, partition=HERE.partition, offset=each, timestamp=0, timestamp_type=0)
+        for each in offsets
+    ]
+
+
+def chunks(scheduler: batches.BatchScheduler, *offsets: int) -> list[batches.Chunk]:
+    return [batch.value for _, batch in scheduler.iterate({HERE: fetched(*offsets)})]
+
+
+def test_a_fetch_is_cut_into_chunks_that_name_the_record_before_them() -> None:
+    """A chunk follows the last record of the one before, also over the gaps that markers leave, and across fetches."""
+    scheduler = batches.BatchScheduler()
+    first = chunks(scheduler, *range(batches.CHUNK + 1))
+    assert [(len(chunk), chunk.follows) for chunk in first] == [(batches.CHUNK, None), (1, batches.CHUNK - 1)]
+    (second,) = chunks(scheduler, batches.CHUNK + 7)
+    assert second.follows == batches.CHUNK
+
+
+def test_a_chunk_after_a_seek_follows_nothing() -> None:
+    """What is read again starts where all before was handled."""
+    scheduler = batches.BatchScheduler()
+    chunks(scheduler, 5, 6)
+    assert [chunk.follows for chunk in chunks(scheduler, 5, 6)] == [None]
+
+
+async def test_a_chunk_whose_predecessor_was_dropped_is_refused() -> None:
+    """Records that were fetched and not handled must not be jumped over."""
+    names = topics.Topics()
+    here = partition.Partition(3, names, bundles.Registry("localhost:9", names), store.Store(), NOBODY)
+    here.store.record = here.store.record.__class__(offset=6)
+    lost = batches.Chunk(fetched(9))
+    lost.follows = 8
+    with pytest.raises(partition.Skipped):
+        await here.handle([lost])
+
+
+async def test_what_was_handled_already_is_nothing_new() -> None:
+    """A chunk that comes again is passed over, and one after it that it leads to is not refused."""
+    names = topics.Topics()
+    here = partition.Partition(3, names, bundles.Registry("localhost:9", names), store.Store(), NOBODY)
+    here.store.record = here.store.record.__class__(offset=6)
+    again, then = batches.Chunk(fetched(4, 5)), batches.Chunk(fetched(6))
+    then.follows = 5
+    assert await here.handle([again, then]) == 0
