@@ -4,6 +4,7 @@
     ├── Malformed          DLG10x  an input that cannot be taken; it goes to the dead letters
     ├── EvaluationError    DLG201  a condition that gives no value for this customer (false, and traced)
     ├── BundleError        DLG3xx  a directory of journeys that cannot be used
+    ├── HistoryError, …     DLG4xx  a history or an output that cannot be used (`engine/replay`, `engine/cli`)
     └── RuntimeFailure     DLG5xx  the broker, the topics, the worker
 
 An error's docstring is its default message, so none can ship without a sentence; `hint` says what to do.

@@ -8,7 +8,7 @@ from engine.core import errors
 _WITHIN: Final = 5.0
 
 
-class NoBroker(errors.DalangError):
+class NoBroker(errors.RuntimeFailure):
     """No Kafka broker answers."""
 
     code = "DLG501"

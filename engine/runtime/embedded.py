@@ -16,7 +16,7 @@ from engine.core import errors
 _START_WITHIN: Final = 15.0
 
 
-class NoEmbeddedBroker(errors.DalangError):
+class NoEmbeddedBroker(errors.RuntimeFailure):
     """The embedded broker cannot be started."""
 
     code = "DLG530"

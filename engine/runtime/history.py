@@ -20,7 +20,7 @@ from engine.runtime import codec, connection, topics
 _UNCONFIRMED: Final = 5_000
 
 
-class NotALog(errors.DalangError):
+class NotALog(errors.RuntimeFailure):
     """This is not a topic of a broker."""
 
     code = "DLG540"

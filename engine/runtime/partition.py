@@ -19,7 +19,7 @@ UNKNOWN_BUNDLE: Final = "unknown_bundle"
 _log = logs.log()
 
 
-class Skipped(errors.DalangError):
+class Skipped(errors.RuntimeFailure):
     """Records were fetched and dropped before these."""
 
     code = "DLG521"

@@ -22,21 +22,21 @@ LARGEST: Final = 4 * 1024 * 1024
 """Bytes of the largest record that the topics take: an event too large for the fold still fits into `dead.letters`."""
 
 
-class TopicsMissing(errors.DalangError):
+class TopicsMissing(errors.RuntimeFailure):
     """Topics are missing on this broker."""
 
     code = "DLG510"
     hint = "Make them with `dalang topics create`."
 
 
-class WrongPartitions(errors.DalangError):
+class WrongPartitions(errors.RuntimeFailure):
     """The topics have different numbers of partitions, so a customer's records would not stand together."""
 
     code = "DLG511"
     hint = "Make new topics with one count under another --topic-prefix, and replay the log into them."
 
 
-class TopicsRefused(errors.DalangError):
+class TopicsRefused(errors.RuntimeFailure):
     """The broker did not make the topics."""
 
     code = "DLG512"
