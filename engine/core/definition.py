@@ -6,6 +6,7 @@ A journey is flat here: every step of every nested list stands in `steps`, and k
 Durations are whole milliseconds.
 """
 
+import datetime
 from collections.abc import Mapping
 from typing import Literal
 
@@ -40,8 +41,21 @@ class Reentry(msgspec.Struct, frozen=True):
     parallel: int = 1
 
 
+class Schedule(msgspec.Struct, frozen=True):
+    """When customers enter by the calendar: at `minute` of the local day, `every` day, payday, one of the weekdays in `days`
+    (0 is Monday), day of the month (`day`, 1 to 31; a month without it is passed over), or once, on `date`.
+    """
+
+    minute: int
+    every: Literal["day", "payday", "weekday", "month", "once"]
+    days: tuple[int, ...] = ()
+    day: int = 0
+    date: datetime.date | None = None
+    audience: Expression | None = None
+
+
 class Enter(msgspec.Struct, frozen=True):
-    """How customers come into a journey. `path` is the YAML path that the trace names."""
+    """How customers come into a journey: by `events`, by coming to be in `segment`, or by `schedule`; one of the three."""
 
     events: tuple[str, ...]
     reentry: Reentry
@@ -49,6 +63,8 @@ class Enter(msgspec.Struct, frozen=True):
     key: Expression | None = None
     while_active: Literal["ignore", "restart", "update"] = "ignore"
     max_age: int | None = None
+    segment: str = ""
+    schedule: Schedule | None = None
 
 
 class ExitRule(msgspec.Struct, frozen=True):
@@ -56,6 +72,14 @@ class ExitRule(msgspec.Struct, frozen=True):
 
     trigger: Trigger
     reason: str
+
+
+class Goal(msgspec.Struct, frozen=True):
+    """What the journey is for: `trigger` within so many ms of the entry, whether the instance is still there or not."""
+
+    trigger: Trigger
+    within: int
+    value: Expression | None = None
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -86,6 +110,25 @@ class WaitDuration(msgspec.Struct, frozen=True, tag="wait"):
     next: str | None
     duration: int
     restart_on: Trigger | None = None
+
+
+class WaitUntil(msgspec.Struct, frozen=True, tag="wait_until"):
+    """Wait for a moment of the customer's calendar: the next `minute` of a local day (of `days`, 0 is Monday, where any are
+    named), the next payday at `minute`, or the moment that `date` gives, moved by `offset` ms.
+
+    `if_past` and `if_missing` are for `date` alone.
+    """
+
+    id: str
+    path: str
+    next: str | None
+    minute: int = 0
+    days: tuple[int, ...] = ()
+    payday: bool = False
+    date: Expression | None = None
+    offset: int = 0
+    if_past: Literal["exit", "continue"] = "exit"
+    if_missing: Literal["exit", "continue"] = "exit"
 
 
 class Awaited(msgspec.Struct, frozen=True):
@@ -133,7 +176,82 @@ class Exit(msgspec.Struct, frozen=True, tag="exit"):
     reason: str
 
 
-Step = Send | WaitDuration | WaitEvents | Branch | Exit
+class SplitArm(msgspec.Struct, frozen=True):
+    """One arm of a split with its weight, relative to the others, and the step that it leads to."""
+
+    id: str
+    weight: int
+    goto: str | None
+
+
+class Split(msgspec.Struct, frozen=True, tag="split"):
+    """Weighted arms; the arm is a hash of `salt` and the customer, or the instance."""
+
+    id: str
+    path: str
+    next: str | None
+    by: Literal["customer", "instance"]
+    salt: str
+    arms: tuple[SplitArm, ...]
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """One offer: it counts where `condition` holds (None: always) and `score` gives a number."""
+
+    id: str
+    score: Expression
+    goto: str | None
+    condition: Expression | None = None
+
+
+class Choose(msgspec.Struct, frozen=True, tag="choose"):
+    """The candidate with the highest score, the first of them in a tie; with none, `next`."""
+
+    id: str
+    path: str
+    next: str | None
+    candidates: tuple[Candidate, ...]
+
+
+class Given(msgspec.Struct, frozen=True):
+    """A value: a constant (None removes), or what `expression` gives."""
+
+    constant: bool | int | float | None = None
+    expression: Expression | None = None
+
+
+class Set(msgspec.Struct, frozen=True, tag="set"):
+    """Write attributes of the profile."""
+
+    id: str
+    path: str
+    next: str | None
+    values: Mapping[str, Given]
+
+
+class Emit(msgspec.Struct, frozen=True, tag="emit"):
+    """Put an event about the same customer on the log."""
+
+    id: str
+    path: str
+    next: str | None
+    event: str
+    data: Mapping[str, Given] = {}
+
+
+class Handoff(msgspec.Struct, frozen=True, tag="handoff"):
+    """Ask a human of `queue`; `summary` is Liquid. With `reply_within` (ms) the step waits for a reply."""
+
+    id: str
+    path: str
+    next: str | None
+    queue: str
+    priority: str = "normal"
+    summary: str = ""
+    reply_within: int | None = None
+
+
+Step = Send | WaitDuration | WaitUntil | WaitEvents | Branch | Split | Choose | Set | Emit | Handoff | Exit
 
 
 class Journey(msgspec.Struct, frozen=True):
@@ -152,6 +270,14 @@ class Journey(msgspec.Struct, frozen=True):
     exits: tuple[ExitRule, ...] = ()
     templates: Mapping[str, Mapping[str, Mapping[str, object]]] = {}
     """template -> language -> channel -> body as written (Liquid), of the templates that the steps name."""
+    goal: Goal | None = None
+    holdout: int = 0
+    """In hundredths of a percent: these enter and are never messaged."""
+    on_update: Literal["pin", "migrate"] = "pin"
+    migrations: Mapping[str, str] = {}
+    """Step of another version -> step of this one, or `exit`."""
+    hours: str = ""
+    """The rule of `policy.quiet_hours` that holds for its messages; the purpose's unless named."""
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -170,6 +296,50 @@ class FailureClass(msgspec.Struct, frozen=True):
     at_most: int = 0
 
 
+class Calendar(msgspec.Struct, frozen=True):
+    """The workspace's working days. `holidays` are the dates on which it rests, of the years from `first` to `last`."""
+
+    country: str = "ID"
+    cuti_bersama: bool = False
+    payday: int = 25
+    payday_shift: Literal["previous", "next", "none"] = "previous"
+    holidays: tuple[datetime.date, ...] = ()
+    first: int = 0
+    last: int = 0
+    zones: Mapping[str, str] = {}
+    """Calling code (`65`) -> zone, of the countries that have one zone and share their code with no other zone."""
+    tzdata: str = ""
+    """The version of the zone database with which the bundle was compiled."""
+
+
+class QuietHours(msgspec.Struct, frozen=True):
+    """When a purpose may not ring: local minutes of the day from `start` (quiet) to `end` (open), over midnight where start > end;
+    the whole of `days_off` (0 is Monday), and of the calendar's holidays where `holidays_off`. `source`: the rule it comes from.
+    """
+
+    start: int = 0
+    end: int = 0
+    days_off: tuple[int, ...] = ()
+    holidays_off: bool = False
+    source: str = ""
+
+
+class Cap(msgspec.Struct, frozen=True):
+    """At most so many messages `per` window, of a purpose, a channel or a journey where they are named.
+
+    `days` > 0: that many of the customer's calendar days, today included; else the last `rolling` ms. At the cap a message is
+    dropped, or deferred until there is a place; a channel's cap only skips the channel.
+    """
+
+    at_most: int
+    days: int = 0
+    rolling: int = 0
+    purpose: str = ""
+    channel: str = ""
+    journey: str = ""
+    then: Literal["drop", "defer"] = "drop"
+
+
 class Policy(msgspec.Struct, frozen=True):
     """The workspace's rules. `failure_classes` holds the engine's usual ones too, so that a replay needs no other table."""
 
@@ -179,6 +349,49 @@ class Policy(msgspec.Struct, frozen=True):
     consent: Mapping[str, Literal["opt_in", "implied"]] = {}
     channels: Mapping[str, Channel] = {}
     failure_classes: Mapping[str, Mapping[str, FailureClass]] = {}
+    calendar: Calendar = Calendar()
+    quiet_hours: Mapping[str, QuietHours] = {}
+    """Purpose, or the name of a rule that journeys choose by `hours`, -> when not to ring."""
+    caps: tuple[Cap, ...] = ()
+
+
+Compute = Literal["count", "sum", "average", "min", "max", "first", "last", "distinct", "most_frequent", "rfm"]
+
+
+class Trait(msgspec.Struct, frozen=True):
+    """A value computed from a customer's events. `when` and `value` see `event` and `profile` only.
+
+    `days` > 0: the customer's own calendar days, today included; `rolling` > 0: the last so many ms, exactly; neither: all her events.
+    The bands are rfm's, from low to high. `hash` is that of all the rest: a changed trait starts anew.
+    """
+
+    name: str
+    of: tuple[str, ...]
+    compute: Compute
+    hash: str
+    when: Expression | None = None
+    value: Expression | None = None
+    days: int = 0
+    rolling: int = 0
+    recency: tuple[float, ...] = ()
+    frequency: tuple[float, ...] = ()
+    monetary: tuple[float, ...] = ()
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """A time at which a segment may change by itself: the timestamp that `at` gives, plus `offset` ms."""
+
+    at: Expression
+    offset: int
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """A named condition over profile and traits. `traits` are those that it reads, `moments` what it does with the clock."""
+
+    name: str
+    condition: Expression
+    traits: tuple[str, ...] = ()
+    moments: tuple[Moment, ...] = ()
 
 
 class Bundle(msgspec.Struct, frozen=True):
@@ -188,11 +401,15 @@ class Bundle(msgspec.Struct, frozen=True):
     journeys: tuple[Journey, ...]
     policy: Policy
     sources: Mapping[str, str] = {}
+    traits: tuple[Trait, ...] = ()
+    segments: tuple[Segment, ...] = ()
 
 
 def events_of(journey: Journey) -> frozenset[str]:
     """The event types that can touch a live instance of this journey."""
     types = {rule.trigger.event for rule in journey.exits}
+    if journey.goal is not None:
+        types.add(journey.goal.trigger.event)
     for step in journey.steps.values():
         match step:
             case WaitDuration(restart_on=Trigger(event=event)):
@@ -209,6 +426,10 @@ def goes_to(step: Step) -> tuple[str | None, ...]:
     match step:
         case Branch(arms=arms):
             return (*(arm.goto for arm in arms), step.next)
+        case Split(arms=arms):
+            return tuple(arm.goto for arm in arms)
+        case Choose(candidates=candidates):
+            return (*(candidate.goto for candidate in candidates), step.next)
         case WaitEvents(awaited=awaited):
             return (*(item.goto for item in awaited), step.on_timeout)
         case Exit():
