@@ -313,8 +313,9 @@ class Calendar(msgspec.Struct, frozen=True):
 
 
 class QuietHours(msgspec.Struct, frozen=True):
-    """When a purpose may not ring: local minutes of the day from `start` (quiet) to `end` (open), over midnight where start > end;
-    the whole of `days_off` (0 is Monday), and of the calendar's holidays where `holidays_off`. `source`: the rule it comes from.
+    """When a purpose may not ring: local minutes of the day from `start` (quiet) to `end` (open), over midnight where
+    start > end; the whole of `days_off` (0 is Monday), and of the calendar's holidays where `holidays_off`.
+    `source` says which rule it comes from.
     """
 
     start: int = 0
@@ -361,8 +362,8 @@ Compute = Literal["count", "sum", "average", "min", "max", "first", "last", "dis
 class Trait(msgspec.Struct, frozen=True):
     """A value computed from a customer's events. `when` and `value` see `event` and `profile` only.
 
-    `days` > 0: the customer's own calendar days, today included; `rolling` > 0: the last so many ms, exactly; neither: all her events.
-    The bands are rfm's, from low to high. `hash` is that of all the rest: a changed trait starts anew.
+    `days` > 0: the customer's own calendar days, today included; `rolling` > 0: the last so many ms, exactly; neither: all
+    her events. The bands are rfm's, from low to high. `hash` is that of all the rest: a changed trait starts anew.
     """
 
     name: str
