@@ -91,6 +91,7 @@ def compile_policy(policy: workspace.Policy) -> definition.Policy:
         consent=dict(sorted(policy.consent.items())),
         channels=channels,
         failure_classes=failures.merged(written, channels),
+        languages={tag: tuple(others) for tag, others in sorted(policy.languages.items())},
     )
 
 

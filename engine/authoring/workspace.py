@@ -10,6 +10,7 @@ from engine.authoring.fields import Address, ChannelName, Duration, Model, Repor
 from engine.core import definition
 
 Consent = Literal["opt_in", "implied"]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
 
 class Retry(Model):
@@ -40,8 +41,14 @@ class Policy(Model):
     """The rules of the workspace."""
 
     timezone: Text = Field("Asia/Jakarta", description="The zone of customers without one.", examples=["Asia/Jakarta"])
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = Field(
+    language: Language = Field(
         "id", description="The language of customers without one; every template must exist in it.", examples=["id"]
+    )
+    languages: dict[Language, list[Language]] = Field(
+        {},
+        description="A language -> those to try, in this order, where a template is not there in it; then `language`. "
+        "en-GB falls to en without being told.",
+        examples=[{"jv": ["su", "id"]}],
     )
     late_after: Duration = Field(
         60_000, description="A timer later than this says so and runs at the real time.", examples=["1m"]

@@ -42,6 +42,8 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     attempt: int
     send_before: inputs.Instant | None = None
     expires_at: inputs.Instant | None = None
+    parts: int = 0
+    """Of an SMS: how many it is sent as."""
 
 
 _encoder: Final = msgspec.json.Encoder()

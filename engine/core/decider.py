@@ -101,6 +101,7 @@ def react(decision: decisions.Decision) -> tuple[actions.Action, ...]:
             attempt=data.attempt,
             send_before=data.send_before,
             expires_at=data.expires_at,
+            parts=data.parts,
         ),
     )
 

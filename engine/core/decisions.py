@@ -145,6 +145,8 @@ class MessageRequested(Payload, frozen=True):
     skipped: tuple[tuple[str, str], ...] = ()
     """The channels that were passed over on the way to this one, each with its reason."""
     missing: tuple[str, ...] = ()
+    parts: int = 0
+    """Of an SMS: how many it is sent as. `cost` is for all of them."""
 
 
 class MessageDeferred(Payload, frozen=True):

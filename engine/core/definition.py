@@ -354,6 +354,8 @@ class Policy(msgspec.Struct, frozen=True):
     quiet_hours: Mapping[str, QuietHours] = {}
     """Purpose, or the name of a rule that journeys choose by `hours`, -> when not to ring."""
     caps: tuple[Cap, ...] = ()
+    languages: Mapping[str, tuple[str, ...]] = {}
+    """A language -> what is tried when a template is not there in it, in this order, before `language`."""
 
 
 Compute = Literal["count", "sum", "average", "min", "max", "first", "last", "distinct", "most_frequent", "rfm"]

@@ -147,7 +147,7 @@ def _kept(customer: state.Customer, fact: Decision, data: decisions.EventKept) -
 
 def _requested(customer: state.Customer, fact: Decision, data: decisions.MessageRequested) -> state.Customer:
     (address,) = data.to.values()
-    attempt = state.Attempt(data.attempt, data.channel, data.place, fact.at, address)
+    attempt = state.Attempt(data.attempt, data.channel, data.place, fact.at, address, parts=data.parts)
     before = customer.messages.get(data.message_id)
     if before is not None:
         return _with_message(customer, _replace(before, attempts=(*before.attempts, attempt)))

@@ -94,7 +94,7 @@ def _cost(event: inputs.Event, attempt: state.Attempt, status: str, policy: defi
     billed = state.OWN_BIT[BILLED.get(attempt.channel, "accepted")]
     if attempt.cost or attempt.reported & billed or not state.REPORTED[status] & billed:
         return 0.0
-    return policy.channels[attempt.channel].cost if attempt.channel in policy.channels else 0.0
+    return policy.channels[attempt.channel].cost * (attempt.parts or 1) if attempt.channel in policy.channels else 0.0
 
 
 def _code(event: inputs.Event) -> str:

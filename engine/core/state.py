@@ -79,7 +79,9 @@ class Instance(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
-    """One try on one channel at one address; `place` is its index in the step's channels, `reported` the bits of `REPORTED`."""
+    """One try on one channel at one address; `place` is its index in the step's channels, `reported` the bits of `REPORTED`,
+    `parts` are those of an SMS.
+    """
 
     number: int
     channel: str
@@ -88,6 +90,7 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     address: str
     reported: int = 0
     cost: float = 0.0
+    parts: int = 0
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):

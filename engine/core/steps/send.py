@@ -8,7 +8,7 @@ import datetime
 
 import msgspec
 
-from engine.core import actions, decisions, definition, moves, policy, state, view
+from engine.core import actions, decisions, definition, languages, moves, policy, sms, state, view
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -89,12 +89,12 @@ def _attempt(
     """The request of one attempt, rendered; None if the template has no body for the channel."""
     channel = step.places[index].channel
     settings = looking.catalog.policy
-    wished = looking.customer.profile.get("language")
-    languages = (wished, settings.language) if isinstance(wished, str) else (settings.language,)
+    wished = languages.order(looking.customer.profile.get("language"), settings)
     bodies = looking.journey.templates[step.template]
-    rendered = looking.catalog.templates.render(bodies, languages, channel, looking.scope())
+    rendered = looking.catalog.templates.render(bodies, wished, channel, looking.scope())
     if rendered is None:
         return None
+    parts = sms.parts(str(rendered.content.get("text", ""))).count if channel == "sms" else 0
     return decisions.MessageRequested(
         message_id=plan.message_id,
         attempt=plan.attempt,
@@ -105,11 +105,12 @@ def _attempt(
         template=step.template,
         language=rendered.language,
         content=rendered.content,
-        cost=settings.channels[channel].cost,
+        cost=settings.channels[channel].cost * (parts or 1),
         send_before=verdict.send_before,
         expires_at=plan.expires_at,
         skipped=plan.skipped,
         missing=rendered.missing,
+        parts=parts,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.core import actions
+from engine.core import actions, decisions
 from tests.unit.core import story as stories
 from tests.unit.core.story import Story
 
@@ -245,3 +245,35 @@ def test_a_step_that_raises_ends_its_own_instance_only(tell: Tell, monkeypatch: 
         "10:00 step.entered pause",
         "10:00 timer.scheduled pause wait 11:00",
     ]
+
+
+def test_a_written_order_of_languages_comes_before_the_policys_own(tell: Tell) -> None:
+    """`policy.languages` says what a customer gets whose own language the template has not."""
+    policy = stories.POLICY.replace("policy:\n", "policy:\n  languages: {jv: [en]}\n")
+    story = tell(go(ONE), policy=policy)
+    for language, used in (("jv", "en"), ("jv-ID", "en"), ("en-GB", "en"), ("su", "id"), ("in", "id")):
+        story.when("customer.identified", "09:00", traits={"language": language})
+        story.when("go", "10:00")
+        assert story.sent[-1].language == used
+
+
+def test_an_sms_costs_its_parts(tell: Tell) -> None:
+    """The price is that of one part; the action and the planned cost say how many there are, the reported cost too."""
+    story = tell(go(ONE))
+    for name, parts in (("Ayu", 1), ("A" * 156, 1), ("A" * 157, 2), ("“" * 70, 2), ("😀" * 80, 3)):
+        story.when("customer.identified", "09:00", traits={"name": name})
+        story.when("go", "10:00")
+        assert story.sent[-1].parts == parts
+        (requested,) = [each.data for each in story.told[-4:] if isinstance(each.data, decisions.MessageRequested)]
+        assert (requested.parts, requested.cost) == (parts, 250.0 * parts)
+        story.when("message.accepted", "10:00", message_id=story.message())
+        assert story.told[-1].data.cost == 250.0 * parts  # type: ignore[attr-defined]
+
+
+def test_other_channels_have_no_parts(tell: Tell) -> None:
+    """WhatsApp and email are one message however long; their actions say nothing of parts."""
+    story = tell(go(LAST))
+    story.when("customer.identified", "09:00", traits={"name": "A" * 500})
+    story.when("go", "10:00")
+    assert (story.sent[-1].channel, story.sent[-1].parts) == ("whatsapp", 0)
+    assert b"parts" not in actions.encode(story.sent[-1])
