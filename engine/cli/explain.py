@@ -1,28 +1,28 @@
 """`dalang explain`: why did she get it, and why did she not?"""
 
 import json
-import pathlib
 from typing import Annotated
 
 import msgspec
 import typer
 
-from engine.authoring import catalogs
 from engine.cli import options
-from engine.replay import explainer, histories, replayer
+from engine.replay import definitions, explainer, histories, replayer
 
 
 def explain(
     events: options.Events,
     customer: Annotated[str, typer.Option(help="Whose story.", envvar="DALANG_CUSTOMER")],
-    journeys: options.Journeys = pathlib.Path("journeys"),
+    journeys: options.Given = None,
+    bundles: options.Bundles = "",
     journey: Annotated[str | None, typer.Option(help="Of this journey alone.", envvar="DALANG_JOURNEY")] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Tell one customer's story: what was seen, what was decided, and why not."""
     source = options.history(events)
     chosen = replayer.Options(clock="recorded" if histories.has_clock(source) else "virtual", customers=frozenset([customer]))
-    chapters = explainer.explain(catalogs.load(journeys), source.lines(), chosen, journey)
+    given = definitions.of(options.decided_by(events, source, journeys, bundles))
+    chapters = explainer.explain(given, source.lines(), chosen, journey)
     if as_json:
         print(json.dumps(json.loads(msgspec.json.encode(chapters)), indent=2))
         return

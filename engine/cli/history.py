@@ -5,9 +5,11 @@ import gzip
 import pathlib
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from engine.replay import histories
+from engine.runtime import bundles as topic
 from engine.runtime import history
 
 app: Final = typer.Typer(no_args_is_help=True)
@@ -17,6 +19,9 @@ app: Final = typer.Typer(no_args_is_help=True)
 def export(
     log: Annotated[str, typer.Argument(help="kafka://host:port/topic")],
     file: Annotated[pathlib.Path, typer.Argument(help="Written as JSON lines; gzipped if it ends in .gz.")],
+    bundles: Annotated[
+        pathlib.Path | None, typer.Option(help="Write the bundles that were live here, for a replay of the file.")
+    ] = None,
 ) -> None:
     """Write the log as JSON lines, with the time, partition and offset of each record."""
     count = 0
@@ -25,6 +30,11 @@ def export(
             out.write(line + b"\n")
             count += 1
     print(f"{count} records in {file}")
+    if bundles is not None:
+        # After the log: what it activates was on the topic before.
+        kept = asyncio.run(topic.beside(log))
+        bundles.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in kept))
+        print(f"{len(kept)} bundles in {bundles}")
 
 
 @app.command("import")

@@ -1,5 +1,6 @@
 """What several commands take: the history, the journeys, the customer. Each flag has an environment twin."""
 
+import asyncio
 import datetime
 import pathlib
 from collections.abc import Iterable
@@ -7,11 +8,26 @@ from typing import Annotated
 
 import typer
 
-from engine.core import inputs
-from engine.replay import histories
+from engine.authoring import catalogs
+from engine.core import errors, inputs
+from engine.replay import definitions, histories
 
 Events = Annotated[str, typer.Argument(help="A .jsonl or .jsonl.gz file, - for standard input, or kafka://host:port/topic.")]
 Journeys = Annotated[pathlib.Path, typer.Option("--journeys", help="The directory of journeys.", envvar="DALANG_JOURNEYS")]
+Given = Annotated[
+    pathlib.Path | None,
+    typer.Option(
+        "--journeys",
+        help="The directory of journeys that holds from the start. Default: what was live, for a log; else journeys.",
+        envvar="DALANG_JOURNEYS",
+    ),
+]
+Bundles = Annotated[
+    str,
+    typer.Option(
+        help="Where the live bundles are: a file, or kafka://host:port/topic; a log's own by default.", envvar="DALANG_BUNDLES"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", envvar="DALANG_JSON")]
 Broker = Annotated[str, typer.Option(help="host:port of a Kafka broker.", envvar="DALANG_BROKER")]
 Prefix = Annotated[str, typer.Option("--topic-prefix", help="Put before every topic.", envvar="DALANG_TOPIC_PREFIX")]
@@ -30,3 +46,44 @@ def history(events: str) -> histories.FileHistory | histories.LinesHistory:
         lines: Iterable[bytes] = log.read(events)
         return histories.LinesHistory(lines)
     return histories.open_history(events)
+
+
+class WhichDefinitions(errors.DalangError):
+    """This history says which bundles were live, but not what is in them."""
+
+    code = "DLG405"
+    hint = "Give --bundles (a file, or kafka://host:port/journey.bundles) to decide by them, or --journeys for a directory."
+
+
+class NothingLive(errors.DalangError):
+    """No bundle is activated in this history, so nothing would be decided."""
+
+    code = "DLG407"
+    hint = "Give --journeys with the directory to decide by, or deploy one with `dalang deploy` before events come."
+
+
+class OneOfBoth(errors.DalangError):
+    """--journeys holds from the start, and --bundles are those that were live: only one of them can be given."""
+
+    code = "DLG406"
+    hint = "Leave one of them out; DALANG_JOURNEYS and DALANG_BUNDLES count too."
+
+
+def decided_by(events: str, source: histories.History, journeys: pathlib.Path | None, bundles: str) -> definitions.Given:
+    """By what a history is decided: a directory from its start, or the bundles that were live, as its activations say."""
+    if journeys is not None and bundles:
+        raise OneOfBoth
+    if journeys is not None:
+        return catalogs.bundle(journeys)
+    recorded = histories.has_activations(source)
+    if not recorded and (bundles or events.startswith("kafka://")):
+        raise NothingLive
+    if bundles and not bundles.startswith("kafka://"):
+        return definitions.read(pathlib.Path(bundles))
+    if bundles or events.startswith("kafka://"):
+        from engine.runtime import bundles as topic  # noqa: PLC0415 - Kafka is loaded only where it is asked for
+
+        return asyncio.run(topic.beside(bundles or events))
+    if recorded:
+        raise WhichDefinitions
+    return catalogs.bundle("journeys")

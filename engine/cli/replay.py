@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from engine.authoring import catalogs
 from engine.cli import options, report
 from engine.core import errors
 from engine.replay import histories, outputs, replayer, simulation
@@ -17,7 +16,8 @@ File = pathlib.Path | None
 
 def replay(
     events: options.Events,
-    journeys: options.Journeys = pathlib.Path("journeys"),
+    journeys: options.Given = None,
+    bundles: options.Bundles = "",
     customer: Annotated[list[str] | None, typer.Option(help="Only this one.", envvar="DALANG_CUSTOMER")] = None,
     until: Annotated[str, typer.Option(help="RFC 3339: stop there.", envvar="DALANG_UNTIL")] = "",
     decisions: Annotated[File, typer.Option(help="Write the decisions here.", envvar="DALANG_DECISIONS")] = None,
@@ -53,7 +53,8 @@ def replay(
     if history is not None:
         files["history"] = history
     _writable(files)
-    outcome = outputs.replay(catalogs.bundle(journeys), source, chosen, files, workers, watched=sys.stderr.isatty())
+    given = options.decided_by(events, source, journeys, bundles)
+    outcome = outputs.replay(given, source, chosen, files, workers, watched=sys.stderr.isatty())
     told = {**outcome.summary.as_dict(), "sha256": {kind: each.sha256 for kind, each in outcome.written.items()}}
     print(json.dumps(told, indent=2) if as_json else report.summary(told))
     if strict and told["bad_lines"]:

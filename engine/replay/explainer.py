@@ -11,7 +11,7 @@ import msgspec
 
 from engine.core import catalog, decisions, inputs, trace
 from engine.core.decisions import Decision
-from engine.replay import replayer
+from engine.replay import definitions, replayer
 
 
 class Chapter(msgspec.Struct):
@@ -36,11 +36,13 @@ class _Storyteller(replayer.Outlet):
 class _Telling(replayer.Replayer):
     """A replay of one customer that keeps what each transition looked at."""
 
-    def __init__(self, catalog: catalog.Catalog, options: replayer.Options, journey: str | None) -> None:
+    def __init__(
+        self, decided_by: catalog.Catalog | definitions.Definitions, options: replayer.Options, journey: str | None
+    ) -> None:
         self._journey = journey
         self._told = _Storyteller()
         self.chapters: list[Chapter] = []
-        super().__init__(catalog, options, self._told, trace.Trace())
+        super().__init__(decided_by, options, self._told, trace.Trace())
 
     def _transition(self, customer: str, event: inputs.Event, partition: int | None) -> None:
         self.tracing.conditions.clear()
@@ -55,10 +57,13 @@ class _Telling(replayer.Replayer):
 
 
 def explain(
-    catalog: catalog.Catalog, lines: Iterable[bytes], options: replayer.Options, journey: str | None = None
+    decided_by: catalog.Catalog | definitions.Definitions,
+    lines: Iterable[bytes],
+    options: replayer.Options,
+    journey: str | None = None,
 ) -> list[Chapter]:
     """The story of the customers in `options.customers`, input by input; of one journey alone where it is named."""
-    telling = _Telling(catalog, options, journey)
+    telling = _Telling(decided_by, options, journey)
     telling.run(lines)
     return telling.chapters
 

@@ -90,10 +90,19 @@ def open_history(name: str) -> FileHistory | LinesHistory:
 
 def has_clock(history: History) -> bool:
     """Whether the engine's own `timer.due` stands in the history, so that it is replayed as it stands (semantics 3)."""
+    return _holds(history, inputs.TIMER_DUE)
+
+
+def has_activations(history: History) -> bool:
+    """Whether the history says which bundles were live: it comes from Kafka then."""
+    return _holds(history, inputs.BUNDLE_ACTIVATED)
+
+
+def _holds(history: History, type_: str) -> bool:
     for line in history.lines():
-        if inputs.TIMER_DUE.encode() in line:
+        if type_.encode() in line:
             try:
-                if inputs.decode(line).event.type == inputs.TIMER_DUE:
+                if inputs.decode(line).event.type == type_:
                     return True
             except errors.Malformed:
                 continue

@@ -15,9 +15,8 @@ from typing import Final
 
 import msgspec
 
-from engine.authoring import catalogs
-from engine.core import actions, decisions, definition
-from engine.replay import histories, replayer, spool, summary
+from engine.core import actions, decisions
+from engine.replay import definitions, histories, replayer, spool, summary
 
 KINDS: Final = ("decisions", "actions", "history")
 
@@ -57,9 +56,9 @@ class _Spooling(replayer.Outlet):
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """What a worker process needs; the bundle travels compiled, so that all decide by the same one."""
+    """What a worker process needs; bundles travel compiled, so that all decide by the same ones."""
 
-    bundle: bytes
+    definitions: bytes
     history: pathlib.Path
     options: replayer.Options
     share: replayer.Share
@@ -69,7 +68,7 @@ class _Part(msgspec.Struct, frozen=True):
 
 
 def replay(
-    bundle: definition.Bundle,
+    given: definitions.Given,
     history: histories.FileHistory | histories.LinesHistory,
     options: replayer.Options,
     files: Mapping[str, pathlib.Path | None],
@@ -77,8 +76,9 @@ def replay(
     *,
     watched: bool = False,
 ) -> Outcome:
-    """Replay a history and write the kinds in `files` (`decisions`, `actions`, `history`; None: hash only).
+    """Replay a history by the definitions that are given.
 
+    It writes the kinds in `files` (`decisions`, `actions`, `history`; None: hash only).
     `watched`: with a progress bar on standard error.
     """
     started = time.perf_counter()
@@ -87,7 +87,7 @@ def replay(
     with tempfile.TemporaryDirectory(prefix="dalang-replay-") as temporary:
         parts = [
             _Part(
-                msgspec.json.encode(bundle),
+                definitions.encode(given),
                 history.path,
                 options,
                 replayer.Share(index, workers),
@@ -122,8 +122,8 @@ def _results(parts: list[_Part]) -> list[tuple[summary.Summary, dict[str, list[p
 
 def _run(part: _Part) -> tuple[summary.Summary, dict[str, list[pathlib.Path]]]:
     gc.set_threshold(100_000, 50, 50)  # as in the worker: there are no cycles to find
-    catalog = catalogs.of(msgspec.json.decode(part.bundle, type=definition.Bundle))
+    decided_by = definitions.of(definitions.decode(part.definitions))
     outlet = _Spooling(part.directory, str(part.share.index), part.wanted)
-    done = replayer.Replayer(catalog, part.options, outlet)
+    done = replayer.Replayer(decided_by, part.options, outlet)
     counted = done.run(histories.FileHistory(part.history, watched=part.watched).lines(), part.share)
     return counted, {kind: each.close() for kind, each in outlet.spools.items()}

@@ -14,9 +14,11 @@ from typing import Final, Literal
 import msgspec
 
 from engine.core import actions, catalog, decider, decisions, errors, inputs, state, trace
-from engine.replay import simulation, summary
+from engine.replay import definitions, simulation, summary
 
 Clock = Literal["virtual", "recorded"]
+UNKNOWN_BUNDLE: Final = "unknown_bundle"
+"""The reason of an activation of a bundle that is not there: the one before it stays live."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -69,8 +71,15 @@ class Outlet:
 class Replayer:
     """The state of one replay: every customer, and the clock."""
 
-    def __init__(self, catalog: catalog.Catalog, options: Options, outlet: Outlet, tracing: trace.Trace | None = None) -> None:
-        self.catalog, self.options, self.outlet = catalog, options, outlet
+    def __init__(
+        self,
+        decided_by: catalog.Catalog | definitions.Definitions,
+        options: Options,
+        outlet: Outlet,
+        tracing: trace.Trace | None = None,
+    ) -> None:
+        held = definitions.Held(decided_by) if isinstance(decided_by, catalog.Catalog) else decided_by
+        self.catalogs, self.options, self.outlet = definitions.InForce(held), options, outlet
         self.tracing = tracing if tracing is not None else trace.Trace(detailed=False)
         self.summary = summary.Summary()
         self.customers: dict[str, state.Customer] = {}
@@ -120,9 +129,9 @@ class Replayer:
         if self.options.receipts is not None:
             self._advance(customer, event.recorded)
             self._write(customer, event.recorded, line)
-        if event.type in self.catalog.named or event.type in inputs.BUILT_IN:
+        if event.type in self.catalogs[record.partition].named or event.type in inputs.BUILT_IN:
             self._transition(customer, event, record.partition)
-        elif customer in self._due and self._due[customer] < event.recorded:
+        elif customer in self._due and self._due[customer] <= event.recorded:
             self._transition(customer, inputs.tick(event.recorded), record.partition)
 
     def _take_for_all(self, record: inputs.Record, line: bytes, *, count: bool) -> None:
@@ -132,14 +141,21 @@ class Replayer:
             return
         self.summary.events += count
         if event.type == inputs.BUNDLE_ACTIVATED:
-            self.summary.activations += count
-            self._clocks[record.partition] = str(event.field("clock") or "wall")
+            self._activate(record, count=count)
         if count and self.options.receipts is not None:
             self.outlet.took(event.recorded, "", line)
         if event.type == inputs.TIMER_DUE:
             for customer in self._concerned(record):
                 if self._due.get(customer, state.NEVER) <= event.recorded:
                     self._transition(customer, event, record.partition)
+
+    def _activate(self, record: inputs.Record, *, count: bool) -> None:
+        """From here on this bundle is live and this clock in force, in the partition of the record."""
+        self.summary.activations += count
+        if self.catalogs.activate(record.partition, record.event.field("bundle")):
+            self._clocks[record.partition] = str(record.event.field("clock") or "wall")
+        else:
+            self.summary.bad[UNKNOWN_BUNDLE] += count
 
     def _concerned(self, record: inputs.Record) -> list[str]:
         named = record.event.field("customers")
@@ -153,7 +169,7 @@ class Replayer:
         """Decide, and hand on what was decided."""
         punctual = self.options.clock == "virtual" or self._clocks.get(partition) == "stream"
         done = decider.transition(
-            self.catalog,
+            self.catalogs[partition],
             self.customers.get(customer),
             event,
             customer_id=customer,
@@ -204,9 +220,9 @@ class Replayer:
                 record = inputs.decode(line)
                 self.summary.events += 1
                 self._write(customer, record.event.recorded, line)
-                self._transition(customer, record.event, None)
+                self._transition(customer, record.event, self._partitions.get(customer))
             else:
-                self._transition(customer, inputs.tick(at), None)
+                self._transition(customer, inputs.tick(at), self._partitions.get(customer))
 
     def _write(self, customer: str, recorded: datetime.datetime, line: bytes) -> None:
         """The input into the history that is written: in order of time, and each customer's in the order of the fold."""

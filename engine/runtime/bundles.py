@@ -1,16 +1,51 @@
-"""The bundles of `journey.bundles`: read back by every worker, so that instances outlive the files they came from."""
+"""The bundles of `journey.bundles`: read back by every worker and replay, so that instances outlive the files they came from."""
 
 import asyncio
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from engine.authoring import catalogs
-from engine.core import catalog, definition
-from engine.runtime import topics, writer
+from engine.core import catalog, definition, errors
+from engine.replay import definitions
+from engine.runtime import history, logs, topics, writer
 
-NOTHING = definition.Bundle(id="", journeys=(), policy=definition.Policy())
-"""What is live in a partition before its first `bundle.activated`."""
+_log = logs.log()
+
+
+class NoBundles(errors.RuntimeFailure):
+    """Where the bundles of this topic are is not known."""
+
+    code = "DLG541"
+    hint = "Give --bundles kafka://host:port/journey.bundles with your prefix, or --journeys for a directory."
+
+
+async def read(broker: str, topic: str) -> tuple[dict[str, definition.Bundle], frozenset[str]]:
+    """Every bundle on the topic by its id, and the keys of the records that are none, as far as this version can read them."""
+    found: dict[str, definition.Bundle] = {}
+    unreadable: set[str] = set()
+    async for chunk in history.records(broker, topic):
+        for record in chunk:
+            key = (record.key or b"").decode(errors="replace")
+            if record.value is None:
+                found.pop(key, None)
+                continue
+            try:
+                bundle = msgspec.json.decode(record.value, type=definition.Bundle)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                unreadable.add(key)
+            else:
+                found[bundle.id] = bundle
+    return found, frozenset(unreadable)
+
+
+async def beside(log: str) -> tuple[definition.Bundle, ...]:
+    """The bundles for a log: those of the topic of bundles itself, or of the one beside a topic of events."""
+    broker, topic = history.address(log)
+    if topic.endswith(topics.EVENTS):
+        topic = topic.removesuffix(topics.EVENTS) + topics.BUNDLES
+    if not topic.endswith(topics.BUNDLES):
+        raise NoBundles(f"Where the bundles of {topic} are is not known.")
+    found, _ = await read(broker, topic)
+    return tuple(found.values())
 
 
 class Registry:
@@ -18,18 +53,15 @@ class Registry:
 
     def __init__(self, broker: str, names: topics.Topics) -> None:
         self._broker, self._topic = broker, names.name(topics.BUNDLES)
-        self._bundles: dict[str, definition.Bundle] = {"": NOTHING}
-        self._catalogs: dict[str, catalog.Catalog] = {}
+        self._recorded = definitions.Recorded()
+        self._reading = asyncio.Lock()
 
     def __contains__(self, id_: str) -> bool:
-        return id_ in self._bundles
+        return id_ in self._recorded
 
-    def catalog(self, id_: str) -> catalog.Catalog:
+    def catalog(self, id_: str) -> catalog.Catalog | None:
         """The catalog with this bundle live, and the journeys of all others for those who entered by them."""
-        made = self._catalogs.get(id_)
-        if made is None:
-            made = self._catalogs[id_] = catalogs.of(self._bundles[id_], self._bundles.values())
-        return made
+        return self._recorded.activated(id_)
 
     async def put(self, bundle: definition.Bundle) -> None:
         """Write a bundle to the topic, if it is not there."""
@@ -41,40 +73,19 @@ class Registry:
             await producer.send_and_wait(self._topic, msgspec.json.encode(bundle), key=bundle.id.encode())
         finally:
             await producer.stop()
-        self._add(bundle)
+        self._recorded.add(bundle)
+
+    async def know(self, *ids: str) -> bool:
+        """Read the topic again if one of these bundles is not known; whether all are known then."""
+        async with self._reading:  # the partitions meet the same activation at about the same time
+            if any(id_ not in self for id_ in ids):
+                await self.refresh()
+        return all(id_ in self for id_ in ids)
 
     async def refresh(self) -> None:
         """Read the topic from its start to its end."""
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._broker,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-        )
-        await consumer.start()
-        try:
-            numbers = await topics.numbers(self._broker, self._topic)
-            ahead = {TopicPartition(self._topic, number) for number in numbers}
-            consumer.assign(list(ahead))
-            await consumer.seek_to_beginning()
-            while ahead:
-                for fetched in (await consumer.getmany(timeout_ms=200)).values():
-                    for record in fetched:
-                        if record.value is not None:
-                            self._add(msgspec.json.decode(record.value, type=definition.Bundle))
-                for tp in tuple(ahead):
-                    end = consumer.highwater(tp)
-                    if end is not None and await consumer.position(tp) >= end:
-                        ahead.discard(tp)
-        finally:
-            try:
-                await consumer.stop()
-            except asyncio.CancelledError:  # see store.load
-                if (task := asyncio.current_task()) is not None and task.cancelling():
-                    raise
-
-    def _add(self, bundle: definition.Bundle) -> None:
-        if bundle.id not in self._bundles:
-            self._bundles[bundle.id] = bundle
-            self._catalogs.clear()
+        found, unreadable = await read(self._broker, self._topic)
+        for bundle in found.values():
+            self._recorded.add(bundle)
+        for key in sorted(unreadable):
+            _log.error("bundle unreadable", bundle=key)

@@ -147,7 +147,7 @@ def line(record: ConsumerRecord, clocks: dict[int, str]) -> bytes:
         return (record.value or b"null").replace(b"\n", b" ")
     if not isinstance(event, dict):
         return orjson.dumps(event)
-    if event.get("type") == inputs.BUNDLE_ACTIVATED and isinstance(event.get("data"), dict):
+    if event.get("type") == inputs.BUNDLE_ACTIVATED and not event.get("subject") and isinstance(event.get("data"), dict):
         clocks[record.partition] = str(event["data"].get("clock"))
     if clocks.get(record.partition) != "stream" or "recordedtime" not in event:
         event["recordedtime"] = inputs.text(codec.instant(record.timestamp))

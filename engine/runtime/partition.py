@@ -5,16 +5,17 @@
 Called by the worker under the partition's lock. Whatever cannot be written ends the process: memory would be ahead.
 """
 
+import contextlib
 import datetime
 from collections.abc import Sequence
 from typing import Any, Final
 
 from engine.core import actions, catalog, decider, decisions, errors, inputs, state
+from engine.replay import replayer
 from engine.runtime import batches, bundles, codec, logs, store, topics, writer
 
 FAILED: Final = "failed"
 """The reason of a dead letter that is a fine event, but made the decider itself raise: a fault of Dalang's."""
-UNKNOWN_BUNDLE: Final = "unknown_bundle"
 
 _log = logs.log()
 
@@ -24,6 +25,13 @@ class Skipped(errors.RuntimeFailure):
 
     code = "DLG521"
     hint = "The worker leaves with 70, and reads them again when it is started again."
+
+
+class LiveBundleMissing(errors.RuntimeFailure):
+    """The bundle that is live in a partition is not on the topic of bundles."""
+
+    code = "DLG531"
+    hint = "Deploy the directory that it was made of again with `dalang deploy`; started again, the worker goes on."
 
 
 class _Batch:
@@ -63,8 +71,9 @@ class Partition:
 
     async def prepare(self) -> None:
         """Know the live bundle, which another worker may have put on the topic."""
-        if self.store.record.bundle not in self._registry:
-            await self._registry.refresh()
+        bundle = self.store.record.bundle
+        if not await self._registry.know(bundle):
+            raise LiveBundleMissing(f"The bundle {bundle} is live in partition {self.number}, but it is not on the topic.")
 
     async def handle(self, chunks: Sequence[batches.Chunk]) -> int:
         """Decide and write the records that were not handled yet; how many those are.
@@ -80,9 +89,10 @@ class Partition:
             reached = max(reached, chunk[-1].offset)
         if not fresh:
             return 0
-        if any(record.value is not None and b"bundle.activated" in record.value for record in fresh):
-            await self._registry.refresh()
-        batch = self._batch = _Batch(self.store.record, self._registry.catalog(self.store.record.bundle))
+        await self._registry.know(*_named(fresh))
+        live = self._registry.catalog(self.store.record.bundle)
+        assert live is not None
+        batch = self._batch = _Batch(self.store.record, live)
         for record in fresh:
             self._take(record)
         after = batch.record(fresh[-1].offset)
@@ -108,18 +118,18 @@ class Partition:
             return
         if event.recorded > batch.stream_time and batch.streaming and event.type != inputs.BUNDLE_ACTIVATED:
             batch.stream_time = event.recorded
-        if event.type == inputs.TIMER_DUE:
+        if event.subject:
+            self._take_event(event, event.subject.encode(), record)
+        elif event.type == inputs.TIMER_DUE:
             self._pass_time(event, record)
         elif event.type == inputs.BUNDLE_ACTIVATED:
             self._activate(event, record)
-        elif event.subject:
-            self._take_event(event, event.subject.encode(), record)
 
     def _take_event(self, event: inputs.Event, key: bytes, record: Any) -> None:
         """An event of one customer; most are named by nothing, and let time pass at most."""
         if event.type not in self._batch.catalog.named and event.type not in inputs.BUILT_IN:
             due = self._due(key)
-            if due == codec.NO_TIMER or due >= codec.milliseconds(event.recorded):
+            if due > codec.milliseconds(event.recorded):
                 return
             event = inputs.tick(event.recorded)
         self._decide(event, key, record)
@@ -138,11 +148,12 @@ class Partition:
     def _activate(self, event: inputs.Event, record: Any) -> None:
         """From here on this bundle is live, and this clock is in force."""
         id_, clock = event.field("bundle"), event.field("clock")
-        if not isinstance(id_, str) or id_ not in self._registry:
+        live = self._registry.catalog(id_) if isinstance(id_, str) else None
+        if live is None:
             _log.error("bundle unknown", partition=self.number, offset=record.offset)
-            self._bury(record, UNKNOWN_BUNDLE)
+            self._bury(record, replayer.UNKNOWN_BUNDLE)
             return
-        self._batch.bundle, self._batch.catalog = id_, self._registry.catalog(id_)
+        self._batch.bundle, self._batch.catalog = id_, live
         self._batch.streaming = clock == "stream"
         _log.info("bundle activated", partition=self.number, bundle=id_, clock=clock)
 
@@ -198,3 +209,16 @@ class Partition:
         time = self.store.record.stream_time if streaming else now
         chunks = self.store.calendar.due(time, now, self.store.due_of, strictly=streaming)
         return [(codec.instant(due), [key.decode() for key in keys]) for due, keys in chunks]
+
+
+def _named(records: Sequence[Any]) -> set[str]:
+    """The bundles that are activated in these records."""
+    named: set[str] = set()
+    for record in records:
+        if record.value is not None and inputs.BUNDLE_ACTIVATED.encode() in record.value:
+            with contextlib.suppress(errors.Malformed):
+                event = inputs.decode(record.value, logged=record.timestamp, trust_recorded=False).event
+                id_ = event.field("bundle")
+                if event.type == inputs.BUNDLE_ACTIVATED and isinstance(id_, str):
+                    named.add(id_)
+    return named

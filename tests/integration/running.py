@@ -89,8 +89,8 @@ class Cluster:
     def recorded(self) -> recorded.Recorded:
         return asyncio.run(recorded.read(self.broker, self.names))
 
-    def replayed(self, journeys: pathlib.Path, *flags: str) -> tuple[list[bytes], list[bytes]]:
-        """The decisions and actions of `dalang replay` of the topic."""
+    def replayed(self, journeys: pathlib.Path | None, *flags: str) -> tuple[list[bytes], list[bytes]]:
+        """The decisions and actions of `dalang replay` of the topic, by a directory or by what was live."""
         return replay(f"kafka://{self.broker}/{self.events}", journeys, self.directory, *flags)
 
     def dead_letters(self) -> list[tuple[bytes | None, dict[str, str]]]:
@@ -127,10 +127,10 @@ def same(live: list[bytes], replayed: list[bytes]) -> None:
     raise AssertionError("\n".join(told))
 
 
-def replay(events: str, journeys: pathlib.Path, directory: pathlib.Path, *flags: str) -> tuple[list[bytes], list[bytes]]:
+def replay(events: str, journeys: pathlib.Path | None, directory: pathlib.Path, *flags: str) -> tuple[list[bytes], list[bytes]]:
     """The decisions and actions of `dalang replay`."""
     files = [directory / "decisions.jsonl", directory / "actions.jsonl"]
-    command = [*DALANG, "replay", events, "--journeys", str(journeys), *flags]
+    command = [*DALANG, "replay", events, *(() if journeys is None else ("--journeys", str(journeys))), *flags]
     subprocess.run(
         [*command, "--decisions", str(files[0]), "--actions", str(files[1])],
         check=True,

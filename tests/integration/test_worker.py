@@ -98,8 +98,9 @@ def test_the_stream_clock_decides_what_the_virtual_clock_does(cluster: Cluster) 
     assert live.decisions == decided
     assert live.actions == acted
     assert len(acted) > 100
-    # The log itself, as it stands in the topic, says the same.
+    # The log itself, as it stands in the topic, says the same; also without the files.
     assert cluster.replayed(journeys) == (decided, acted)
+    assert cluster.replayed(None) == (decided, acted)
 
 
 def test_sigterm_ends_a_worker_within_ten_seconds(cluster: Cluster) -> None:
