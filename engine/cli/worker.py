@@ -22,11 +22,15 @@ def worker(
     journeys: Annotated[pathlib.Path | None, typer.Option(help="Deploy this directory first.", envvar="DALANG_JOURNEYS")] = None,
     clock: Annotated[Literal["wall", "stream"] | None, typer.Option(help="What time is.", envvar="DALANG_CLOCK")] = None,
     topic_prefix: Annotated[str | None, typer.Option(help="Put before every topic.", envvar="DALANG_TOPIC_PREFIX")] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve /metrics, /health and /ready here.", envvar="DALANG_METRICS_PORT")
+    ] = None,
 ) -> None:
     """Follow customer.events: decide, write decisions, actions and states, keep the clock. Ends with SIGTERM."""
     from engine.runtime import worker as process  # noqa: PLC0415 - Faust takes a second to import
 
-    given = {"broker": broker, "app_id": app_id, "journeys": journeys, "clock": clock, "topic_prefix": topic_prefix}
+    given: dict[str, Any] = {"broker": broker, "app_id": app_id, "journeys": journeys, "clock": clock}
+    given |= {"topic_prefix": topic_prefix, "metrics_port": metrics_port}
     raise typer.Exit(process.run(settings(**given)))
 
 

@@ -5,7 +5,7 @@ traps that these classes step around were measured; each says which.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
@@ -49,11 +49,24 @@ class Batch:
         self.checksum, self.serialized_key_size, self.serialized_value_size = None, 0, 0
 
 
+class Fetched(NamedTuple):
+    """How far fetching is in a partition: next offset to fetch, log's end, last record fetched, time of the last answer (s)."""
+
+    position: int
+    end: int
+    last: int
+    answered: float
+
+
 class BatchScheduler:
     """Faust's setting `ConsumerScheduler`: in which order fetched records become messages."""
 
     def __init__(self) -> None:
         self._last: dict[TP, int] = {}
+
+    def last(self, tp: TP) -> int:
+        """The offset of the last record that was fetched, -1 if none was."""
+        return self._last.get(tp, -1)
 
     def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Batch]]:
         """One message a chunk."""
@@ -98,6 +111,17 @@ class BatchConsumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> Any:
         return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+    def fetched(self, tp: TP) -> Fetched | None:
+        """How far fetching is; None while nobody knows. Read from the fetcher's thread without waiting for it."""
+        subscription = self._thread._ensure_consumer()._subscription.subscription
+        assignment = subscription and subscription.assignment
+        if not assignment or tp not in assignment.tps:
+            return None
+        at = assignment.state_value(tp)
+        if not at.has_valid_position or at.highwater is None:
+            return None
+        return Fetched(at.position, at.highwater, self.scheduler.last(tp), at.timestamp / 1000)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         pass

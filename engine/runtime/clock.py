@@ -36,6 +36,11 @@ class Calendar:
         """What was sent for this customer has arrived."""
         self._sent.pop(key, None)
 
+    @property
+    def overdue(self) -> int:
+        """How many customers were sent and have not arrived: their timers are due and have not fired."""
+        return len(self._sent)
+
     def due(self, time: int, wall: int, due_of: Callable[[bytes], int], *, strictly: bool) -> Iterator[tuple[int, list[bytes]]]:
         """Chunks of customers whose earliest timer is due by `time` (ms), each with the greatest due time in it.
 

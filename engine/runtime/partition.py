@@ -7,12 +7,14 @@ Called by the worker under the partition's lock. Whatever cannot be written ends
 
 import contextlib
 import datetime
+import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from engine.core import actions, catalog, decider, decisions, errors, inputs, state
+from engine.core import actions, catalog, decider, decisions, errors, inputs, state, trace
 from engine.replay import replayer
-from engine.runtime import batches, bundles, codec, logs, store, topics, writer
+from engine.runtime import batches, bundles, codec, logs, metrics, store, topics, writer
 
 FAILED: Final = "failed"
 """The reason of a dead letter that is a fine event, but made the decider itself raise: a fault of Dalang's."""
@@ -43,6 +45,9 @@ class _Batch:
         self.bundle, self.catalog = record.bundle, catalog
         self.streaming = record.clock == "stream"
         self.stream_time = codec.instant(record.stream_time)
+        self.decided: list[decisions.Decision] = []
+        self.acted, self.buried = Counter[str](), Counter[str]()
+        self.activations = 0
 
     def record(self, offset: int) -> codec.PartitionRecord:
         """The partition's own record once everything up to `offset` is handled."""
@@ -60,8 +65,12 @@ class Partition:
         registry: bundles.Registry,
         loaded: store.Store,
         own: writer.Writer,
+        wrote: metrics.Wrote = metrics.uncounted,
     ) -> None:
         self.number, self.store, self.writer = number, loaded, own
+        self.oldest: int | None = None
+        """The timestamp (ms) of the first record of the batch at work, None between two batches."""
+        self._wrote, self._trace = wrote, trace.Trace(detailed=False)
         self._registry = registry
         self._decisions = names.name(topics.DECISIONS)
         self._dead = names.name(topics.DEAD_LETTERS)
@@ -92,6 +101,7 @@ class Partition:
         await self._registry.know(*_named(fresh))
         live = self._registry.catalog(self.store.record.bundle)
         assert live is not None
+        started, self.oldest = time.monotonic(), fresh[0].timestamp
         batch = self._batch = _Batch(self.store.record, live)
         for record in fresh:
             self._take(record)
@@ -102,11 +112,32 @@ class Partition:
         }
         states = [writer.Output(self._states, key, value) for key, value in snapshots.items()]
         own = codec.partition_record(after)
+        writing = time.monotonic()
         await self.writer.write(batch.outputs, [*states, writer.Output(self._states, codec.PARTITION_KEY, own)])
         self.store.record = after
         for key, value in snapshots.items():
             self.store.put(key, value)
+        self._count(batch, fresh, started, writing)
         return len(fresh)
+
+    def _count(self, batch: _Batch, fresh: list[Any], started: float, writing: float) -> None:
+        """Tell what was written to whoever watches."""
+        ended, self.oldest = time.monotonic(), None
+        self._wrote(
+            metrics.Written(
+                partition=self.number,
+                records=len(fresh),
+                oldest=fresh[0].timestamp,
+                decided=batch.decided,
+                acted=batch.acted,
+                buried=batch.buried,
+                errors=self._trace.errors,
+                activations=batch.activations,
+                took=ended - started,
+                write_took=ended - writing,
+            )
+        )
+        self._trace.errors.clear()
 
     def _take(self, record: Any) -> None:
         """One record of the log."""
@@ -155,6 +186,7 @@ class Partition:
             return
         self._batch.bundle, self._batch.catalog = id_, live
         self._batch.streaming = clock == "stream"
+        self._batch.activations += 1
         _log.info("bundle activated", partition=self.number, bundle=id_, clock=clock)
 
     def _decide(self, event: inputs.Event, key: bytes, record: Any) -> None:
@@ -164,7 +196,9 @@ class Partition:
         if record.offset <= offset:
             return  # her state was written, the partition's record not yet: only without transactions
         try:
-            done = decider.transition(batch.catalog, customer, event, customer_id=key.decode(), punctual=batch.streaming)
+            done = decider.transition(
+                batch.catalog, customer, event, customer_id=key.decode(), punctual=batch.streaming, trace=self._trace
+            )
         except Exception as exc:  # noqa: BLE001 - one customer must not stop the others
             _log.error("not decided", customer=key.decode(), cause=event.id, error=type(exc).__name__)
             self._bury(record, FAILED)
@@ -172,10 +206,13 @@ class Partition:
         if not done.facts:
             return
         batch.touched[key] = (done.state, record.offset)
-        for decision in done.decisions:
+        decided = done.decisions
+        batch.decided += decided
+        for decision in decided:
             batch.outputs.append(writer.Output(self._decisions, key, decisions.encode(decision)))
             for action in decider.react(decision):
                 topic = self._actions[action.channel]
+                batch.acted[action.channel] += 1
                 batch.outputs.append(writer.Output(topic, key, actions.encode(action)))
 
     def _due(self, key: bytes) -> int:
@@ -194,6 +231,7 @@ class Partition:
             "offset": str(record.offset),
             "reason": reason,
         }
+        self._batch.buried[reason] += 1
         encoded = tuple((name, value.encode()) for name, value in headers.items())
         self._batch.outputs.append(writer.Output(self._dead, record.key, record.value, encoded))
 

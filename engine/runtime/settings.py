@@ -26,6 +26,11 @@ class Settings(pydantic_settings.BaseSettings):
     """A worker that is not heard of for so long loses its partitions."""
     prefetch: Annotated[int, Field(ge=100)] = 20_000
     """Records that are held unwritten before reading pauses."""
+    metrics_port: Annotated[int | None, Field(ge=0, le=65_535)] = None
+    """Where `/metrics`, `/health` and `/ready` are served; None: nowhere."""
+    metrics_host: str = "0.0.0.0"  # noqa: S104 - who scrapes and probes comes from outside; nothing personal is served
+    ready_lag: Annotated[float, Field(gt=0)] = 60.0
+    """A worker whose oldest unhandled record is older than this is not ready."""
     log_format: Literal["console", "json"] = "console"
 
     @pydantic.field_validator("broker")

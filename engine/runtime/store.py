@@ -18,16 +18,24 @@ class Store:
         self.snapshots: dict[bytes, bytes] = {}
         self.calendar = clock.Calendar()
         self.record = codec.PartitionRecord()
+        self.bytes = self.waiting = 0
+        """The size of all snapshots, and how many customers have a timer."""
 
     def put(self, key: bytes, snapshot: bytes | None) -> None:
         """The snapshot that was committed for a customer; None: erased. Its timer is armed."""
         self.calendar.done(key)
+        before = self.snapshots.get(key)
+        if before is not None:
+            self.bytes -= len(before)
+            self.waiting -= codec.head(before)[0] != codec.NO_TIMER
         if snapshot is None:
             self.snapshots.pop(key, None)
             return
         self.snapshots[key] = snapshot
+        self.bytes += len(snapshot)
         due, _ = codec.head(snapshot)
         if due != codec.NO_TIMER:
+            self.waiting += 1
             self.calendar.arm(due, key)
 
     def due_of(self, key: bytes) -> int:

@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 import tempfile
+import time
 from typing import Any, Final
 
 import faust
@@ -20,7 +21,8 @@ from faust.types import TP
 from engine.authoring import catalogs
 from engine.core import definition
 from engine.core.decisions import hashed
-from engine.runtime import batches, bundles, codec, connection, logs, partition, settings, store, topics, writer
+from engine.runtime import batches, bundles, codec, connection, health, logs, metrics, partition, settings, store, topics, writer
+from engine.runtime import watch as watches
 
 MUST_LEAVE: Final = 70
 TICK: Final = 0.2
@@ -46,11 +48,15 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._held = 0
         self._room = asyncio.Event()
+        self.watch = watches.Watch(settings)
+        self._started = False
         self._activated: set[tuple[int, int]] = set()
         self._sent = 0
 
     async def run(self) -> int:
         """Work until SIGTERM or SIGINT; the exit code."""
+        self.watch.open()
+        self._start(self.watch.beat(self._look)).add_done_callback(self._clock_ended)
         await connection.reachable(self.settings.broker)
         count = await topics.partitions(self.settings.broker, self.names)
         self.transactions = await writer.has_transactions(self.settings.broker, self.settings.app_id)
@@ -66,6 +72,7 @@ class Worker:
         self.app.worker_init()
         self.app.worker_init_post_autodiscover()
         await self.app.start()
+        self._started = True
         ticking = asyncio.create_task(self._tick())
         ticking.add_done_callback(self._clock_ended)
         await self.stopping.wait()
@@ -142,13 +149,15 @@ class Worker:
         if known is not None:
             with contextlib.suppress(KafkaError):
                 await known[1].writer.stop()
+        started = time.monotonic()
         own = writer.Writer(
             self.settings.broker, self.names.prefix + self.settings.app_id, number, transactions=self.transactions
         )
         await own.start()
         loaded = await store.load(self.settings.broker, self.names.name(topics.STATE), number)
-        current = partition.Partition(number, self.names, self.registry, loaded, own)
+        current = partition.Partition(number, self.names, self.registry, loaded, own, self.watch.metrics.wrote)
         await current.prepare()
+        self.watch.metrics.loaded(time.monotonic() - started)
         self._partitions[number] = (generation, current)
         _log.info("partition loaded", partition=number, customers=len(loaded.snapshots), offset=loaded.record.offset)
         return current
@@ -164,13 +173,37 @@ class Worker:
         self._partitions.pop(number, None)
         _log.warning("partition lost", partition=number, error=type(exc).__name__)
 
+    def _look(self) -> health.Seen:
+        """The worker as it looks now, for the watch."""
+        stopping = self.stopping.is_set()
+        if not self._started or self.app.rebalancing_count == 0:
+            return health.Seen(stopping=stopping)
+        mine = sorted(tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.names.name(topics.EVENTS))
+        return health.Seen(
+            joined=True,
+            rebalancing=self.app.rebalancing,
+            rebalances=self.app.rebalancing_count,
+            stopping=stopping,
+            standings=tuple(self._standing(number) for number in mine),
+        )
+
+    def _standing(self, number: int) -> metrics.Standing:
+        generation, current = self._partitions.get(number, (None, None))
+        waiting = self._waiting.get(number)
+        return self.watch.standing(
+            number,
+            current if generation == self.app.consumer_generation_id else None,
+            self.app.consumer.fetched(TP(self.names.name(topics.EVENTS), number)),
+            waiting[0].value[0].timestamp if waiting else None,
+        )
+
     def _lock(self, number: int) -> asyncio.Lock:
         return self._locks.setdefault(number, asyncio.Lock())
 
     # The clock.
 
     def _clock_ended(self, ticking: asyncio.Task[None]) -> None:
-        """A worker without a clock would let timers lie: leave, and be started again."""
+        """A worker without a clock would let timers lie, one without a watch would not be seen: leave, and be started again."""
         if not ticking.cancelled():
             _log.error("must leave", error=repr(ticking.exception()))
             os._exit(MUST_LEAVE)
@@ -179,12 +212,14 @@ class Worker:
         """Load what was assigned, activate the bundle where it is not live, and say which timers are due."""
         while True:
             await asyncio.sleep(TICK)
+            self.watch.health.ticked()
             if self.app.rebalancing:
                 continue
             generation = self.app.consumer_generation_id
             for tp in list(self.app.consumer.assignment()):
                 if tp.topic != self.names.name(topics.EVENTS):
                     continue
+                self.watch.health.ticked()
                 try:
                     async with self._lock(tp.partition):
                         current = await self._ensure(tp.partition, generation)
@@ -237,12 +272,14 @@ class Worker:
                 await self.clock.stop()
         except (TimeoutError, KafkaError) as exc:
             _log.warning("stopped roughly", error=type(exc).__name__)
+        self.watch.close()
         _log.info("stopped")
 
-    def _start(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _start(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def run(chosen: settings.Settings) -> int:

@@ -1,0 +1,88 @@
+"""The watch over one worker: its metrics, its health and the port where both are served.
+
+The worker says what happens (`wrote`, `loaded`, `ticked`) and, once a second, how its partitions stand. Nothing here decides,
+writes to Kafka or ends the process.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from engine.runtime import batches, health, logs, metrics, partition, probes, settings
+
+BEAT: Final = 1.0
+"""Seconds between two looks at the worker."""
+
+_log = logs.log()
+
+
+class Watch:
+    """What is known of the worker, and who may ask."""
+
+    def __init__(self, chosen: settings.Settings) -> None:
+        self._settings = chosen
+        self.metrics = metrics.Metrics()
+        self.health = health.Health(chosen.ready_lag)
+        self._server: probes.Server | None = None
+        self._rebalances = 0
+
+    def open(self) -> None:
+        """Serve, if a port is set; `probes.PortTaken` where it cannot be opened."""
+        if self._settings.metrics_port is not None:
+            self._server = probes.Server(self._settings.metrics_host, self._settings.metrics_port, self.metrics, self.health)
+            _log.info("metrics served", port=self._server.port)
+
+    def close(self) -> None:
+        """Serve no more."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    async def beat(self, look: Callable[[], health.Seen]) -> None:
+        """Look at the worker again and again; that this goes on is what `/health` is about."""
+        while True:
+            self.health.turned()
+            seen = look()
+            self.health.seen(seen)
+            self.metrics.standings = seen.standings
+            self.metrics.rebalanced(seen.rebalances - self._rebalances)
+            self._rebalances = seen.rebalances
+            await asyncio.sleep(BEAT)
+
+    def standing(
+        self, number: int, current: partition.Partition | None, fetched: batches.Fetched | None, waiting: int | None
+    ) -> metrics.Standing:
+        """How a partition stands. `current` is None until it is loaded; `waiting` is the timestamp of what waits first (ms)."""
+        if current is None:
+            return metrics.Standing(number=number)
+        now, store = time.time(), current.store
+        handled = store.record.offset
+        oldest = current.oldest if current.oldest is not None else waiting
+        lag, silent = 0, 0.0
+        if fetched is not None and (fetched.position < fetched.end or handled < fetched.last or oldest is not None):
+            lag = max(1, fetched.end - handled - 1)
+        elif fetched is not None:
+            # All that is left on the log are markers of transactions, which are no records.
+            silent = max(0.0, now - fetched.answered)
+        behind = None
+        if lag:
+            # What was not fetched yet has no timestamp here: it is at least as old as its first sight.
+            behind = now if oldest is None else oldest / 1000
+            before = self._standing(number)
+            if oldest is None and before is not None and before.behind is not None:
+                behind = before.behind
+        return metrics.Standing(
+            number=number,
+            loaded=True,
+            lag=lag,
+            behind=behind,
+            customers=len(store.snapshots),
+            bytes=store.bytes,
+            waiting=store.waiting,
+            overdue=store.calendar.overdue,
+            silent=silent,
+        )
+
+    def _standing(self, number: int) -> metrics.Standing | None:
+        return next((each for each in self.metrics.standings if each.number == number), None)
