@@ -1,0 +1,112 @@
+"""The numbers of a worker on a real Kafka, against what stands on its topics."""
+
+import asyncio
+import http.client
+import json
+import signal
+from collections import Counter
+
+import pytest
+from prometheus_client import parser
+
+from engine.core import actions, decisions
+from engine.runtime import topics
+from tests.integration import kafka, running, traffic
+from tests.integration.running import Cluster
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    """The answer; 0 while nobody serves."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    except ConnectionError:
+        return 0, ""
+    finally:
+        connection.close()
+
+
+def scrape(port: int) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Every sample of `/metrics`, by name and labels."""
+    status, text = get(port, "/metrics")
+    assert status == 200
+    families = parser.text_string_to_metric_families(text)
+    return {(each.name, tuple(sorted(each.labels.items()))): each.value for found in families for each in found.samples}
+
+
+def test_the_numbers_of_a_worker_are_those_of_its_topics(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not ready, then ready; then events, decisions, actions, dead letters, states and timers as the topics have them, no lag."""
+    port = kafka.free_port()
+    monkeypatch.setenv("DALANG_METRICS_PORT", str(port))
+    monkeypatch.setenv("DALANG_METRICS_HOST", "127.0.0.1")
+    worker = cluster.start(traffic.journeys(cluster.directory / "journeys"))
+    answers: list[int] = []
+
+    def ready() -> bool:
+        answers.append(get(port, "/ready")[0])
+        return answers[-1] == 200
+
+    cluster.until(ready)
+    assert set(answers) <= {0, 503, 200}
+    assert 503 in answers
+    assert get(port, "/health")[0] == 200
+    cluster.activated()
+    cluster.send([*traffic.customers(100), b"{nonsense", b'{"hello":"world"}', *traffic.events(3_000, 100)])
+    # The clock's own records too: until the last timer has fired and nothing more is written.
+    ends: dict[int, int] = {}
+    while ends != (ends := cluster.ends()):
+        cluster.wait_for(ends)
+        cluster.until(lambda: sum(value for (name, _), value in scrape(port).items() if name == "dalang_timers_waiting") == 0)
+
+    def quiet() -> bool:
+        return all(
+            value == 0 for (name, _), value in scrape(port).items() if name in ("dalang_lag_records", "dalang_lag_seconds")
+        )
+
+    cluster.until(quiet)
+    numbers, live = scrape(port), cluster.recorded()
+    told = Counter(decisions.decode(line).type for line in live.decisions)
+    assert {type_: numbers["dalang_decisions_total", (("journey", "quick"), ("type", type_))] for type_ in told} == told
+    acted = Counter(json.loads(line)["channel"] for line in live.actions)
+    assert set(acted) == {"whatsapp", "sms"} < set(actions.CHANNELS)
+    assert {channel: numbers["dalang_actions_total", (("channel", channel),)] for channel in acted} == acted
+    refused = Counter(json.loads(line)["data"]["reason"] for line in live.decisions if b'"journey.refused"' in line)
+    assert refused
+    assert {reason: numbers["dalang_refusals_total", (("journey", "quick"), ("reason", reason))] for reason in refused} == refused
+    buried = Counter(headers["reason"] for _, headers in cluster.dead_letters())
+    assert {reason: numbers["dalang_dead_letters_total", (("reason", reason),)] for reason in buried} == buried
+    # Nothing but whole records stands on the events' topic, so each offset is one.
+    events = {number: numbers["dalang_events_total", (("partition", str(number)),)] for number in ends}
+    assert events == {number: last + 1 for number, last in ends.items()}
+    assert numbers["dalang_batch_records_sum", ()] == sum(events.values())
+    assert numbers["dalang_activations_total", ()] == running.PARTITIONS
+    assert numbers["dalang_rebalances_total", ()] >= 1
+    assert numbers["dalang_partitions", ()] == running.PARTITIONS == numbers["dalang_load_duration_seconds_count", ()]
+    states = asyncio.run(_states(cluster))
+    for number, values in states.items():
+        assert numbers["dalang_customers", (("partition", str(number)),)] == len(values)
+        assert numbers["dalang_state_bytes", (("partition", str(number)),)] == sum(map(len, values))
+    assert sum(map(len, states.values())) == 100
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(10) == 0
+    assert get(port, "/health")[0] == 0
+
+
+async def _states(cluster: Cluster) -> dict[int, list[bytes]]:
+    """The snapshots of each partition, read by another than the worker."""
+    from engine.runtime import store
+
+    name = cluster.names.name(topics.STATE)
+    loaded = [await store.load(cluster.broker, name, number) for number in range(running.PARTITIONS)]
+    return {number: [*each.snapshots.values()] for number, each in enumerate(loaded)}
+
+
+def test_a_port_that_is_taken_ends_the_worker_with_a_sentence(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that nobody can watch does not start: it says which port, and exits 2."""
+    monkeypatch.setenv("DALANG_METRICS_PORT", cluster.broker.rpartition(":")[2])
+    monkeypatch.setenv("DALANG_METRICS_HOST", "127.0.0.1")
+    worker = cluster.start(traffic.journeys(cluster.directory / "journeys"))
+    assert worker.wait(30) == 2
+    assert "DLG550" in cluster.log.read_text()

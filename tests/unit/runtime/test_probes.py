@@ -1,0 +1,103 @@
+import asyncio
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from engine.core import errors
+from engine.runtime import health, metrics, probes
+
+
+def get(port: int, path: str, method: str = "GET") -> tuple[int, str, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.request(method, path)
+    answer = connection.getresponse()
+    told = answer.status, answer.headers["Content-Type"], answer.read()
+    connection.close()
+    return told
+
+
+class Served:
+    def __init__(self, known: health.Health) -> None:
+        self.metrics, self.health = metrics.Metrics(), known
+        self.server = probes.Server("127.0.0.1", 0, self.metrics, known)
+
+    def reasons(self, path: str) -> tuple[int, list[str]]:
+        status, _, body = get(self.server.port, path)
+        told: dict[str, Any] = json.loads(body)
+        assert told["ok"] == (status == 200)
+        return status, told["reasons"]
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    served = Served(health.Health(60.0, loop_within=0.3))
+    yield served
+    served.server.close()
+
+
+def test_metrics_are_in_the_format_that_prometheus_reads(served: Served) -> None:
+    """Every line of `/metrics` is text of Prometheus' format, and says whether the worker is ready."""
+    served.metrics.rebalanced()
+    status, type_, body = get(served.server.port, "/metrics")
+    assert (status, type_.partition(";")[0]) == (200, "text/plain")
+    assert b"dalang_rebalances_total 1.0" in body.splitlines()
+    assert b"dalang_ready 0.0" in body.splitlines()
+    served.health.seen(health.Seen(joined=True))
+    assert b"dalang_ready 1.0" in get(served.server.port, "/metrics?name[]=all")[2].splitlines()
+
+
+def test_a_loading_worker_is_healthy_and_not_ready(served: Served) -> None:
+    """503 with the reason until everything is loaded, then 200."""
+    assert served.reasons("/ready") == (503, ["not in the group yet"])
+    served.health.seen(health.Seen(joined=True, standings=(metrics.Standing(number=2),)))
+    assert served.reasons("/ready") == (503, ["loading partitions 2"])
+    assert served.reasons("/health") == (200, [])
+    served.health.seen(health.Seen(joined=True, standings=(metrics.Standing(number=2, loaded=True),)))
+    assert served.reasons("/ready") == (200, [])
+
+
+def test_a_worker_behind_the_limit_is_not_ready(served: Served) -> None:
+    """The answer says which partition, and by how much."""
+    behind = metrics.Standing(number=2, loaded=True, lag=5, behind=time.time() - 90)
+    served.health.seen(health.Seen(joined=True, standings=(behind,)))
+    status, (reason,) = served.reasons("/ready")
+    assert (status, reason.startswith("partition 2 is 9")) == (503, True)
+    assert served.reasons("/health") == (200, [])
+
+
+async def test_a_loop_that_is_blocked_is_reported_by_the_thread_beside_it(served: Served) -> None:
+    """While the event loop does not turn, `/health` answers all the same, and says 503."""
+
+    async def beat() -> None:
+        while True:
+            served.health.turned()
+            await asyncio.sleep(0.01)
+
+    beating = asyncio.create_task(beat())
+    await asyncio.sleep(0.05)
+    assert (await asyncio.to_thread(served.reasons, "/health"))[0] == 200
+    time.sleep(0.5)  # noqa: ASYNC251 - the loop is blocked, on purpose
+    # This very call runs on the blocked loop's thread: the answer comes from another.
+    assert served.reasons("/health") == (503, ["the event loop has not turned for 1 s"])
+    await asyncio.sleep(0.05)
+    assert (await asyncio.to_thread(served.reasons, "/health"))[0] == 200
+    beating.cancel()
+
+
+def test_other_paths_are_404_and_say_what_there_is(served: Served) -> None:
+    """Nothing else is served; HEAD answers without a body."""
+    status, _, body = get(served.server.port, "/")
+    assert (status, json.loads(body)["paths"]) == (404, ["/metrics", "/health", "/ready"])
+    assert get(served.server.port, "/health", "HEAD")[::2] == (200, b"")
+
+
+def test_a_port_that_is_taken_is_a_sentence(served: Served) -> None:
+    """It says which, and what to do."""
+    with pytest.raises(errors.RuntimeFailure) as raised:
+        probes.Server("127.0.0.1", served.server.port, served.metrics, served.health)
+    assert str(raised.value).startswith(f"DLG550 127.0.0.1:{served.server.port} cannot be opened")
+    assert "--metrics-port" in str(raised.value)
