@@ -382,6 +382,13 @@ class NoChannelInTemplate(Kind):
     hint = "Give one body for each channel, for example: sms: {{text: …}}."
 
 
+class MisusedFilter(Kind):
+    """The filter `{name}` cannot work here: {why}."""
+
+    code = "DLG664"
+    hint = 'For example: {{{{ now | tanggal }}}} or {{{{ entry.data.due | date: "%A, %d %B %Y" }}}}; docs/templates.md has all.'
+
+
 # What is probably not meant.
 
 

@@ -1,0 +1,130 @@
+"""Tongues: how a language writes days, months, clock times and numbers.
+
+Called by `filters.py`. Source: Unicode CLDR 47 (as Babel 2.18.0 ships it): the names in format, wide and abbreviated, the
+separator of the short time, the symbols of decimal numbers. No library of the machine is asked, so that a replay writes
+what was sent, in any year.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+
+class Tongue(msgspec.Struct, frozen=True):
+    """One language. Weeks start with Monday here, as Python's do; `halves` are those of a day, `clock` stands between hours
+    and minutes.
+    """
+
+    days: Sequence[str]
+    months: Sequence[str]
+    short_days: Sequence[str]
+    short_months: Sequence[str]
+    halves: tuple[str, str] = ("AM", "PM")
+    clock: str = "."
+    thousands: str = "."
+    decimal: str = ","
+
+
+TONGUES: Final = {
+    "id": Tongue(
+        ["Senin", "Selasa", "Rabu", "Kamis", "Jumat", "Sabtu", "Minggu"],
+        [
+            "Januari",
+            "Februari",
+            "Maret",
+            "April",
+            "Mei",
+            "Juni",
+            "Juli",
+            "Agustus",
+            "September",
+            "Oktober",
+            "November",
+            "Desember",
+        ],
+        ["Sen", "Sel", "Rab", "Kam", "Jum", "Sab", "Min"],
+        ["Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agu", "Sep", "Okt", "Nov", "Des"],
+    ),
+    "en": Tongue(
+        ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
+        [
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ],
+        ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+        clock=":",
+        thousands=",",
+        decimal=".",
+    ),
+    "jv": Tongue(
+        ["Senin", "Selasa", "Rabu", "Kamis", "Jumat", "Sabtu", "Ahad"],
+        [
+            "Januari",
+            "Februari",
+            "Maret",
+            "April",
+            "Mei",
+            "Juni",
+            "Juli",
+            "Agustus",
+            "September",
+            "Oktober",
+            "November",
+            "Desember",
+        ],
+        ["Sen", "Sel", "Rab", "Kam", "Jum", "Sab", "Ahad"],
+        ["Jan", "Feb", "Mar", "Apr", "Mei", "Jun", "Jul", "Agt", "Sep", "Okt", "Nov", "Des"],
+        ("Isuk", "Wengi"),
+        ":",
+    ),
+    "su": Tongue(
+        ["Senén", "Salasa", "Rebo", "Kemis", "Jumaah", "Saptu", "Minggu"],
+        [
+            "Januari",
+            "Pébruari",
+            "Maret",
+            "April",
+            "Méi",
+            "Juni",
+            "Juli",
+            "Agustus",
+            "Séptémber",
+            "Oktober",
+            "Nopémber",
+            "Désémber",
+        ],
+        ["Sen", "Sal", "Reb", "Kem", "Jum", "Sap", "Mng"],
+        ["Jan", "Péb", "Mar", "Apr", "Méi", "Jun", "Jul", "Ags", "Sép", "Okt", "Nop", "Dés"],
+    ),
+    "ms": Tongue(
+        ["Isnin", "Selasa", "Rabu", "Khamis", "Jumaat", "Sabtu", "Ahad"],
+        ["Januari", "Februari", "Mac", "April", "Mei", "Jun", "Julai", "Ogos", "September", "Oktober", "November", "Disember"],
+        ["Isn", "Sel", "Rab", "Kha", "Jum", "Sab", "Ahd"],
+        ["Jan", "Feb", "Mac", "Apr", "Mei", "Jun", "Jul", "Ogo", "Sep", "Okt", "Nov", "Dis"],
+        ("PG", "PTG"),
+        ":",
+        ",",
+        ".",
+    ),
+}
+
+
+def of(*tags: str) -> Tongue:
+    """That of the first tag whose language is here, English if none is."""
+    for tag in tags:
+        found = TONGUES.get(tag.partition("-")[0])
+        if found is not None:
+            return found
+    return TONGUES["en"]
