@@ -110,6 +110,7 @@ class BatchConsumer(driver.Consumer):
     """
 
     def _new_consumer_thread(self) -> Any:
+        self.sought: dict[TP, int] = {}
         return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
     def fetched(self, tp: TP) -> Fetched | None:
@@ -122,6 +123,18 @@ class BatchConsumer(driver.Consumer):
         if not at.has_valid_position or at.highwater is None:
             return None
         return Fetched(at.position, at.highwater, self.scheduler.last(tp), at.timestamp / 1000)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Where the group says that reading begins; kept, for the states to agree with."""
+        offsets = await super().seek_to_committed()
+        for tp, offset in offsets.items():
+            self.sought[TP(tp.topic, tp.partition)] = offset or 0
+        found: Mapping[TP, int] = offsets
+        return found
+
+    async def set_back(self, tp: TP, offset: int) -> None:
+        """Let the group begin at `offset` next time."""
+        await self._commit({tp: offset})
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         pass

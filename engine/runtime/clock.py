@@ -32,9 +32,9 @@ class Calendar:
         else:
             slot.append(key)
 
-    def done(self, key: bytes) -> None:
-        """What was sent for this customer has arrived."""
-        self._sent.pop(key, None)
+    def done(self, key: bytes) -> bool:
+        """What was sent for this customer has arrived; whether anything was on its way."""
+        return self._sent.pop(key, None) is not None
 
     @property
     def overdue(self) -> int:
@@ -44,8 +44,9 @@ class Calendar:
     def due(self, time: int, wall: int, due_of: Callable[[bytes], int], *, strictly: bool) -> Iterator[tuple[int, list[bytes]]]:
         """Chunks of customers whose earliest timer is due by `time` (ms), each with the greatest due time in it.
 
-        `due_of` looks into the state. `strictly`: only timers due before `time` (the stream clock: an event at that very
-        time may still come, and wins the tie). What is sent is sent again after `AGAIN` ms of the `wall`, if it is still due.
+        `wall` is any clock in ms that does not jump. `due_of` looks into the state. `strictly`: only timers due before `time`
+        (the stream clock: an event at that very time may still come, and wins the tie). What is sent is sent again after
+        `AGAIN` ms of the `wall`, if it is still due.
         """
         self._lost(wall, due_of)
         again: list[tuple[int, bytes]] = []

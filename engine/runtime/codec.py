@@ -38,6 +38,8 @@ class PartitionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     bundle: str = ""
     clock: str = "wall"
     stream_time: int = 0
+    partitions: int = 0
+    """How many partitions there were when it was written; 0: not known."""
 
 
 _record_decoder: Final = msgspec.json.Decoder(PartitionRecord)

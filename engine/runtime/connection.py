@@ -16,16 +16,23 @@ class NoBroker(errors.RuntimeFailure):
 
 
 async def reachable(broker: str) -> None:
-    """Return once something listens at `host:port`; `NoBroker` after five seconds."""
-    host, _, port = broker.rpartition(":")
+    """Return once something listens at one of the `host:port`, in turn; `NoBroker` after five seconds."""
     try:
         async with asyncio.timeout(_WITHIN):
             while True:
-                try:
-                    _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-                    writer.close()
-                    return
-                except (ConnectionRefusedError, ConnectionResetError):
-                    await asyncio.sleep(0.2)
+                for each in broker.split(","):
+                    if await _listens(each):
+                        return
+                await asyncio.sleep(0.2)
     except (TimeoutError, OSError, ValueError) as exc:
         raise NoBroker(f"No Kafka broker answers at {broker} ({type(exc).__name__}).") from None
+
+
+async def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except (ConnectionRefusedError, ConnectionResetError):
+        return False
+    writer.close()
+    return True

@@ -48,11 +48,12 @@ class _Batch:
         self.decided: list[decisions.Decision] = []
         self.acted, self.buried = Counter[str](), Counter[str]()
         self.activations = 0
+        self.partitions = record.partitions
 
     def record(self, offset: int) -> codec.PartitionRecord:
         """The partition's own record once everything up to `offset` is handled."""
         clock = "stream" if self.streaming else "wall"
-        return codec.PartitionRecord(offset, self.bundle, clock, codec.milliseconds(self.stream_time))
+        return codec.PartitionRecord(offset, self.bundle, clock, codec.milliseconds(self.stream_time), self.partitions)
 
 
 class Partition:
@@ -172,9 +173,12 @@ class Partition:
         keys = [*everybody] if named is None else [each.encode() for each in named]
         until = codec.milliseconds(event.recorded)
         for key in keys:
-            self.store.calendar.done(key)
-            if self._due(key) <= until:
+            expected = self.store.calendar.done(key)
+            due = self._due(key)
+            if due <= until:
                 self._decide(event, key, record)
+            elif expected and due != codec.NO_TIMER:
+                self.store.calendar.arm(due, key)  # it was sent by a clock that is ahead of the log's
 
     def _activate(self, event: inputs.Event, record: Any) -> None:
         """From here on this bundle is live, and this clock is in force."""
@@ -244,8 +248,9 @@ class Partition:
         """
         now = codec.milliseconds(wall)
         streaming = self.store.record.clock == "stream"
-        time = self.store.record.stream_time if streaming else now
-        chunks = self.store.calendar.due(time, now, self.store.due_of, strictly=streaming)
+        here = self.store.record.stream_time if streaming else now
+        steady = int(time.monotonic() * 1000)
+        chunks = self.store.calendar.due(here, steady, self.store.due_of, strictly=streaming)
         return [(codec.instant(due), [key.decode() for key in keys]) for due, keys in chunks]
 
 

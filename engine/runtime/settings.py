@@ -15,7 +15,7 @@ class Settings(pydantic_settings.BaseSettings):
 
     model_config = pydantic_settings.SettingsConfigDict(env_prefix="DALANG_", env_file=".env", extra="ignore")
 
-    broker: str = Field("localhost:9092", description="host:port of a Kafka broker")
+    broker: str = Field("localhost:9092", description="host:port of a Kafka broker, or several, comma-separated")
     app_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "dalang"
     """The consumer group, and the head of the transactional ids."""
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
@@ -36,7 +36,8 @@ class Settings(pydantic_settings.BaseSettings):
     @pydantic.field_validator("broker")
     @classmethod
     def _host_and_port(cls, broker: str) -> str:
-        host, _, port = broker.rpartition(":")
-        if not host or not port.isdigit():
-            raise ValueError(f"a broker is host:port, such as localhost:9092, not {broker!r}")
+        for each in broker.split(","):
+            host, _, port = each.rpartition(":")
+            if not host or not port.isdigit():
+                raise ValueError(f"a broker is host:port, such as localhost:9092, not {each!r}")
         return broker

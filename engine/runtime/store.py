@@ -49,10 +49,11 @@ class Store:
         return (None, -1) if snapshot is None else (codec.customer(snapshot), codec.head(snapshot)[1])
 
 
-async def load(broker: str, topic: str, partition: int) -> Store:
+async def load(broker: str, topic: str, partition: int, claimed: int = -1) -> Store:
     """Read the partition's states, committed ones only, up to the end that the broker's own answer names.
 
-    The high watermark of a fetch is asked, not ListOffsets: some brokers answer that one wrongly.
+    The high watermark of a fetch is asked, not ListOffsets: some brokers answer that one wrongly. With `claimed`, the
+    offset of the writer's mark, the reading goes at least beyond it (see `writer.Writer.claim`).
     """
     loaded: dict[bytes, bytes] = {}
     consumer = AIOKafkaConsumer(
@@ -75,7 +76,7 @@ async def load(broker: str, topic: str, partition: int) -> Store:
                 else:
                     loaded[record.key] = record.value
             end = consumer.highwater(tp)
-            if end is not None and await consumer.position(tp) >= end:
+            if end is not None and await consumer.position(tp) >= max(end, claimed + 1):
                 break
     finally:
         try:

@@ -1,5 +1,6 @@
 """The topics: their names, what they keep, and how they are made and checked."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -20,6 +21,9 @@ ACTIONS: Final[Mapping[str, str]] = {channel: f"actions.{channel}" for channel i
 _DAY: Final = 86_400_000
 LARGEST: Final = 4 * 1024 * 1024
 """Bytes of the largest record that the topics take: an event too large for the fold still fits into `dead.letters`."""
+_KNOWN_WITHIN: Final = 10.0
+_ENVELOPE: Final = 64 * 1024
+"""What a dead letter may need beside the record that is in it."""
 
 
 class TopicsMissing(errors.RuntimeFailure):
@@ -61,41 +65,55 @@ class Topics(msgspec.Struct, frozen=True):
 
     def specs(self) -> tuple[Spec, ...]:
         """All topics."""
-        compacted = {"cleanup.policy": "compact", "max.message.bytes": str(LARGEST)}
-        kept = {EVENTS: 30, DECISIONS: 90, DEAD_LETTERS: 30, **dict.fromkeys(ACTIONS.values(), 7)}
+        large = {"max.message.bytes": str(LARGEST)}
+        compacted = {"cleanup.policy": "compact", **large}
+        # The log's time is the broker's: a machine whose clock jumps must not move anybody's timers.
+        stamped = {"message.timestamp.type": "LogAppendTime"}
+        buried = {"max.message.bytes": str(LARGEST + _ENVELOPE)}
+        own = {EVENTS: {**large, **stamped}, DECISIONS: large, DEAD_LETTERS: buried}
+        days = {EVENTS: 30, DECISIONS: 90, DEAD_LETTERS: 30, **dict.fromkeys(ACTIONS.values(), 7)}
         return (
             *(
-                Spec(self.name(topic), {"retention.ms": str(days * _DAY), "max.message.bytes": str(LARGEST)})
-                for topic, days in kept.items()
+                Spec(self.name(topic), {"retention.ms": str(kept * _DAY), **own.get(topic, large)})
+                for topic, kept in days.items()
             ),
             Spec(self.name(BUNDLES), compacted),
             # Small segments are compacted, and so loaded, sooner.
-            Spec(self.name(STATE), {**compacted, "segment.bytes": str(64 * 1024 * 1024)}),
+            Spec(self.name(STATE), {**compacted, **stamped, "segment.bytes": str(64 * 1024 * 1024)}),
         )
 
 
 async def create(broker: str, topics: Topics, partitions: int, replication: int = 1) -> list[str]:
-    """Make the topics that are missing; their names. Those that exist stay as they are."""
+    """Make the topics that are missing; their names, once the broker knows them. Those that exist stay as they are."""
     await reachable(broker)
-    made = []
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     await admin.start()
     try:
         existing = set(await admin.list_topics())
-        for spec in topics.specs():
-            if spec.name in existing:
-                continue
-            topic = NewTopic(spec.name, partitions, replication, topic_configs=dict(spec.config))
-            answer = await admin.create_topics([topic])
-            _, code, *rest = answer.topic_errors[0]
+        missing = [_new(spec, partitions, replication) for spec in topics.specs() if spec.name not in existing]
+        answer = await admin.create_topics(missing) if missing else None
+        for name, code, *rest in answer.topic_errors if answer is not None else ():
             if code not in (0, TopicAlreadyExistsError.errno):
-                raise TopicsRefused(f"{spec.name}: error {code} {rest[0] if rest else ''}".rstrip() + ".")
-            made.append(spec.name)
-    except KafkaError as exc:
+                raise TopicsRefused(f"{name}: error {code} {rest[0] if rest else ''}".rstrip() + ".")
+        made = [topic.name for topic in missing]
+        async with asyncio.timeout(_KNOWN_WITHIN):
+            # The controller has made them; the broker hears of it a little later.
+            while not existing.issuperset(made):
+                await asyncio.sleep(0.1)
+                existing = set(await admin.list_topics())
+    except (KafkaError, TimeoutError) as exc:
         raise TopicsRefused(f"{type(exc).__name__}: {exc}.") from None
     finally:
         await admin.close()
     return made
+
+
+def _new(spec: Spec, partitions: int, replication: int) -> NewTopic:
+    config = dict(spec.config)
+    if replication > 2:
+        # What is confirmed must outlive the loss of any one broker, the leader included.
+        config["min.insync.replicas"] = str(replication // 2 + 1)
+    return NewTopic(spec.name, partitions, replication, topic_configs=config)
 
 
 async def partitions(broker: str, topics: Topics) -> int:

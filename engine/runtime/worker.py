@@ -15,19 +15,37 @@ import time
 from typing import Any, Final
 
 import faust
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, ProducerFenced
 from faust.types import TP
 
 from engine.authoring import catalogs
-from engine.core import definition
+from engine.core import definition, errors
 from engine.core.decisions import hashed
-from engine.runtime import batches, bundles, codec, connection, health, logs, metrics, partition, settings, store, topics, writer
+from engine.runtime import (
+    batches,
+    bundles,
+    codec,
+    connection,
+    health,
+    layout,
+    logs,
+    metrics,
+    partition,
+    settings,
+    store,
+    topics,
+    wall,
+    writer,
+)
 from engine.runtime import watch as watches
 
 MUST_LEAVE: Final = 70
+REFUSED: Final = 2
+"""Starting again will not help: somebody has to do what the log says."""
 TICK: Final = 0.2
 """Seconds between two looks at the calendars."""
 STOP_WITHIN: Final = 9.0
+LOAD_WITHIN: Final = 60.0
 
 _log = logs.log()
 
@@ -40,6 +58,7 @@ class Worker:
         self.names = topics.Topics(settings.topic_prefix)
         self.registry = bundles.Registry(settings.broker, self.names)
         self.transactions = True
+        self.wall = wall.Wall()
         self.stopping = asyncio.Event()
         self._partitions: dict[int, tuple[int, partition.Partition]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
@@ -58,7 +77,7 @@ class Worker:
         self.watch.open()
         self._start(self.watch.beat(self._look)).add_done_callback(self._clock_ended)
         await connection.reachable(self.settings.broker)
-        count = await topics.partitions(self.settings.broker, self.names)
+        self._count = count = await topics.partitions(self.settings.broker, self.names)
         self.transactions = await writer.has_transactions(self.settings.broker, self.settings.app_id)
         _log.info("starting", partitions=count, transactions=self.transactions, clock=self.settings.clock)
         await self.registry.refresh()
@@ -128,50 +147,106 @@ class Worker:
             await self._wake[number].wait()
             self._wake[number].clear()
             events, self._waiting[number] = self._waiting.get(number, []), []
+            generation = self.app.consumer_generation_id
+            # What was read before the group changed is dropped: whoever owns the partition now reads it again.
+            mine = [event for event in events if event.message.generation_id == generation] if self._is_mine(number) else []
             try:
-                if events and self._is_mine(number):
+                if mine:
                     async with self._lock(number):
-                        current = await self._ensure(number, events[-1].message.generation_id)
-                        await current.handle([event.value for event in events])
-                    for event in events:
+                        current = await self._ready(number, generation)
+                        await self._begins(current)
+                        await current.handle([event.value for event in mine])
+                    for event in mine:
                         event.ack()
             except Exception as exc:  # noqa: BLE001 - memory may be ahead of the broker
-                self._failed(number, exc)
+                await self._failed(number, generation, exc)
             finally:
                 self._held -= sum(len(event.value) for event in events)
                 self._room.set()
 
+    async def _ready(self, number: int, generation: int) -> partition.Partition:
+        """`_ensure`, tried again for a while: nothing is ahead of the broker yet, and leaders and coordinators move."""
+        deadline = asyncio.get_running_loop().time() + LOAD_WITHIN
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return await self._ensure(number, generation)
+            except ProducerFenced:
+                raise
+            except KafkaError as exc:
+                if not self._holds(number, generation):
+                    raise
+                _log.warning("loading waits", partition=number, error=type(exc).__name__)
+                await asyncio.sleep(TICK)
+
     async def _ensure(self, number: int, generation: int) -> partition.Partition:
-        """The partition's state of this generation of the group: fenced first, then loaded."""
+        """The partition's state of this generation of the group: fenced first, then loaded up to the new writer's mark."""
         known = self._partitions.get(number)
         if known is not None and known[0] == generation:
             return known[1]
         if known is not None:
-            with contextlib.suppress(KafkaError):
-                await known[1].writer.stop()
+            await known[1].writer.stop()
+        app_id = self.names.prefix + self.settings.app_id
+        own = writer.Writer(self.settings.broker, app_id, number, transactions=self.transactions, clock=self.wall)
         started = time.monotonic()
-        own = writer.Writer(
-            self.settings.broker, self.names.prefix + self.settings.app_id, number, transactions=self.transactions
-        )
-        await own.start()
-        loaded = await store.load(self.settings.broker, self.names.name(topics.STATE), number)
-        current = partition.Partition(number, self.names, self.registry, loaded, own, self.watch.metrics.wrote)
-        await current.prepare()
+        try:
+            await own.start()
+            current = await self._load(number, own)
+        except BaseException:
+            await own.stop()
+            raise
         self.watch.metrics.loaded(time.monotonic() - started)
         self._partitions[number] = (generation, current)
-        _log.info("partition loaded", partition=number, customers=len(loaded.snapshots), offset=loaded.record.offset)
+        _log.info(
+            "partition loaded", partition=number, customers=len(current.store.snapshots), offset=current.store.record.offset
+        )
         return current
+
+    async def _load(self, number: int, own: writer.Writer) -> partition.Partition:
+        states = self.names.name(topics.STATE)
+        loaded = await store.load(self.settings.broker, states, number, await own.claim(states))
+        loaded.record = await layout.agreed(self.settings.broker, self.names, number, loaded.record, self._count)
+        current = partition.Partition(number, self.names, self.registry, loaded, own, self.watch.metrics.wrote)
+        await current.prepare()
+        return current
+
+    async def _begins(self, current: partition.Partition) -> None:
+        """`layout.AheadOfState` where the group began to read after what the state holds; it is set back first."""
+        tp = TP(self.names.name(topics.EVENTS), current.number)
+        consumer, wanted = self.app.consumer, current.store.record.offset + 1
+        if consumer.sought.get(tp, 0) > wanted:
+            await consumer.set_back(tp, wanted)
+            raise layout.AheadOfState(f"Partition {current.number} began at {consumer.sought[tp]}, its state ends at {wanted}.")
 
     def _is_mine(self, number: int) -> bool:
         return TP(self.names.name(topics.EVENTS), number) in self.app.consumer.assignment()
 
-    def _failed(self, number: int, exc: Exception) -> None:
+    def _holds(self, number: int, generation: int) -> bool:
+        """Whether the partition is still this worker's, in the generation of the group in which it was read."""
+        same = self.app.consumer_generation_id == generation and not self.app.rebalancing
+        return same and not self.stopping.is_set() and self._is_mine(number)
+
+    async def _failed(self, number: int, generation: int, exc: Exception) -> None:
         """Leave, unless the partition was lost meanwhile: then its new owner has fenced us, as it should."""
-        if not self.app.rebalancing and not self.stopping.is_set() and self._is_mine(number):
-            _log.error("must leave", partition=number, error=f"{type(exc).__name__}: {exc}")
-            os._exit(MUST_LEAVE)
-        self._partitions.pop(number, None)
+        if isinstance(exc, ProducerFenced):
+            # A worker that slept is fenced before it hears that the group went on without it.
+            for _ in range(round(2 * self.settings.session_timeout / TICK)):
+                if not self._holds(number, generation):
+                    break
+                await asyncio.sleep(TICK)
+        if self._holds(number, generation):
+            self._leave(exc, number)
+        known = self._partitions.get(number)
+        if known is not None and known[0] == generation:
+            del self._partitions[number]
+            await known[1].writer.stop()
         _log.warning("partition lost", partition=number, error=type(exc).__name__)
+
+    def _leave(self, exc: BaseException, number: int | None = None) -> None:
+        """The process ends here and now."""
+        told = str(exc) if isinstance(exc, errors.DalangError) else f"{type(exc).__name__}: {exc}"
+        _log.error("must leave", error=told, **({} if number is None else {"partition": number}))
+        os._exit(REFUSED if isinstance(exc, layout.PartitionsChanged) else MUST_LEAVE)
 
     def _look(self) -> health.Seen:
         """The worker as it looks now, for the watch."""
@@ -205,8 +280,7 @@ class Worker:
     def _clock_ended(self, ticking: asyncio.Task[None]) -> None:
         """A worker without a clock would let timers lie, one without a watch would not be seen: leave, and be started again."""
         if not ticking.cancelled():
-            _log.error("must leave", error=repr(ticking.exception()))
-            os._exit(MUST_LEAVE)
+            self._leave(ticking.exception() or RuntimeError("the clock ended"))
 
     async def _tick(self) -> None:
         """Load what was assigned, activate the bundle where it is not live, and say which timers are due."""
@@ -216,6 +290,7 @@ class Worker:
             if self.app.rebalancing:
                 continue
             generation = self.app.consumer_generation_id
+            layout.unchanged(self.names, self._count, len(await self.clock.partitions_for(self.names.name(topics.EVENTS))))
             for tp in list(self.app.consumer.assignment()):
                 if tp.topic != self.names.name(topics.EVENTS):
                     continue
@@ -223,7 +298,7 @@ class Worker:
                 try:
                     async with self._lock(tp.partition):
                         current = await self._ensure(tp.partition, generation)
-                        due = current.due(datetime.datetime.now(datetime.UTC))
+                        due = current.due(codec.instant(self.wall.now()))
                     await self._activate(current, generation)
                     await self._send_due(current, due)
                 except KafkaError as exc:
@@ -247,7 +322,7 @@ class Worker:
             self._sent += 1
             id_ = f"due-{hashed(self.settings.app_id, current.number, os.getpid(), self._sent, codec.milliseconds(at))}"
             event = codec.timer_due(customers, at, id_)
-            await self.clock.send_and_wait(self.names.name(topics.EVENTS), event, partition=current.number)
+            self.wall.told(await self.clock.send_and_wait(self.names.name(topics.EVENTS), event, partition=current.number))
 
     # Leaving.
 

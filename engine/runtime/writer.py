@@ -14,11 +14,15 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, UnknownError, UnsupportedVersionError
 
-from engine.runtime import topics
+from engine.runtime import topics, wall
 
 _BATCH: Final = 256 * 1024
 _TRANSACTION_TIMEOUT_MS: Final = 20_000
+_METADATA_MS: Final = 15_000
 _PROBE_SECONDS: Final = 30
+_STOP_SECONDS: Final = 5
+CLAIM_KEY: Final = b"\xff\xffclaim"
+"""Not UTF-8, so no customer's. The record has no value, so that compaction removes it."""
 _NO_TRANSACTIONS: Final = (UnknownError, UnsupportedVersionError, IncompatibleBrokerVersion)
 """How a broker says that it has none (Tansu 0.6: an unknown error to InitProducerId)."""
 
@@ -35,8 +39,9 @@ class Output(msgspec.Struct, frozen=True):
 class Writer:
     """Writes the batches of one partition. Anything that it raises means: memory is ahead of the broker, leave."""
 
-    def __init__(self, broker: str, app_id: str, partition: int, *, transactions: bool) -> None:
+    def __init__(self, broker: str, app_id: str, partition: int, *, transactions: bool, clock: wall.Wall | None = None) -> None:
         self._partition, self._transactions = partition, transactions
+        self._clock = clock or wall.Wall()
         id_ = f"{app_id}-{partition}"
         self._producer = _producer(broker, id_ if transactions else None)
 
@@ -45,8 +50,24 @@ class Writer:
         await self._producer.start()
 
     async def stop(self) -> None:
-        """Disconnect."""
-        await self._producer.stop()
+        """Disconnect; a producer that was fenced, or whose broker is away, is let go after a moment."""
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._producer.stop()
+
+    async def claim(self, topic: str) -> int:
+        """Write a mark to this partition of `topic`, in a transaction of its own; its offset, -1 without transactions.
+
+        Whoever reads committed records up to the mark has read all that was written before it, by anybody: no end that a
+        broker names is as sure, because a leader that was just elected can name one that is too small for a moment.
+        """
+        if not self._transactions:
+            return -1
+        await self._producer.begin_transaction()
+        answer = await self._producer.send_and_wait(topic, None, key=CLAIM_KEY, partition=self._partition)
+        await self._producer.commit_transaction()
+        self._clock.told(answer)
+        return int(answer.offset)
 
     async def write(self, outputs: list[Output], states: list[Output]) -> None:
         """Write everything, confirmed. The last of `states` is the partition's own record."""
@@ -79,7 +100,7 @@ class Writer:
         batch.close()
         confirmed.append(await producer.send_batch(batch, topic, partition=self._partition))
         for each in confirmed:
-            await each
+            self._clock.told(await each)
 
 
 async def has_transactions(broker: str, app_id: str) -> bool:
@@ -126,4 +147,6 @@ def _producer(broker: str, transactional_id: str | None) -> AIOKafkaProducer:
         max_request_size=2 * topics.LARGEST,
         transactional_id=transactional_id,
         transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
+        # Also how soon a worker hears that the number of partitions was changed.
+        metadata_max_age_ms=_METADATA_MS,
     )

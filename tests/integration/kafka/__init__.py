@@ -1,9 +1,15 @@
-"""A real Apache Kafka for the tests: one node in KRaft mode, started and ended by them.
+"""A real Apache Kafka for the tests: one node in KRaft mode, or three, started and ended by them.
+
+Each node has a second listener, which tells its clients to come through another port: there a test may put a proxy that
+breaks things (`tests/integration/proxy.py`).
 
 `DALANG_TEST_BROKER=host:port` takes another broker. Else Java and Maven are needed: the jars are copied once into the
 user's cache directory.
 """
 
+import asyncio
+import contextlib
+import functools
 import os
 import pathlib
 import shutil
@@ -11,6 +17,11 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 HERE = pathlib.Path(__file__).parent
 VERSION = "4.4.0"
@@ -18,21 +29,29 @@ JARS = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".
 
 SETTINGS = """
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+node.id={id}
+controller.quorum.voters={voters}
+listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{proxy}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
 log.dirs={directory}/data
-offsets.topic.replication.factor=1
+default.replication.factor={replicas}
+offsets.topic.replication.factor={replicas}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={insync}
 transaction.state.log.num.partitions=4
+min.insync.replicas={insync}
+replica.lag.time.max.ms=3000
+replica.fetch.max.bytes=8388608
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 auto.create.topics.enable=false
+auto.leader.rebalance.enable=false
 """
 
 
@@ -61,27 +80,56 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Kafka:
-    """One broker; it may be killed and started again on the same port with the same data."""
+class Ports:
+    """Where one node listens: clients, clients by way of a proxy, the port behind that proxy, other controllers."""
 
-    def __init__(self, directory: pathlib.Path) -> None:
-        self.directory = directory
-        self.port, self.controller = free_port(), free_port()
-        self.address = f"127.0.0.1:{self.port}"
+    def __init__(self) -> None:
+        self.clients, self.proxy, self.behind, self.controller = (free_port() for _ in range(4))
+
+
+class Kafka:
+    """One broker; it may be killed and started again on the same ports with the same data. `all` has the ports of each node."""
+
+    def __init__(self, directory: pathlib.Path, number: int = 1, all: tuple[Ports, ...] = ()) -> None:
+        self.directory, self.number = directory, number
+        nodes = all or (Ports(),)
+        self.ports = nodes[number - 1]
+        self.address = f"127.0.0.1:{self.ports.clients}"
+        self.proxied = f"127.0.0.1:{self.ports.proxy}"
         self.process: subprocess.Popen[bytes] | None = None
-        settings = SETTINGS.format(port=self.port, controller=self.controller, directory=directory)
+        settings = SETTINGS.format(
+            id=number,
+            voters=",".join(f"{index}@127.0.0.1:{each.controller}" for index, each in enumerate(nodes, 1)),
+            port=self.ports.clients,
+            proxy=self.ports.proxy,
+            behind=self.ports.behind,
+            controller=self.ports.controller,
+            directory=directory,
+            replicas=len(nodes),
+            insync=len(nodes) // 2 + 1,
+        )
+        directory.mkdir(parents=True, exist_ok=True)
         (directory / "server.properties").write_text(settings)
         storage = ["kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ"]
-        self._java(*storage, "-c", str(directory / "server.properties")).wait(60)
+        self._formatting: subprocess.Popen[bytes] | None
+        self._formatting = self._java(*storage, "-c", str(directory / "server.properties"))
 
     def start(self) -> None:
-        self.process = self._java("-Xmx768m", "kafka.Kafka", str(self.directory / "server.properties"))
+        self.launch()
+        self.listening()
+
+    def launch(self) -> None:
+        """Start the process; `listening` waits until it can be talked to."""
+        if self._formatting is not None:
+            self._formatting.wait(60)
+            self._formatting = None
+        self.process = self._java("-Xmx512m", "kafka.Kafka", str(self.directory / "server.properties"))
+
+    def listening(self) -> None:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                break
+        while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                if probe.connect_ex(("127.0.0.1", self.ports.clients)) == 0:
                     return
             time.sleep(0.1)
         raise RuntimeError("Kafka did not start:\n" + (self.directory / "log").read_text()[-2000:])
@@ -92,6 +140,80 @@ class Kafka:
             self.process.wait(60)
             self.process = None
 
+    @contextlib.contextmanager
+    def stalled(self) -> Iterator[None]:
+        """The process stands still, with all its connections open."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     def _java(self, *arguments: str) -> subprocess.Popen[bytes]:
+        # The client compiler alone: a test's broker lives for minutes, and cores are few.
+        java = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars()}/*", *arguments]
         with (self.directory / "log").open("ab") as log:
-            return subprocess.Popen(["java", "-cp", f"{jars()}/*", *arguments], stdout=log, stderr=log, cwd=self.directory)
+            return subprocess.Popen(java, stdout=log, stderr=log, cwd=self.directory)
+
+
+class Kafkas:
+    """Three brokers, each a controller too; two of them are enough for every topic, one is not."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        ports = (Ports(), Ports(), Ports())
+        self.nodes = [Kafka(directory / str(number), number, ports) for number in (1, 2, 3)]
+        self.address = ",".join(node.address for node in self.nodes)
+
+    def start(self) -> None:
+        """Whoever is not running, all at once."""
+        for node in self.nodes:
+            if node.process is None:
+                node.launch()
+        for node in self.nodes:
+            node.listening()
+
+    def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
+        for node in self.nodes:
+            node.stop(how)
+
+    def node(self, number: int) -> Kafka:
+        return self.nodes[number - 1]
+
+    async def leader(self, topic: str, partition: int) -> int:
+        """The node that leads a partition; waits while there is none."""
+        while True:
+            for node in self.nodes:
+                if node.process is not None and (found := await _leader(node.address, topic, partition)) > 0:
+                    return found
+            await asyncio.sleep(0.3)
+
+    def coordinator(self, transactional_id: str) -> int:
+        """The node that leads the partition of `__transaction_state` in which this id is."""
+        # As Kafka does it: Java's hash of the string, without its sign, modulo the partitions.
+        number = functools.reduce(lambda total, char: (31 * total + ord(char)) & 0xFFFFFFFF, transactional_id, 0) & 0x7FFFFFFF
+        return asyncio.run(self.leader("__transaction_state", number % 4))
+
+    async def whole(self, *topics: str) -> bool:
+        """Whether every partition of the topics has three copies in step."""
+        described = await _described(next(node.address for node in self.nodes if node.process is not None), *topics)
+        return all(len(each["isr"]) == 3 for topic in described for each in topic["partitions"])
+
+
+async def _leader(address: str, topic: str, partition: int) -> int:
+    try:
+        (described,) = await _described(address, topic)
+    except (KafkaError, TimeoutError, ValueError):
+        return -1
+    return next((each["leader"] for each in described["partitions"] if each["partition"] == partition), -1)
+
+
+async def _described(address: str, *topics: str) -> list[Any]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=3_000)
+    async with asyncio.timeout(5):
+        await admin.start()
+        try:
+            found: list[Any] = await admin.describe_topics(list(topics))
+            return found
+        finally:
+            await admin.close()

@@ -1,0 +1,49 @@
+"""What a partition's state must agree with before a record is handled: the number of partitions, and where reading began.
+
+Called by the worker for each partition that it loads. States and timers are per partition: a customer whose partition is
+another one than before would be a stranger there, so a changed count is refused, never guessed about.
+"""
+
+import msgspec
+
+from engine.core import errors
+from engine.runtime import codec, store, topics
+
+
+class PartitionsChanged(errors.RuntimeFailure):
+    """The number of partitions was changed after customers had states in them."""
+
+    code = "DLG560"
+    hint = (
+        "Customers now hash to other partitions than those of their states, and partitions cannot be taken away again: make"
+        " topics with the new count under another --topic-prefix, `dalang history export` the log and `import` it there, and"
+        " start the workers with that prefix."
+    )
+
+
+class AheadOfState(errors.RuntimeFailure):
+    """The consumer group stands further in the log than the partition's state, whose records would be passed over."""
+
+    code = "DLG561"
+    hint = "The group was set back to the state's place; the worker leaves with 70 and goes on from there when started again."
+
+
+async def agreed(
+    broker: str, names: topics.Topics, number: int, record: codec.PartitionRecord, count: int
+) -> codec.PartitionRecord:
+    """The partition's record with the count of partitions in it; `PartitionsChanged` where the state knows another.
+
+    A partition without a record may be one of those that were added: then the first one is asked.
+    """
+    known = record.partitions
+    if record.offset < 0 and not known and number:
+        first = await store.load(broker, names.name(topics.STATE), 0)
+        known = first.record.partitions
+    unchanged(names, known or count, count)
+    return msgspec.structs.replace(record, partitions=count)
+
+
+def unchanged(names: topics.Topics, known: int, count: int) -> None:
+    """`PartitionsChanged` unless both are the same."""
+    if known != count:
+        raise PartitionsChanged(f"{names.name(topics.EVENTS)} had {known} partitions and has {count} now.")
