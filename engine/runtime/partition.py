@@ -9,7 +9,7 @@ import contextlib
 import datetime
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from engine.core import actions, catalog, decider, decisions, errors, inputs, state, trace
@@ -67,11 +67,12 @@ class Partition:
         loaded: store.Store,
         own: writer.Writer,
         wrote: metrics.Wrote = metrics.uncounted,
+        decode: Callable[..., inputs.Record] = inputs.decode,
     ) -> None:
         self.number, self.store, self.writer = number, loaded, own
         self.oldest: int | None = None
         """The timestamp (ms) of the first record of the batch at work, None between two batches."""
-        self._wrote, self._trace = wrote, trace.Trace(detailed=False)
+        self._wrote, self._decode, self._trace = wrote, decode, trace.Trace(detailed=False)
         self._registry = registry
         self._decisions = names.name(topics.DECISIONS)
         self._dead = names.name(topics.DEAD_LETTERS)
@@ -115,13 +116,14 @@ class Partition:
         own = codec.partition_record(after)
         writing = time.monotonic()
         await self.writer.write(batch.outputs, [*states, writer.Output(self._states, codec.PARTITION_KEY, own)])
+        write_took = time.monotonic() - writing
         self.store.record = after
         for key, value in snapshots.items():
             self.store.put(key, value)
-        self._count(batch, fresh, started, writing)
+        self._count(batch, fresh, started, write_took)
         return len(fresh)
 
-    def _count(self, batch: _Batch, fresh: list[Any], started: float, writing: float) -> None:
+    def _count(self, batch: _Batch, fresh: list[Any], started: float, write_took: float) -> None:
         """Tell what was written to whoever watches."""
         ended, self.oldest = time.monotonic(), None
         self._wrote(
@@ -135,7 +137,7 @@ class Partition:
                 errors=self._trace.errors,
                 activations=batch.activations,
                 took=ended - started,
-                write_took=ended - writing,
+                write_took=write_took,
             )
         )
         self._trace.errors.clear()
@@ -144,7 +146,7 @@ class Partition:
         """One record of the log."""
         batch = self._batch
         try:
-            event = inputs.decode(record.value, key=record.key, logged=record.timestamp, trust_recorded=batch.streaming).event
+            event = self._decode(record.value, key=record.key, logged=record.timestamp, trust_recorded=batch.streaming).event
         except errors.Malformed as exc:
             self._bury(record, exc.reason)
             return

@@ -15,6 +15,8 @@ from engine.runtime import health, metrics
 _JSON: Final = "application/json"
 _PATIENCE: Final = 10.0
 """Seconds for a client to say what it wants."""
+_POLL: Final = 0.1
+"""Seconds in which a `close` is noticed."""
 
 
 class PortTaken(errors.RuntimeFailure):
@@ -43,7 +45,7 @@ class Server:
             raise PortTaken(f"{host}:{port} cannot be opened: {exc}.") from None
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, name="dalang-probes", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), name="dalang-probes", daemon=True)
         self._thread.start()
 
     def close(self) -> None:

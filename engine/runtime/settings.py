@@ -29,6 +29,8 @@ class Settings(pydantic_settings.BaseSettings):
     metrics_port: Annotated[int | None, Field(ge=0, le=65_535)] = None
     """Where `/metrics`, `/health` and `/ready` are served; None: nowhere."""
     metrics_host: str = "0.0.0.0"  # noqa: S104 - who scrapes and probes comes from outside; nothing personal is served
+    tracing: bool | None = None
+    """Whether each batch is traced by OpenTelemetry; None: if its own OTEL_* variables ask for it."""
     ready_lag: Annotated[float, Field(gt=0)] = 60.0
     """A worker whose oldest unhandled record is older than this is not ready."""
     log_format: Literal["console", "json"] = "console"

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from engine.runtime import batches, health, logs, metrics, partition, probes, settings
+from engine.core import inputs
+from engine.runtime import batches, health, logs, metrics, partition, probes, settings, tracing
 
 BEAT: Final = 1.0
 """Seconds between two looks at the worker."""
@@ -25,19 +26,36 @@ class Watch:
         self.metrics = metrics.Metrics()
         self.health = health.Health(chosen.ready_lag)
         self._server: probes.Server | None = None
+        self._tracer: tracing.Tracer | None = None
         self._rebalances = 0
 
     def open(self) -> None:
-        """Serve, if a port is set; `probes.PortTaken` where it cannot be opened."""
+        """Serve and trace, where it is asked for; an `errors.RuntimeFailure` where it cannot be done."""
+        self._tracer = tracing.tracer(self._settings.tracing)
         if self._settings.metrics_port is not None:
             self._server = probes.Server(self._settings.metrics_host, self._settings.metrics_port, self.metrics, self.health)
             _log.info("metrics served", port=self._server.port)
 
     def close(self) -> None:
-        """Serve no more."""
+        """Serve and trace no more."""
+        if self._tracer is not None:
+            self._tracer.close()
+            self._tracer = None
         if self._server is not None:
             self._server.close()
             self._server = None
+
+    def over(self) -> tuple[metrics.Wrote, Callable[..., inputs.Record]]:
+        """For one partition: who is told of its batches, and by what it decodes."""
+        if (tracer := self._tracer) is None:
+            return self.metrics.wrote, inputs.decode
+        stopwatch = tracing.Stopwatch()
+
+        def wrote(batch: metrics.Written) -> None:
+            self.metrics.wrote(batch)
+            tracer.wrote(batch, stopwatch.take())
+
+        return wrote, stopwatch.decode
 
     async def beat(self, look: Callable[[], health.Seen]) -> None:
         """Look at the worker again and again; that this goes on is what `/health` is about."""

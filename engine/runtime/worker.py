@@ -206,7 +206,7 @@ class Worker:
         states = self.names.name(topics.STATE)
         loaded = await store.load(self.settings.broker, states, number, await own.claim(states))
         loaded.record = await layout.agreed(self.settings.broker, self.names, number, loaded.record, self._count)
-        current = partition.Partition(number, self.names, self.registry, loaded, own, self.watch.metrics.wrote)
+        current = partition.Partition(number, self.names, self.registry, loaded, own, *self.watch.over())
         await current.prepare()
         return current
 
