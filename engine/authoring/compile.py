@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from engine.authoring import directory, expressions, failures, findings, language, lint, places, workspace
+from engine.authoring import directory, expressions, failures, findings, language, lint, messages, places, supply, workspace
 from engine.authoring.findings import Finding
 from engine.core import definition
 
@@ -31,7 +31,7 @@ class Result(msgspec.Struct, frozen=True):
 def compile_directory(path: pathlib.Path | str) -> Result:
     """Read, check and compile a directory. Whatever is wrong is a finding; nothing is raised."""
     read = directory.read(pathlib.Path(path))
-    found = [*read.found, *lint.workspace(read)]
+    found = [*read.found, *lint.workspace(read), *messages.check(read), *supply.check(read)]
     journeys = []
     for file in read.journeys:
         wrong = list(lint.journey(file, read))

@@ -124,6 +124,14 @@ def roots(text: str) -> tuple[str, ...]:
         return ()
 
 
+def paths(text: str) -> tuple[reading.Path, ...]:
+    """The fields that the expression reads; none if it is no expression, which `check` finds."""
+    try:
+        return tuple(use.path for use in reading.read(_parsed(_checking, text)).uses)
+    except RuntimeError:
+        return ()
+
+
 def check(text: str, known: names.Known, wanted: Wanted) -> Iterator[findings.Problem]:
     """Everything that is wrong with an expression, as far as it can be known without a customer."""
     try:

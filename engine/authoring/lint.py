@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pydantic
 
-from engine.authoring import expressions, fields, findings, language, names, places, segments, templates
+from engine.authoring import expressions, fields, findings, language, names, places
 from engine.authoring import workspace as rules
 from engine.authoring.directory import Directory, File
 from engine.core import definition, inputs
@@ -34,14 +34,9 @@ def channels_of(read: Directory) -> tuple[str, ...] | None:
 
 
 def workspace(read: Directory) -> Found:
-    """The policy, the templates, and names of journeys that are taken."""
-    channels = channels_of(read)
+    """The policy, and names of journeys that are taken."""
     if read.policy is not None:
         yield from _policy(read.policy)
-    for name, files in sorted(read.templates.items()):
-        yield from _template_files(name, files, read)
-        for file in filter(None, files.values()):
-            yield from _template(file, names.known(channels, None))
     first: dict[str, str] = {}
     for journey in read.journeys:
         name = journey.model.journey
@@ -204,7 +199,7 @@ def _template_of(file: File[language.Journey], path: places.Path, send: language
         return
     template = files.get(code)
     if template is None:
-        return  # `_template_files` says that it is missing, or its own findings why it is not usable
+        return  # `messages.py` says that it is missing, or its own findings why it is not usable
     for index, each in enumerate(send.channels):
         if getattr(template.model, each.channel) is None:
             place = file.document.place((*path, "channels", index, "channel"))
@@ -238,7 +233,7 @@ def _paths_of_events(value: Any, path: places.Path) -> Iterator[places.Path]:
                 yield from _paths_of_events(below, (*path, index))
 
 
-# Rules for the policy and the templates.
+# Rules for the policy.
 
 
 def _policy(file: File[rules.PolicyFile]) -> Found:
@@ -248,38 +243,3 @@ def _policy(file: File[rules.PolicyFile]) -> Found:
     known = names.known(policy.channels, ())
     for path, text, wanted in expressions_in(file.model):
         yield from _said(file.document, path, expressions.check(text, known, wanted))
-
-
-def _template_files(name: str, files: dict[str, File[rules.Template] | None], read: Directory) -> Found:
-    """Every template exists in the policy's language."""
-    code = read.policy.model.policy.language if read.policy is not None else "id"
-    if code not in files and not read.policy_broken:
-        place = findings.Place(f"templates/{name}.{min(files)}.yaml")
-        yield findings.NoPolicyLanguage.at(place, template=name, language=code)
-
-
-def _template(file: File[rules.Template], known: names.Known) -> Found:
-    """Each text of each body by itself."""
-    plain = file.document.plain()
-    if not plain:
-        yield findings.NoChannelInTemplate.at(file.document.place(()))
-    told: dict[str, tuple[findings.Problem, ...]] = {}
-    for path, text in _texts(plain, ()):
-        if text not in told:
-            told[text] = tuple(itertools.islice(templates.check(text, known), MOST_PROBLEMS))
-        yield from _said(file.document, path, told[text])
-        found = segments.costly(text) if path[0] == "sms" else None
-        if found is not None:
-            yield findings.CostlyCharacter.at(file.document.place(path, found[0]), character=found[1])
-
-
-def _texts(value: Any, path: places.Path) -> Iterator[tuple[places.Path, str]]:
-    match value:
-        case str():
-            yield path, value
-        case dict():
-            for key, below in value.items():
-                yield from _texts(below, (*path, key))
-        case list():
-            for index, below in enumerate(value):
-                yield from _texts(below, (*path, index))

@@ -3,8 +3,8 @@ import pathlib
 import pytest
 
 from engine.authoring import compile as compiler
-from engine.authoring import segments
-from engine.core import definition
+from engine.authoring import templates
+from engine.core import definition, sms
 
 JOURNEYS = pathlib.Path(__file__).parents[3] / "journeys"
 
@@ -36,5 +36,5 @@ def test_every_sms_fits_into_one_part_of_gsm_7(bundle: definition.Bundle) -> Non
         for languages in journey.templates.values():
             for bodies in languages.values():
                 text = str(bodies.get("sms", {}).get("text", ""))  # type: ignore[attr-defined]
-                assert not set(segments.plain(text)) - segments.ALPHABET
-                assert len(segments.plain(text)) + 4 * max(map(len, values.values())) - 8 <= 160
+                assert not set(templates.plain(text)) - sms.ALPHABET
+                assert len(templates.plain(text)) + 4 * max(map(len, values.values())) - 8 <= 160

@@ -1,0 +1,189 @@
+"""The linter's part for messages: templates, their languages, what an SMS costs, and what WhatsApp refuses.
+
+Called by `compile.py` with the directory as it was read. Whether the fields of a text are ever supplied is `supply.py`'s.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from engine.authoring import findings, language, lint, names, places, templates
+from engine.authoring import workspace as rules
+from engine.authoring.directory import Directory, File
+from engine.core import inputs, languages, sms
+
+Found = Iterator[findings.Finding]
+
+_FEW: Final = 3
+"""More characters outside the alphabet are no slip: the text is in another script."""
+
+_REFUSED: Final = re.compile(r"[\n\t\r]| {5,}")
+"""Meta: "Param text cannot have new-line/tab characters or more than 4 consecutive spaces" (errors 100 and 132018)."""
+
+TWO_LETTERS: Final = frozenset(
+    re.findall(
+        r"..",
+        "aaabaeafakamanarasavayazbabebgbibmbnbobrbscacechcocrcscucvcydadedvdzeeeleneoeseteufafffifjfofrfygagdglgngugvhahehihohrht"
+        "huhyhziaidieigiiikioisitiujajvkakgkikjkkklkmknkokrkskukvkwkylalblglilnloltlulvmgmhmimkmlmnmrmsmtmynanbndnengnlnnnonrnvny"
+        "ocojomorospapiplpsptqurmrnrorurwsascsdsesgshsiskslsmsnsosqsrssstsusvswtatetgthtitktltntotrtstttwtyugukuruzvevivowawoxhyi"
+        "yozazhzu",
+    )
+)
+"""ISO 639-1, as pycountry 26.2.16 lists it. Codes of three letters (min, ban, ace) are taken as they are."""
+
+
+def check(read: Directory) -> Found:
+    """All that can be said of the directory's messages before anybody gets one."""
+    if read.policy is not None:
+        yield from _policy(read.policy, read)
+    known = names.known(lint.channels_of(read), None)
+    price = read.policy.model.policy.channels["sms"].cost if read.policy and "sms" in read.policy.model.policy.channels else 0.0
+    for name, files in sorted(read.templates.items()):
+        yield from _files(name, files, read)
+        for file in filter(None, files.values()):
+            yield from _template(file, known, price)
+    for journey in read.journeys:
+        yield from _window(journey, read)
+
+
+# Languages.
+
+
+def _policy(file: File[rules.PolicyFile], read: Directory) -> Found:
+    """Tags as they are usually written, of languages that there are; and none that no template is in."""
+    policy = file.model.policy
+    yield from _tag(policy.language, file.document.place(("policy", "language")))
+    for key, others in policy.languages.items():
+        yield from _tag(key, file.document.key_place(("policy", "languages", key)))
+        for index, other in enumerate(others):
+            place = file.document.place(("policy", "languages", key, index))
+            wrong = list(_tag(other, place))
+            yield from wrong
+            if not wrong and not any(other in files for files in read.templates.values()):
+                known = findings.meant(other, {code for files in read.templates.values() for code in files})
+                yield findings.NoTemplateInLanguage.at(place, language=other, known=known)
+
+
+def _tag(tag: str, place: findings.Place) -> Found:
+    usual = languages.canonical(tag)
+    first = usual.partition("-")[0]
+    if len(first) == 2 and first not in TWO_LETTERS:
+        yield findings.UnknownLanguage.at(place, language=tag)
+    elif usual != tag:
+        yield findings.UnusualTag.at(place, language=tag, usual=usual)
+
+
+def _files(name: str, files: dict[str, File[rules.Template] | None], read: Directory) -> Found:
+    """Every template exists in the policy's language, and in others under their usual tags."""
+    for code in sorted(files):
+        yield from _tag(code, findings.Place(f"templates/{name}.{code}.yaml"))
+    code = read.policy.model.policy.language if read.policy is not None else "id"
+    if code not in files and not read.policy_broken:
+        place = findings.Place(f"templates/{name}.{min(files)}.yaml")
+        yield findings.NoPolicyLanguage.at(place, template=name, language=code)
+
+
+# Texts.
+
+
+def texts(value: Any, path: places.Path = ()) -> Iterator[tuple[places.Path, str]]:
+    """Every text of a template's bodies, with its path."""
+    match value:
+        case str():
+            yield path, value
+        case dict():
+            for key, below in value.items():
+                yield from texts(below, (*path, key))
+        case list():
+            for index, below in enumerate(value):
+                yield from texts(below, (*path, index))
+
+
+def _template(file: File[rules.Template], known: names.Known, price: float) -> Found:
+    """Each text of each body by itself. `price` is that of one part of an SMS, 0 where it is not known."""
+    plain = file.document.plain()
+    if not plain:
+        yield findings.NoChannelInTemplate.at(file.document.place(()))
+    told: dict[str, tuple[findings.Problem, ...]] = {}
+    for path, text in texts(plain):
+        if text not in told:
+            told[text] = tuple(itertools.islice(templates.check(text, known), lint.MOST_PROBLEMS))
+        problems = list(told[text])
+        if path[0] == "sms":
+            problems += _costly(text, price)
+        elif path[:2] == ("whatsapp", "parameters"):
+            problems += _refused(text)
+        yield from (each.kind.at(file.document.place(path, each.offset), **each.details) for each in problems)
+
+
+def _costly(text: str, price: float) -> Iterator[findings.Problem]:
+    """The first of at most three characters without which the SMS would take fewer parts.
+
+    What the placeholders become is not known, so only what is written counts.
+    """
+    outside = [(offset, character) for offset, character in enumerate(templates.blank(text)) if character not in sms.ALPHABET]
+    if not 0 < len(outside) <= _FEW:
+        return
+    written = templates.plain(text)
+    parts = sms.parts(written).count
+    without = sms.parts("".join(each if each in sms.ALPHABET else "?" for each in written)).count
+    if parts > without:
+        offset, character = outside[0]
+        cost = f", {price * parts:g} instead of {price * without:g}" if price else ""
+        details = {"character": character, "parts": parts, "without": without, "cost": cost}
+        yield findings.Problem(offset, findings.CostlyCharacter, details)
+
+
+def _refused(text: str) -> Iterator[findings.Problem]:
+    """White space in the middle of a parameter that Meta does not take; around it, it is cut off and says nothing."""
+    found = _REFUSED.search(text.strip())
+    if found is not None:
+        offset = found.start() + len(text) - len(text.lstrip())
+        what = {"\n": "a line break", "\r": "a line break", "\t": "a tab"}.get(found.group(), "more than four spaces")
+        yield findings.Problem(offset, findings.WhiteSpaceInParameter, {"what": what})
+
+
+# WhatsApp's window.
+
+
+def _window(file: File[language.Journey], read: Directory) -> Found:
+    """Free text on WhatsApp, where nothing in the journey makes the customer write first or brings a template."""
+    code = read.policy.model.policy.language if read.policy is not None else "id"
+    free: list[findings.Place] = []
+    for path, step in lint.steps(file.model.steps):
+        if not isinstance(step, language.SendStep):
+            continue
+        template = read.templates.get(step.send.template, {}).get(code)
+        for index, each in enumerate(step.send.channels):
+            if each.channel != "whatsapp" or template is None or template.model.whatsapp is None:
+                continue
+            if isinstance(template.model.whatsapp, rules.WhatsAppTemplate):
+                return  # who got a template may answer it
+            free.append(file.document.place((*path, "send", "channels", index, "channel")))
+    if free and not _written_to(file.document.plain()):
+        yield from (findings.FreeTextAlone.at(place) for place in free)
+
+
+def _written_to(journey: Any) -> bool:
+    """Whether the journey begins with, or waits for, a message of the customer's."""
+    listened = {inputs.MESSAGE_RECEIVED, "message.replied"}
+    events = journey["enter"].get("event", ())
+    if listened.intersection([events] if isinstance(events, str) else events):
+        return True
+    return any(listened.intersection(awaited) for awaited in _awaited(journey["steps"]))
+
+
+def _awaited(value: Any) -> Iterator[tuple[str, ...]]:
+    """The events of every wait; a handoff that waits for a reply waits for one."""
+    match value:
+        case dict():
+            for key, below in value.items():
+                if key == "for" and isinstance(below, list):
+                    yield tuple(each["event"] for each in below if isinstance(each, dict) and isinstance(each.get("event"), str))
+                elif key == "reply_within":
+                    yield (inputs.MESSAGE_RECEIVED,)
+                yield from _awaited(below)
+        case list():
+            for below in value:
+                yield from _awaited(below)

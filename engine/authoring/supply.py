@@ -1,0 +1,136 @@
+"""Supply: does anything ever fill the fields that templates name?
+
+Called by `compile.py` with the directory as it was read. Nobody declares the fields of events and profiles, so this goes by
+what is written elsewhere: docs/decisions/021. Only warnings.
+"""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, Final
+
+from engine.authoring import expressions, findings, lint, messages, places, templates
+from engine.authoring.directory import Directory
+
+Path = tuple[str, ...]
+
+_SHORT: Final = 4
+"""Names below this are too near to each other by nature: lat and lon; of this, one letter may differ: link and line."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Use:
+    """A field in a text of a template: the text's place, the offset in it, and what stands before `data` or the profile."""
+
+    document: places.Document
+    place: places.Path
+    offset: int
+    root: Path
+
+
+@dataclasses.dataclass(slots=True)
+class _Field:
+    """One field: whether anything else than a template names it, and the template files that do (name, language)."""
+
+    firm: bool = False
+    files: dict[tuple[str, str], list[_Use]] = dataclasses.field(default_factory=dict)
+
+
+def check(read: Directory) -> Iterator[findings.Finding]:
+    """Fields that one template file alone names, and that are nearly another, better known field."""
+    known = _fields(read)
+    beside: dict[Path, list[str]] = defaultdict(list)
+    for path in known:
+        beside[path[:-1]].append(path[-1])
+    policy = read.policy.model.policy.language if read.policy is not None else "id"
+    for path, field in known.items():
+        if field.firm or len(field.files) != 1:
+            continue
+        ((file, uses),) = field.files.items()
+        better = [name for name in beside[path[:-1]] if near(path[-1], name) and _better(known[(*path[:-1], name)], file, policy)]
+        for use in uses if better else ():
+            name, meant = (".".join((*use.root, *each)) for each in (path, (*path[:-1], min(better))))
+            yield findings.UnsuppliedField.at(use.document.place(use.place, use.offset), name=name, meant=meant)
+
+
+def _better(other: _Field, file: tuple[str, str], policy: str) -> bool:
+    """Whether a field is surely meant more than one of this file alone: somebody else names it too.
+
+    Between two languages of one template that differ, the policy's is believed.
+    """
+    name, language = file
+    others = {each for each in other.files if each != file}
+    return other.firm or len(others) > 1 or (language != policy and others == {(name, policy)} and file not in other.files)
+
+
+def near(name: str, other: str) -> bool:
+    """Whether a name looks like a slip for another: written in another case, or one letter added, lost, changed or swapped.
+
+    Digits and a plural's s at the end make other names on purpose, and nobody mistakes the first letter.
+    """
+    if name == other:
+        return False
+    a, b = sorted((_folded(name), _folded(other)), key=len)
+    if a == b:
+        return True
+    if len(a) < _SHORT or len(b) - len(a) > 1 or a[0] != b[0] or b == a + "s":
+        return False
+    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(a))
+    if len(a) < len(b):
+        return a[start:] == b[start + 1 :] and not b[start].isdigit()
+    if a[start + 1 :] == b[start + 1 :]:
+        return len(a) > _SHORT and not (a[start].isdigit() and b[start].isdigit())
+    return a[start : start + 2] == b[start : start + 2][::-1] and a[start + 2 :] == b[start + 2 :]
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def _fields(read: Directory) -> dict[Path, _Field]:
+    known: dict[Path, _Field] = defaultdict(_Field)
+    for path in _firm(read):
+        for end in range(2, len(path) + 1):
+            known[path[:end]].firm = True
+    for name, files in read.templates.items():
+        for language, file in files.items():
+            for path, use in _named(file.document) if file is not None else ():
+                for end in range(2, len(path) + 1):
+                    known[path[:end]].files.setdefault((name, language), []).append(use)
+    return known
+
+
+def _named(template: places.Document) -> Iterator[tuple[Path, _Use]]:
+    """The fields that the texts of a template name."""
+    for place, text in messages.texts(template.plain()):
+        for written, offset in templates.paths(text):
+            path = _field(written)
+            yield path, _Use(template, place, offset, written[: len(written) - len(path)])
+
+
+def _firm(read: Directory) -> Iterator[Path]:
+    """The fields that expressions name, and those that journeys make themselves."""
+    models: list[Any] = [*read.journeys, *filter(None, (read.policy, getattr(read, "traits", None)))]
+    for file in models:
+        for _, text, _ in lint.expressions_in(file.model):
+            yield from map(_field, expressions.paths(text))
+        yield from _made(file.document.plain())
+
+
+def _made(value: Any) -> Iterator[Path]:
+    """What `set` and `emit` of a journey write."""
+    match value:
+        case {"set": dict(fields)}:
+            yield from (("profile", str(name)) for name in fields)
+        case {"emit": {"data": dict(fields)}}:
+            yield from (("data", str(name)) for name in fields)
+        case dict() | list():
+            for below in value.values() if isinstance(value, dict) else value:
+                yield from _made(below)
+
+
+def _field(path: Path) -> Path:
+    """A path whose fields are nobody's to declare: of a profile, or of an event, whichever it is; empty for any other."""
+    if path[:1] == ("profile",):
+        return path
+    return path[1:] if path[:2] in (("event", "data"), ("entry", "data")) else ()
