@@ -1,0 +1,156 @@
+"""Traits: values computed from a customer's events, one event at a time.
+
+Called by the decider: `take` for each event that a trait names, `value` and `values` for conditions and segments,
+`changes_at` to know when passing time alone can change one. What is kept of the events stands in `tallies.py`, which moments
+a window counts in `windows.py`. Nothing here reads a clock, evaluates CEL or knows of journeys; reading never changes anything.
+"""
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from engine.core import definition, inputs, measures, tallies, windows
+
+Tally = tallies.Tally
+MISSING: Final = msgspec.UNSET
+"""What an average, least, greatest, first, last or most frequent of nothing is: a condition on it is false."""
+
+_NUMERIC: Final = frozenset({"sum", "average", "min", "max", "rfm"})
+
+
+def take(
+    traits: Iterable[definition.Trait],
+    kept: Mapping[str, Tally],
+    event: inputs.Event,
+    now: datetime.datetime,
+    zone: datetime.tzinfo,
+    evaluate: Callable[[definition.Expression], Any],
+) -> Mapping[str, Tally]:
+    """The tallies (by trait) after the event; the same object where it changes none.
+
+    Only traits whose `of` names the event's type are given. `evaluate` gives None where an expression fails. `when` must be
+    true; a value of the wrong kind is not counted (`measures.number`, `measures.plain`), nor is an event that its window has
+    left already. By its own time, so that the order of arrival does not matter.
+    """
+    place = windows.Place(event.time, now, zone)
+    after: dict[str, Tally] = {}
+    grown = False
+    for trait in traits:
+        if trait.when is not None and evaluate(trait.when) is not True:
+            continue
+        low, mark = place.low(trait), place.mark(trait)
+        if low is not None and mark < low:
+            continue
+        value = 1 if trait.compute == "count" else evaluate(trait.value) if trait.value is not None else None
+        if not (measures.number(value) if trait.compute in _NUMERIC else measures.plain(value)):
+            continue
+        tally = kept.get(trait.name)
+        if tally is None or tally.hash != trait.hash:
+            tally = Tally(trait.hash, now, trait.compute)
+        changed = tallies.add(tally, mark, low, value, place.ms)
+        if changed is not tally:
+            after[trait.name] = changed
+            grown = grown or changed.size > tally.size
+    if not after:
+        return kept
+    return _bounded({**kept, **after}) if grown else {**kept, **after}
+
+
+def value(trait: definition.Trait, tally: Tally | None, now: datetime.datetime, zone: datetime.tzinfo) -> Any:
+    """The trait's value at `now`, or `MISSING`. A tally of another definition counts as empty.
+
+    A number, a text, true or false, or a timestamp; a list for `distinct`; a mapping for `rfm`.
+    """
+    if tally is None or tally.hash != trait.hash:
+        tally = Tally(trait.hash, now, trait.compute)
+    low = windows.low(trait, now, zone)
+    match trait.compute:
+        case "distinct":
+            if low is None:
+                return list(tally.values)
+            return [each for each, mark in zip(tally.values, tally.marks, strict=True) if mark >= low]
+        case "most_frequent":
+            return _most_frequent(tally, tallies.inside(tally.marks, low))
+        case "rfm":
+            return _rfm(trait, tally, tallies.inside(tally.marks, low), now, zone)
+    start = tallies.inside(tally.marks, low)
+    numbers = tally.numbers[start:]
+    if trait.compute in ("count", "sum"):
+        return measures.total(numbers)
+    if not numbers:
+        return MISSING
+    match trait.compute:
+        case "average":
+            return measures.total(numbers) / sum(tally.counts[start:])
+        case "min":
+            return min(numbers)
+        case "max":
+            return max(numbers)
+        case _:
+            return tally.values[start]
+
+
+def values(
+    traits: Iterable[definition.Trait], kept: Mapping[str, Tally], now: datetime.datetime, zone: datetime.tzinfo
+) -> dict[str, Any]:
+    """Trait -> its value at `now`; those that are missing are left out."""
+    found = ((trait.name, value(trait, kept.get(trait.name), now, zone)) for trait in traits)
+    return {name: each for name, each in found if each is not MISSING}
+
+
+def changes_at(
+    trait: definition.Trait, tally: Tally | None, now: datetime.datetime, zone: datetime.tzinfo
+) -> datetime.datetime | None:
+    """The first moment after `now` at which the value may change although nothing happens; None if it never does.
+
+    That is when the oldest bucket leaves the window; for rfm also the customer's next midnight, when a day more has passed.
+    """
+    if tally is None or tally.hash != trait.hash:
+        return None
+    low = windows.low(trait, now, zone)
+    inside = [mark for mark in tally.marks if low is None or mark >= low]
+    if not inside:
+        return None
+    leaving = windows.leaves(trait, min(inside), zone)
+    if trait.compute != "rfm":
+        return leaving
+    older = windows.begins(max(windows.day(now, zone), _last_day(trait, tally, zone)) + 1, zone)
+    return min(older, leaving or older)
+
+
+def _bounded(kept: dict[str, Tally]) -> dict[str, Tally]:
+    """All within `tallies.ALL_BYTES`: past it, whoever has more than an equal share is joined or forgets."""
+    if sum([tally.size for tally in kept.values()]) <= tallies.ALL_BYTES:
+        return kept
+    share = tallies.ALL_BYTES // len(kept)
+    return {name: tallies.fit(tally, share) if tally.size > share else tally for name, tally in kept.items()}
+
+
+def _most_frequent(tally: Tally, start: int) -> Any:
+    """The value seen most often; of several, the one seen first."""
+    seen = [0] * len(tally.values)
+    for place, count in zip(tally.numbers[start:], tally.counts[start:], strict=True):
+        seen[int(place)] += count
+    most = max(seen, default=0)
+    return tally.values[seen.index(most)] if most else MISSING
+
+
+def _rfm(trait: definition.Trait, tally: Tally, start: int, now: datetime.datetime, zone: datetime.tzinfo) -> dict[str, Any]:
+    """Recency, frequency and monetary value with their scores; a value on a band takes the better score."""
+    orders, spend = sum(tally.counts[start:]), measures.total(tally.numbers[start:])
+    days = max(0, windows.day(now, zone) - _last_day(trait, tally, zone)) if orders else None
+    return {
+        "recency_days": days,
+        "orders": orders,
+        "spend": spend,
+        "recency": 1 if days is None else 1 + sum(days <= band for band in trait.recency),
+        "frequency": 1 if days is None else 1 + sum(orders >= band for band in trait.frequency),
+        "monetary": 1 if days is None else 1 + sum(spend >= band for band in trait.monetary),
+    }
+
+
+def _last_day(trait: definition.Trait, tally: Tally, zone: datetime.tzinfo) -> int:
+    mark = tally.marks[-1]
+    return windows.day_of(mark, zone) if trait.rolling and not trait.days else mark
