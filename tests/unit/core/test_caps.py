@@ -1,0 +1,128 @@
+"""Caps by examples: windows, attempts, and the moment at which a place comes free."""
+
+import datetime
+
+import msgspec
+import pytest
+
+from engine.core import caps, definition
+from tests import zones
+from tests.zones import utc
+
+JAKARTA = zones.zone("Asia/Jakarta")
+DAILY = definition.Cap(2, days=1, purpose="marketing")
+WEEKLY = definition.Cap(1, days=7, purpose="marketing", channel="whatsapp")
+HOURLY = definition.Cap(1, rolling=3_600_000)
+
+
+def sent(
+    at: str, channel: str = "whatsapp", *, purpose: str = "marketing", journey: str = "cart", first: bool = True
+) -> caps.Sent:
+    return caps.Sent(utc(at), purpose, channel, journey, first)
+
+
+def test_a_day_is_the_customers_own() -> None:
+    """Sent at 23:59 in Jakarta, counted no more at 00:00; in Jayapura that was all one day."""
+    ledger = (sent("2026-11-24 16:59"),)
+    assert caps.count(DAILY, ledger, utc("2026-11-24 16:59:59"), JAKARTA) == 1
+    assert caps.count(DAILY, ledger, utc("2026-11-24 17:00"), JAKARTA) == 0
+    assert caps.count(DAILY, ledger, utc("2026-11-24 17:00"), zones.zone("Asia/Jayapura")) == 1
+
+
+def test_days_count_today() -> None:
+    """`per: 7d` counts the customer's calendar days, today included: what was sent on the 19th leaves as the 26th begins."""
+    ledger = (sent("2026-11-19 05:00"),)
+    assert caps.count(WEEKLY, ledger, utc("2026-11-25 16:59"), JAKARTA) == 1
+    assert caps.place_at(WEEKLY, ledger, utc("2026-11-20 05:00"), JAKARTA) == utc("2026-11-25 17:00")
+
+
+def test_hours_count_exactly() -> None:
+    """`time > now - rolling`: an hour later to the millisecond it is out."""
+    ledger = (sent("2026-11-25 05:00"),)
+    assert caps.count(HOURLY, ledger, utc("2026-11-25 05:59:59.999"), JAKARTA) == 1
+    assert caps.count(HOURLY, ledger, utc("2026-11-25 06:00"), JAKARTA) == 0
+    assert caps.place_at(HOURLY, ledger, utc("2026-11-25 05:10"), JAKARTA) == utc("2026-11-25 06:00")
+
+
+def test_a_message_counts_once_whatever_its_attempts() -> None:
+    """The fallback to SMS takes a place of SMS and no second one of marketing."""
+    ledger = (sent("2026-11-25 05:00"), sent("2026-11-25 05:30", "sms", first=False))
+    now = utc("2026-11-25 06:00")
+    assert caps.count(DAILY, ledger, now, JAKARTA) == 1
+    assert caps.count(definition.Cap(1, days=1, channel="sms"), ledger, now, JAKARTA) == 1
+    assert caps.count(WEEKLY, ledger, now, JAKARTA) == 1
+
+
+@pytest.mark.parametrize(
+    ("cap", "stands"),
+    [
+        (definition.Cap(1, days=1), True),
+        (definition.Cap(1, days=1, purpose="marketing"), True),
+        (definition.Cap(1, days=1, purpose="support"), False),
+        (definition.Cap(1, days=1, channel="sms"), False),
+        (definition.Cap(1, days=1, journey="cart", channel="whatsapp"), True),
+        (definition.Cap(1, days=1, journey="payday"), False),
+    ],
+)
+def test_a_cap_is_for_what_it_names(cap: definition.Cap, stands: bool) -> None:
+    """Per purpose, channel and journey where they are named, for all else where not."""
+    assert caps.applies(cap, "marketing", "whatsapp", "cart") is stands
+    assert caps.count(cap, (sent("2026-11-25 05:00"),), utc("2026-11-25 06:00"), JAKARTA) == stands
+
+
+def test_a_free_place_is_free_now() -> None:
+    """Under the cap nothing waits."""
+    now = utc("2026-11-25 06:00")
+    assert caps.place_at(DAILY, (), now, JAKARTA) == now
+    assert caps.place_at(DAILY, (sent("2026-11-25 05:00"),), now, JAKARTA) == now
+
+
+def test_a_place_waits_for_as_many_as_are_too_many() -> None:
+    """Three were sent under an older rule: with two allowed, the second oldest has to leave."""
+    cap = definition.Cap(2, rolling=3_600_000)
+    ledger = (sent("2026-11-25 05:00"), sent("2026-11-25 05:10"), sent("2026-11-25 05:20"))
+    assert caps.place_at(cap, ledger, utc("2026-11-25 05:30"), JAKARTA) == utc("2026-11-25 06:10")
+
+
+def test_a_place_comes_free_where_a_day_is_missing() -> None:
+    """Apia had no 30 December 2011: what was sent on the 29th leaves as the 31st begins."""
+    apia = zones.zone("Pacific/Apia")
+    ledger = (sent("2011-12-29 19:00"), sent("2011-12-29 20:00"))
+    assert caps.place_at(DAILY, ledger, utc("2011-12-29 21:00"), apia) == utc("2011-12-30 10:00")
+
+
+def test_without_caps_nothing_is_kept() -> None:
+    """Empty caps, empty ledger."""
+    assert caps.pruned((sent("2026-11-25 05:00"),), (), utc("2026-11-25 05:00"), JAKARTA) == ()
+
+
+def test_what_no_cap_can_count_any_more_goes() -> None:
+    """Of a purpose that no cap names, or older than every window (and two days, for those who fly west)."""
+    ledger = (
+        sent("2026-11-16 05:00"),
+        sent("2026-11-24 05:00", purpose="support"),
+        sent("2026-11-24 05:00"),
+        sent("2026-11-25 05:00", "sms", first=False),
+    )
+    assert caps.pruned(ledger, (DAILY, WEEKLY), utc("2026-11-25 05:00"), JAKARTA) == (sent("2026-11-24 05:00"),)
+
+
+def test_what_may_still_count_stays() -> None:
+    """A ledger of which nothing goes is the same object, so that a state does not change for it."""
+    ledger = (sent("2026-11-24 05:00"), sent("2026-11-25 05:00"))
+    assert caps.pruned(ledger, (DAILY,), utc("2026-11-25 06:00"), JAKARTA) is ledger
+
+
+def test_a_ledger_is_bounded() -> None:
+    """No more than the newest 1,000, so that a state stays small whatever the caps say."""
+    start = utc("2026-11-25 05:00")
+    ledger = tuple(caps.Sent(start + datetime.timedelta(seconds=each), "marketing", "sms", "cart") for each in range(1_200))
+    kept = caps.pruned(ledger, (definition.Cap(5_000, days=30),), start, JAKARTA)
+    assert kept == ledger[200:]
+
+
+def test_a_ledger_is_stored_in_few_bytes() -> None:
+    """An entry is a list in this order; one that is read back is the same."""
+    entry = sent("2026-11-25 05:00", "sms", first=False)
+    assert msgspec.json.encode(entry) == b'["2026-11-25T05:00:00Z","marketing","sms","cart",false]'
+    assert msgspec.json.decode(msgspec.json.encode(entry), type=caps.Sent) == entry
