@@ -36,6 +36,7 @@ lock:
 
 schemas: install
 	$(BIN)/dalang schema write
+	$(BIN)/dalang schema settings > docs/settings.md
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from engine.cli import options, worker
+from engine.cli import options
 
 
 def dev(
@@ -16,11 +16,12 @@ def dev(
     partitions: Annotated[int, typer.Option(min=1, help="Of every topic.", envvar="DALANG_PARTITIONS")] = 4,
 ) -> None:
     """Start the embedded broker and a worker on it. Everything is in memory and gone with Ctrl-C."""
-    from engine.runtime import embedded, topics  # noqa: PLC0415 - Kafka is loaded only where it is asked for
+    from engine.runtime import embedded, settings, topics  # noqa: PLC0415 - Kafka is loaded only where it is asked for
     from engine.runtime import worker as process  # noqa: PLC0415
 
     with embedded.Embedded(port) as broker:
         asyncio.run(topics.create(broker.address, topics.Topics(), partitions))
         print(f"broker on {broker.address}; send events to customer.events; Ctrl-C ends it", flush=True)
-        chosen = worker.settings(broker=broker.address, app_id="dalang-dev", journeys=journeys, clock=clock, session_timeout=2.0)
-        raise typer.Exit(process.run(chosen))
+        own = {"broker": broker.address, "topic_prefix": "", "app_id": "dalang-dev", "session_timeout": 2.0}
+        chosen = settings.read(settings.Settings, **own, journeys=journeys, clock=clock)
+        raise typer.Exit(process.run(settings.in_the_clear(chosen)))

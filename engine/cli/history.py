@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from engine.cli import options
 from engine.replay import histories
 from engine.runtime import bundles as topic
 from engine.runtime import history
@@ -26,13 +27,13 @@ def export(
     """Write the log as JSON lines, with the time, partition and offset of each record."""
     count = 0
     with gzip.open(file, "wb") if file.suffix == ".gz" else file.open("wb") as out:
-        for line in history.read(log):
+        for line in history.read(*options.this_log(log)):
             out.write(line + b"\n")
             count += 1
     print(f"{count} records in {file}")
     if bundles is not None:
         # After the log: what it activates was on the topic before.
-        kept = asyncio.run(topic.beside(log))
+        kept = asyncio.run(topic.beside(*options.this_log(log)))
         bundles.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in kept))
         print(f"{len(kept)} bundles in {bundles}")
 
@@ -43,6 +44,6 @@ def import_(
     log: Annotated[str, typer.Argument(help="kafka://host:port/topic")],
 ) -> None:
     """Put the events of a file onto the log, keyed by customer; those without subject into every partition."""
-    broker, topic = history.address(log)
+    broker, topic = options.this_log(log)
     last = asyncio.run(history.send(histories.open_history(file).lines(), broker, topic))
     print("\n".join(f"partition {number} ends at offset {offset}" for number, offset in sorted(last.items())))

@@ -4,13 +4,16 @@ import asyncio
 import datetime
 import pathlib
 from collections.abc import Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.authoring import catalogs
 from engine.core import errors, inputs
 from engine.replay import definitions, histories
+
+if TYPE_CHECKING:
+    from engine.runtime import connection
 
 Events = Annotated[str, typer.Argument(help="A .jsonl or .jsonl.gz file, - for standard input, or kafka://host:port/topic.")]
 Journeys = Annotated[pathlib.Path, typer.Option("--journeys", help="The directory of journeys.", envvar="DALANG_JOURNEYS")]
@@ -29,8 +32,11 @@ Bundles = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", envvar="DALANG_JSON")]
-Broker = Annotated[str, typer.Option(help="host:port of a Kafka broker.", envvar="DALANG_BROKER")]
-Prefix = Annotated[str, typer.Option("--topic-prefix", help="Put before every topic.", envvar="DALANG_TOPIC_PREFIX")]
+Broker = Annotated[
+    str | None,
+    typer.Option(help="host:port of a Kafka broker; several with commas. Default: localhost:9092.", envvar="DALANG_BROKER"),
+]
+Prefix = Annotated[str | None, typer.Option("--topic-prefix", help="Put before every topic.", envvar="DALANG_TOPIC_PREFIX")]
 
 
 def instant(text: str) -> datetime.datetime:
@@ -43,9 +49,18 @@ def history(events: str) -> histories.FileHistory | histories.LinesHistory:
     if events.startswith("kafka://"):
         from engine.runtime import history as log  # noqa: PLC0415 - Kafka is loaded only where it is asked for
 
-        lines: Iterable[bytes] = log.read(events)
+        lines: Iterable[bytes] = log.read(*this_log(events))
         return histories.LinesHistory(lines)
     return histories.open_history(events)
+
+
+def this_log(url: str) -> "tuple[connection.Broker, str]":
+    """The broker and the topic of `kafka://host:port/topic`, with the credentials of the settings."""
+    from engine.runtime import history as log  # noqa: PLC0415 - Kafka is loaded only where it is asked for
+    from engine.runtime import settings  # noqa: PLC0415
+
+    broker, topic = log.address(url)
+    return settings.read(settings.Access).connected(broker), topic
 
 
 class WhichDefinitions(errors.DalangError):
@@ -83,7 +98,7 @@ def decided_by(events: str, source: histories.History, journeys: pathlib.Path | 
     if bundles or events.startswith("kafka://"):
         from engine.runtime import bundles as topic  # noqa: PLC0415 - Kafka is loaded only where it is asked for
 
-        return asyncio.run(topic.beside(bundles or events))
+        return asyncio.run(topic.beside(*this_log(bundles or events)))
     if recorded:
         raise WhichDefinitions
     return catalogs.bundle("journeys")

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
-from engine.runtime import contract
+from engine.runtime import contract, settings
 
 app: Final = typer.Typer(no_args_is_help=True)
 Directory = Annotated[pathlib.Path, typer.Argument(help="Where they stand.")]
@@ -17,6 +17,12 @@ def write(directory: Directory = pathlib.Path("schemas")) -> None:
     for name, text in contract.files().items():
         (directory / name).write_text(text, encoding="utf-8")
         print(f"wrote {directory / name}")
+
+
+@app.command("settings")
+def page() -> None:
+    """Print docs/settings.md, made from the settings."""
+    print(settings.page(), end="")
 
 
 @app.command()

@@ -6,25 +6,39 @@ from typing import Annotated, Final
 import typer
 
 from engine.cli import options
-from engine.runtime import topics
+from engine.runtime import settings, topics
 
 app: Final = typer.Typer(no_args_is_help=True)
 
 
 @app.command()
 def create(
-    broker: options.Broker = "localhost:9092",
-    topic_prefix: options.Prefix = "",
-    partitions: Annotated[int, typer.Option(min=1, help="Of every topic.", envvar="DALANG_PARTITIONS")] = 12,
-    replication: Annotated[int, typer.Option(min=1, help="Copies of each.", envvar="DALANG_REPLICATION")] = 1,
+    broker: options.Broker = None,
+    topic_prefix: options.Prefix = None,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, help="Of every topic. Default: 12.", envvar="DALANG_PARTITIONS")
+    ] = None,
+    replication: Annotated[
+        int | None, typer.Option(min=1, help="Copies of each. Default: 1.", envvar="DALANG_REPLICATION")
+    ] = None,
 ) -> None:
-    """Make the topics that are missing."""
-    made = asyncio.run(topics.create(broker, topics.Topics(topic_prefix), partitions, replication))
+    """Make the topics that are missing. How long they keep records: DALANG_RETENTION_*, docs/settings.md."""
+    given = {"broker": broker, "topic_prefix": topic_prefix, "partitions": partitions, "replication": replication}
+    chosen = settings.read(settings.Making, **given)
+    days = {
+        topics.EVENTS: chosen.retention_events,
+        topics.DECISIONS: chosen.retention_decisions,
+        topics.DEAD_LETTERS: chosen.retention_dead_letters,
+        **dict.fromkeys(topics.ACTIONS.values(), chosen.retention_actions),
+    }
+    names = topics.Topics(chosen.topic_prefix)
+    made = asyncio.run(topics.create(chosen.connected(), names, chosen.partitions, chosen.replication, days))
     print("\n".join(f"made {name}" for name in made) or "All topics exist.")
 
 
 @app.command()
-def check(broker: options.Broker = "localhost:9092", topic_prefix: options.Prefix = "") -> None:
+def check(broker: options.Broker = None, topic_prefix: options.Prefix = None) -> None:
     """Say whether all topics exist, with one partition count."""
-    count = asyncio.run(topics.partitions(broker, topics.Topics(topic_prefix)))
+    chosen = settings.read(settings.Access, broker=broker, topic_prefix=topic_prefix)
+    count = asyncio.run(topics.partitions(chosen.connected(), topics.Topics(chosen.topic_prefix)))
     print(f"All topics exist, with {count} partitions each.")

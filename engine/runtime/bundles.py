@@ -6,7 +6,7 @@ import msgspec
 
 from engine.core import catalog, definition, errors
 from engine.replay import definitions
-from engine.runtime import history, logs, topics, writer
+from engine.runtime import connection, history, logs, topics, writer
 
 _log = logs.log()
 
@@ -18,7 +18,7 @@ class NoBundles(errors.RuntimeFailure):
     hint = "Give --bundles kafka://host:port/journey.bundles with your prefix, or --journeys for a directory."
 
 
-async def read(broker: str, topic: str) -> tuple[dict[str, definition.Bundle], frozenset[str]]:
+async def read(broker: connection.Address, topic: str) -> tuple[dict[str, definition.Bundle], frozenset[str]]:
     """Every bundle on the topic by its id, and the keys of the records that are none, as far as this version can read them."""
     found: dict[str, definition.Bundle] = {}
     unreadable: set[str] = set()
@@ -37,9 +37,8 @@ async def read(broker: str, topic: str) -> tuple[dict[str, definition.Bundle], f
     return found, frozenset(unreadable)
 
 
-async def beside(log: str) -> tuple[definition.Bundle, ...]:
+async def beside(broker: connection.Address, topic: str) -> tuple[definition.Bundle, ...]:
     """The bundles for a log: those of the topic of bundles itself, or of the one beside a topic of events."""
-    broker, topic = history.address(log)
     if topic.endswith(topics.EVENTS):
         topic = topic.removesuffix(topics.EVENTS) + topics.BUNDLES
     if not topic.endswith(topics.BUNDLES):
@@ -51,7 +50,7 @@ async def beside(log: str) -> tuple[definition.Bundle, ...]:
 class Registry:
     """Every bundle on the topic, by id, and the catalogs made of them."""
 
-    def __init__(self, broker: str, names: topics.Topics) -> None:
+    def __init__(self, broker: connection.Address, names: topics.Topics) -> None:
         self._broker, self._topic = broker, names.name(topics.BUNDLES)
         self._recorded = definitions.Recorded()
         self._reading = asyncio.Lock()

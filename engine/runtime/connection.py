@@ -1,7 +1,18 @@
-"""Whether there is a broker at all, asked before anything else, so that a wrong address is a sentence and not a wait."""
+"""How one gets to Kafka: what every aiokafka client and the Faust app are given. Nothing else makes such arguments.
+
+It also asks, before anything else, whether there is a broker that lets us in, so that a wrong address, certificate or
+password is a sentence and not a wait. Secrets are in `Broker` alone, which never shows them.
+"""
 
 import asyncio
-from typing import Final
+import pathlib
+import ssl
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiokafka import abc
+from aiokafka import conn as connections
+from aiokafka import errors as kafka
 
 from engine.core import errors
 
@@ -15,24 +26,134 @@ class NoBroker(errors.RuntimeFailure):
     hint = "Start one, or give its address with --broker or DALANG_BROKER. `dalang dev` brings its own."
 
 
-async def reachable(broker: str) -> None:
-    """Return once something listens at one of the `host:port`, in turn; `NoBroker` after five seconds."""
+class NotLetIn(errors.RuntimeFailure):
+    """The broker does not accept these credentials."""
+
+    code = "DLG503"
+    hint = "See DALANG_SASL_* and DALANG_TLS_* in docs/settings.md."
+
+
+class BadFile(errors.RuntimeFailure):
+    """A certificate, a key or a token cannot be read."""
+
+    code = "DLG504"
+    hint = "See DALANG_TLS_* and DALANG_SASL_TOKEN_FILE in docs/settings.md."
+
+
+class Broker:
+    """Where the brokers are, and how to be let in. Its representation shows neither user nor secret."""
+
+    __slots__ = ("address", "client_id", "security")
+
+    def __init__(self, address: str, *, client_id: str = "dalang", security: Mapping[str, Any] | None = None) -> None:
+        self.address, self.client_id, self.security = address, client_id, dict(security or {})
+
+    def __repr__(self) -> str:
+        return f"<Broker {self.address}>"
+
+    def __str__(self) -> str:
+        return self.address
+
+
+Address = str | Broker
+"""`host:port`, or several with commas between them, in the clear; or a `Broker`."""
+
+
+def client(broker: Address) -> dict[str, Any]:
+    """The arguments of every aiokafka client."""
+    known = broker if isinstance(broker, Broker) else Broker(broker)
+    return {"bootstrap_servers": hosts(known), "client_id": known.client_id, **known.security}
+
+
+def faust(broker: Address) -> dict[str, Any]:
+    """The arguments of the Faust app."""
+    from faust import auth  # noqa: PLC0415 - Faust takes a second to import, and only the worker needs it
+
+    given = client(broker)
+    context, mechanism = given.get("ssl_context"), given.get("sasl_mechanism")
+    credentials: Any = None
+    if mechanism == "OAUTHBEARER":
+        credentials = auth.OAuthCredentials(oauth_cb=given["sasl_oauth_token_provider"], ssl_context=context)
+    elif mechanism is not None:
+        user, password = given["sasl_plain_username"], given["sasl_plain_password"]
+        credentials = auth.SASLCredentials(username=user, password=password, ssl_context=context, mechanism=mechanism)
+    elif context is not None:
+        credentials = auth.SSLCredentials(context)
+    urls = [f"aiokafka://{host}" for host in given["bootstrap_servers"]]
+    return {"broker": urls, "broker_client_id": given["client_id"], "broker_credentials": credentials}
+
+
+def hosts(broker: Address) -> list[str]:
+    """Each `host:port`."""
+    return [each.strip() for each in str(broker).split(",")]
+
+
+class TokenFile(abc.AbstractTokenProvider):
+    """An OAuth token that something else keeps fresh in a file; read again for each connection."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._path = path
+
+    async def token(self) -> str:
+        """The token as it stands now."""
+        try:
+            return (await asyncio.to_thread(self._path.read_text, encoding="ascii")).strip()
+        except (OSError, ValueError) as exc:
+            raise BadFile(f"The token in {self._path} cannot be read ({_told(exc)}).") from None
+
+
+def tls(
+    authority: pathlib.Path | None, certificate: pathlib.Path | None, key: pathlib.Path | None, password: str | None
+) -> ssl.SSLContext:
+    """A context that checks the broker's name; the system's authorities stand in for `authority`."""
+    try:
+        context = ssl.create_default_context(cafile=authority)
+        if certificate is not None:
+            context.load_cert_chain(certificate, key, password or "")
+    except (OSError, ssl.SSLError, ValueError) as exc:
+        files = ", ".join(str(each) for each in (authority, certificate, key) if each is not None)
+        raise BadFile(f"The TLS files {files} cannot be used ({_told(exc)}).") from None
+    return context
+
+
+async def reachable(broker: Address) -> None:
+    """Return once one broker lets us in. `NoBroker` after five seconds, `NotLetIn` at once."""
+    last = "nothing listens"
     try:
         async with asyncio.timeout(_WITHIN):
             while True:
-                for each in broker.split(","):
-                    if await _listens(each):
+                for host in hosts(broker):
+                    try:
+                        await _enter(broker, host)
                         return
+                    except _REFUSED as exc:
+                        raise NotLetIn(f"The broker {host} refuses us: {_told(exc)}.") from None
+                    except (OSError, kafka.KafkaError, ValueError) as exc:
+                        last = _told(exc)
+                        if isinstance(exc, ssl.SSLError):
+                            raise NotLetIn(f"No TLS with the broker {host}: {last}.") from None
                 await asyncio.sleep(0.2)
-    except (TimeoutError, OSError, ValueError) as exc:
-        raise NoBroker(f"No Kafka broker answers at {broker} ({type(exc).__name__}).") from None
+    except TimeoutError:
+        raise NoBroker(f"No Kafka broker answers at {broker} ({last}).") from None
 
 
-async def _listens(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-    except (ConnectionRefusedError, ConnectionResetError):
-        return False
-    writer.close()
-    return True
+_REFUSED: Final = (
+    kafka.SaslAuthenticationFailed,
+    kafka.AuthenticationFailedError,
+    kafka.AuthenticationMethodNotSupported,
+    kafka.UnsupportedSaslMechanismError,
+)
+
+
+async def _enter(broker: Address, host: str) -> None:
+    """Connect to one broker as a client does, and leave."""
+    given = client(broker)
+    name, _, port = given.pop("bootstrap_servers") and host.rpartition(":")
+    entered = await connections.create_conn(name.strip("[]"), int(port), request_timeout_ms=int(_WITHIN * 1000), **given)
+    entered.close()
+
+
+def _told(exc: BaseException) -> str:
+    """What went wrong, without anything that the exception was given beside its text."""
+    text = getattr(exc, "strerror", None) or (str(exc.args[0]) if exc.args else "")
+    return f"{type(exc).__name__}: {text}" if text else type(exc).__name__

@@ -6,7 +6,7 @@ so a replay of these lines sees the times that the worker saw. What is no event 
 """
 
 import asyncio
-import urllib.parse
+import re
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from typing import Final
 
@@ -18,6 +18,8 @@ from engine.core import errors, inputs
 from engine.runtime import codec, connection, topics
 
 _UNCONFIRMED: Final = 5_000
+_HOST: Final = r"(?:[^\s/@:,]+|\[[0-9a-fA-F:]+\]):\d+"
+_LOG: Final = re.compile(rf"kafka://({_HOST}(?:,{_HOST})*)/([A-Za-z0-9._-]+)/?")
 
 
 class NotALog(errors.RuntimeFailure):
@@ -27,9 +29,8 @@ class NotALog(errors.RuntimeFailure):
     hint = "A log is kafka://host:port/topic, such as kafka://localhost:9092/customer.events."
 
 
-def read(url: str) -> Iterator[bytes]:
+def read(broker: connection.Address, topic: str) -> Iterator[bytes]:
     """The lines of a topic, each partition's in the log's order, up to where the log ended when it was asked."""
-    broker, topic = address(url)
     clocks: dict[int, str] = {}
     with asyncio.Runner() as runner:
         fetched = records(broker, topic)
@@ -42,19 +43,14 @@ def read(url: str) -> Iterator[bytes]:
 
 
 def address(url: str) -> tuple[str, str]:
-    """The broker and the topic of `kafka://host:port/topic`."""
-    try:
-        parts = urllib.parse.urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise NotALog(f"{url} is not a log.") from None
-    topic = parts.path.strip("/")
-    if parts.scheme != "kafka" or not topic or port is None:
-        raise NotALog(f"{url} is not a log.")
-    return parts.netloc, topic
+    """The brokers and the topic of `kafka://host:port/topic`; there may be several with commas between them."""
+    matched = _LOG.fullmatch(url)
+    if matched is None:
+        raise NotALog(f"{url.rpartition('@')[2]} is not a log.")
+    return matched[1], matched[2]
 
 
-async def records(broker: str, *names: str) -> AsyncGenerator[list[ConsumerRecord], None]:
+async def records(broker: connection.Address, *names: str) -> AsyncGenerator[list[ConsumerRecord], None]:
     """The committed records of topics in chunks of one partition, up to the high watermark of each one's first fetch.
 
     Each partition's order is kept; partitions come as they are fetched.
@@ -65,7 +61,7 @@ async def records(broker: str, *names: str) -> AsyncGenerator[list[ConsumerRecor
     if missing:
         raise NotALog(f"There is no topic {', '.join(sorted(missing))} on {broker}.")
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=broker,
+        **connection.client(broker),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -92,7 +88,7 @@ async def records(broker: str, *names: str) -> AsyncGenerator[list[ConsumerRecor
                 raise
 
 
-async def send(lines: Iterable[bytes], broker: str, topic: str) -> dict[int, int]:
+async def send(lines: Iterable[bytes], broker: connection.Address, topic: str) -> dict[int, int]:
     """Put lines onto a topic, keyed by their subject; one without subject into every partition. The last offset of each.
 
     An event without `recordedtime` gets its `time` for it, which stands in for it in the file too. What is no event is sent
@@ -104,7 +100,7 @@ async def send(lines: Iterable[bytes], broker: str, topic: str) -> dict[int, int
         raise NotALog(f"There is no topic {topic} on {broker}.")
     last: dict[int, int] = {}
     unconfirmed: list[asyncio.Future[RecordMetadata]] = []
-    producer = AIOKafkaProducer(bootstrap_servers=broker, linger_ms=20, acks="all", max_request_size=2 * topics.LARGEST)
+    producer = AIOKafkaProducer(**connection.client(broker), linger_ms=20, acks="all", max_request_size=2 * topics.LARGEST)
     await producer.start()
     try:
         for each in lines:

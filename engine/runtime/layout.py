@@ -7,7 +7,7 @@ another one than before would be a stranger there, so a changed count is refused
 import msgspec
 
 from engine.core import errors
-from engine.runtime import codec, store, topics
+from engine.runtime import codec, connection, store, topics
 
 
 class PartitionsChanged(errors.RuntimeFailure):
@@ -29,7 +29,7 @@ class AheadOfState(errors.RuntimeFailure):
 
 
 async def agreed(
-    broker: str, names: topics.Topics, number: int, record: codec.PartitionRecord, count: int
+    broker: connection.Address, names: topics.Topics, number: int, record: codec.PartitionRecord, count: int
 ) -> codec.PartitionRecord:
     """The partition's record with the count of partitions in it; `PartitionsChanged` where the state knows another.
 

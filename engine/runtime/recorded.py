@@ -10,7 +10,7 @@ import msgspec
 
 from engine.core import decisions
 from engine.replay import summary
-from engine.runtime import history, topics
+from engine.runtime import connection, history, topics
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -29,7 +29,7 @@ class _Sent(msgspec.Struct):
     id: str
 
 
-async def read(broker: str, names: topics.Topics) -> Recorded:
+async def read(broker: connection.Address, names: topics.Topics) -> Recorded:
     """Read the committed records of `journey.events` and of every `actions.<channel>`."""
     counted = summary.Summary()
     found: list[tuple[float, str, int, bytes]] = []

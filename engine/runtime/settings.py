@@ -1,45 +1,198 @@
-"""Settings of the worker and its tools, from flags, `DALANG_*` and `.env`. Called by the command line alone."""
+"""Settings of the worker and its tools, from flags, `DALANG_*` and `.env`. Called by the command line alone.
+
+An attribute's docstring is its line in docs/settings.md, which is made from here (`dalang schema settings`). What is
+secret is a `SecretStr`: it has no flag, and shows in no log, error or help.
+"""
 
 import pathlib
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import pydantic
 import pydantic_settings
 from pydantic import Field
+from pydantic.fields import FieldInfo
+
+from engine.core import errors
+from engine.runtime import connection
 
 Clock = Literal["wall", "stream"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
-class Settings(pydantic_settings.BaseSettings):
-    """What a worker needs to know. Times are in seconds."""
+class BadSettings(errors.RuntimeFailure):
+    """These settings cannot be used."""
 
-    model_config = pydantic_settings.SettingsConfigDict(env_prefix="DALANG_", env_file=".env", extra="ignore")
+    code = "DLG502"
+    hint = "See docs/settings.md, or `--help` of the command; every flag has an environment twin."
 
-    broker: str = Field("localhost:9092", description="host:port of a Kafka broker, or several, comma-separated")
-    app_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "dalang"
-    """The consumer group, and the head of the transactional ids."""
+
+class Access(pydantic_settings.BaseSettings):
+    """How one gets to Kafka; every command that needs it takes these."""
+
+    model_config = pydantic_settings.SettingsConfigDict(
+        env_prefix="DALANG_", env_file=".env", extra="ignore", use_attribute_docstrings=True, hide_input_in_errors=True
+    )
+
+    broker: str = "localhost:9092"
+    """host:port of a Kafka broker; several with commas between them."""
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
-    journeys: pathlib.Path | None = None
-    clock: Clock = "wall"
+    """Put before the name of every topic, literally."""
+    client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "dalang"
+    """The name under which the broker's log and quotas know this process."""
+    tls: bool = False
+    """Speak TLS. Given a file below, it is on."""
+    tls_ca_file: pathlib.Path | None = None
+    """PEM: the authorities that may have signed the broker's certificate. Default: the system's."""
+    tls_cert_file: pathlib.Path | None = None
+    """PEM: our own certificate, where the broker asks for one."""
+    tls_key_file: pathlib.Path | None = None
+    """PEM: its key. Default: in the same file."""
+    tls_key_password: pydantic.SecretStr | None = None
+    """What the key is encrypted with."""
+    sasl_mechanism: Mechanism | None = None
+    """How to say who we are. Without TLS, PLAIN sends the password in the clear."""
+    sasl_username: str | None = None
+    """For PLAIN and SCRAM."""
+    sasl_password: pydantic.SecretStr | None = None
+    """For PLAIN and SCRAM."""
+    sasl_token_file: pathlib.Path | None = None
+    """For OAUTHBEARER: a file with the token, which something else keeps fresh; read for each new connection."""
+
+    @pydantic.field_validator("broker")
+    @classmethod
+    def _hosts_and_ports(cls, broker: str) -> str:
+        for each in broker.split(","):
+            host, _, port = each.strip().rpartition(":")
+            if not host or "@" in host or "/" in host or not port.isdigit():
+                # What was given is not repeated: it may hold a password.
+                raise ValueError("a broker is host:port, such as localhost:9092, several with commas between them")
+        return broker
+
+    @pydantic.model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.sasl_mechanism is None and (self.sasl_username or self.sasl_password or self.sasl_token_file):
+            raise ValueError("sasl_username, sasl_password and sasl_token_file need sasl_mechanism")
+        if self.sasl_mechanism == "OAUTHBEARER" and self.sasl_token_file is None:
+            raise ValueError("OAUTHBEARER needs sasl_token_file")
+        if self.sasl_mechanism not in (None, "OAUTHBEARER") and not (self.sasl_username and self.sasl_password):
+            raise ValueError(f"{self.sasl_mechanism} needs sasl_username and sasl_password")
+        if self.tls_cert_file is None and (self.tls_key_file or self.tls_key_password):
+            raise ValueError("tls_key_file and tls_key_password need tls_cert_file")
+        return self
+
+    def connected(self, broker: str | None = None) -> connection.Broker:
+        """The broker that these settings lead to, or another one with the same credentials. `connection.BadFile`."""
+        given: dict[str, Any] = {}
+        secured = self.tls or self.tls_ca_file is not None or self.tls_cert_file is not None
+        if secured:
+            password = None if self.tls_key_password is None else self.tls_key_password.get_secret_value()
+            given["ssl_context"] = connection.tls(self.tls_ca_file, self.tls_cert_file, self.tls_key_file, password)
+            given["security_protocol"] = "SSL"
+        if self.sasl_mechanism is not None:
+            given["security_protocol"] = "SASL_SSL" if secured else "SASL_PLAINTEXT"
+            given["sasl_mechanism"] = self.sasl_mechanism
+            if self.sasl_token_file is not None:
+                given["sasl_oauth_token_provider"] = connection.TokenFile(self.sasl_token_file)
+            if self.sasl_password is not None:
+                given["sasl_plain_username"] = self.sasl_username
+                given["sasl_plain_password"] = self.sasl_password.get_secret_value()
+        return connection.Broker(broker or self.broker, client_id=self.client_id, security=given)
+
+
+class Making(Access):
+    """What `dalang topics create` takes beside that. Topics that exist keep what they have."""
+
     partitions: Annotated[int, Field(ge=1, le=1000)] = 12
+    """Of every topic."""
+    replication: Annotated[int, Field(ge=1, le=100)] = 1
+    """Copies of each partition; a cluster for customers has 3."""
+    retention_events: Days = 30
+    """Days for which customer.events is kept: nothing in a journey may take longer unless the states carry it."""
+    retention_decisions: Days = 90
+    """Days for which journey.events is kept."""
+    retention_actions: Days = 7
+    """Days for which every actions.<channel> is kept."""
+    retention_dead_letters: Days = 30
+    """Days for which dead.letters is kept."""
+
+
+class Settings(Access):
+    """What a worker takes beside that. Times are in seconds."""
+
+    app_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "dalang"
+    """The consumer group, and the head of the transactional ids. Workers with the same one share the partitions."""
+    journeys: pathlib.Path | None = None
+    """A directory to deploy when the worker starts, if it differs from what is live then."""
+    clock: Clock = "wall"
+    """What time is: the wall's, or the stream's greatest recorded time. In force from the worker's own deploy on."""
     session_timeout: Annotated[float, Field(ge=1, le=300)] = 6.0
     """A worker that is not heard of for so long loses its partitions."""
     prefetch: Annotated[int, Field(ge=100)] = 20_000
     """Records that are held unwritten before reading pauses."""
+    batch_size: Annotated[int, Field(ge=1)] = 20_000
+    """Records that are handled in one transaction, at most by what was fetched at once (500) more."""
     metrics_port: Annotated[int | None, Field(ge=0, le=65_535)] = None
-    """Where `/metrics`, `/health` and `/ready` are served; None: nowhere."""
+    """Where `/metrics`, `/health` and `/ready` are served; without it nowhere."""
     metrics_host: str = "0.0.0.0"  # noqa: S104 - who scrapes and probes comes from outside; nothing personal is served
+    """The address to serve them at."""
     tracing: bool | None = None
-    """Whether each batch is traced by OpenTelemetry; None: if its own OTEL_* variables ask for it."""
+    """Whether each batch is traced by OpenTelemetry. Default: if its own OTEL_* variables ask for it."""
     ready_lag: Annotated[float, Field(gt=0)] = 60.0
     """A worker whose oldest unhandled record is older than this is not ready."""
     log_format: Literal["console", "json"] = "console"
+    """How the log is written to standard error."""
 
-    @pydantic.field_validator("broker")
-    @classmethod
-    def _host_and_port(cls, broker: str) -> str:
-        for each in broker.split(","):
-            host, _, port = each.rpartition(":")
-            if not host or not port.isdigit():
-                raise ValueError(f"a broker is host:port, such as localhost:9092, not {each!r}")
-        return broker
+
+S = TypeVar("S", bound=Access)
+
+
+def read(kind: type[S], **given: Any) -> S:
+    """The settings of flags, environment and .env; `BadSettings` in one sentence where they do not fit."""
+    try:
+        return kind(**{name: value for name, value in given.items() if value is not None})
+    except pydantic.ValidationError as exc:
+        found = [(".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in exc.errors()]
+        raise BadSettings("; ".join(f"{place}: {told}" if place else told for place, told in found) + ".") from None
+
+
+def in_the_clear(chosen: S) -> S:
+    """The same without TLS and SASL, for the embedded broker, which has none."""
+    secured = [name for name in Access.model_fields if name.startswith(("tls_", "sasl_"))]
+    return chosen.model_copy(update={**dict.fromkeys(secured), "tls": False})
+
+
+def page() -> str:
+    """docs/settings.md."""
+    return "\n".join(_page()) + "\n"
+
+
+def _page() -> Iterator[str]:
+    yield "# Settings"
+    yield ""
+    yield "Made from `engine/runtime/settings.py` by `make schemas`; do not edit it. A flag wins over the environment,"
+    yield "that over a file `.env` in the directory where a command is started."
+    yield "Secrets have no flag, and stand in no log, error or help."
+    for kind, told in ((Access, "Every command on Kafka"), (Making, "`dalang topics create`"), (Settings, "`dalang worker`")):
+        yield ""
+        yield f"## {told}"
+        yield ""
+        yield "| variable | what | default |"
+        yield "|---|---|---|"
+        for name, field in kind.model_fields.items():
+            if kind is Access or name not in Access.model_fields:
+                yield f"| `DALANG_{name.upper()}` | {_described(field)} | {_default(field)} |"
+
+
+def _described(field: FieldInfo) -> str:
+    choices = [choice for each in (field.annotation, *get_args(field.annotation)) for choice in get_args(each)]
+    named = [f"`{choice}`" for choice in choices if isinstance(choice, str)]
+    secret = " Secret." if pydantic.SecretStr in get_args(field.annotation) else ""
+    return (field.description or "") + (f" One of {', '.join(named)}." if named else "") + secret
+
+
+def _default(field: FieldInfo) -> str:
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
+    return "" if field.default is None or field.default == "" else f"`{field.default}`"

@@ -8,7 +8,7 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from engine.core import state
-from engine.runtime import clock, codec
+from engine.runtime import clock, codec, connection
 
 
 class Store:
@@ -49,7 +49,7 @@ class Store:
         return (None, -1) if snapshot is None else (codec.customer(snapshot), codec.head(snapshot)[1])
 
 
-async def load(broker: str, topic: str, partition: int, claimed: int = -1) -> Store:
+async def load(broker: connection.Address, topic: str, partition: int, claimed: int = -1) -> Store:
     """Read the partition's states, committed ones only, up to the end that the broker's own answer names.
 
     The high watermark of a fetch is asked, not ListOffsets: some brokers answer that one wrongly. With `claimed`, the
@@ -57,7 +57,7 @@ async def load(broker: str, topic: str, partition: int, claimed: int = -1) -> St
     """
     loaded: dict[bytes, bytes] = {}
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=broker,
+        **connection.client(broker),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",

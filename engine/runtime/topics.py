@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 from engine.core import actions, errors
-from engine.runtime.connection import reachable
+from engine.runtime import connection
 
 EVENTS: Final = "customer.events"
 DECISIONS: Final = "journey.events"
@@ -63,15 +63,15 @@ class Topics(msgspec.Struct, frozen=True):
         """The full name of a topic."""
         return self.prefix + topic
 
-    def specs(self) -> tuple[Spec, ...]:
-        """All topics."""
+    def specs(self, days: Mapping[str, int] | None = None) -> tuple[Spec, ...]:
+        """All topics; `days` says for how long the topic of that name, without prefix, keeps its records."""
         large = {"max.message.bytes": str(LARGEST)}
         compacted = {"cleanup.policy": "compact", **large}
         # The log's time is the broker's: a machine whose clock jumps must not move anybody's timers.
         stamped = {"message.timestamp.type": "LogAppendTime"}
         buried = {"max.message.bytes": str(LARGEST + _ENVELOPE)}
         own = {EVENTS: {**large, **stamped}, DECISIONS: large, DEAD_LETTERS: buried}
-        days = {EVENTS: 30, DECISIONS: 90, DEAD_LETTERS: 30, **dict.fromkeys(ACTIONS.values(), 7)}
+        days = {EVENTS: 30, DECISIONS: 90, DEAD_LETTERS: 30, **dict.fromkeys(ACTIONS.values(), 7), **(days or {})}
         return (
             *(
                 Spec(self.name(topic), {"retention.ms": str(kept * _DAY), **own.get(topic, large)})
@@ -83,14 +83,19 @@ class Topics(msgspec.Struct, frozen=True):
         )
 
 
-async def create(broker: str, topics: Topics, partitions: int, replication: int = 1) -> list[str]:
-    """Make the topics that are missing; their names, once the broker knows them. Those that exist stay as they are."""
-    await reachable(broker)
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+async def create(
+    broker: connection.Address, topics: Topics, partitions: int, replication: int = 1, days: Mapping[str, int] | None = None
+) -> list[str]:
+    """Make the topics that are missing; their names, once the broker knows them. Those that exist stay as they are.
+
+    `days`: see `Topics.specs`.
+    """
+    await connection.reachable(broker)
+    admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()
     try:
         existing = set(await admin.list_topics())
-        missing = [_new(spec, partitions, replication) for spec in topics.specs() if spec.name not in existing]
+        missing = [_new(spec, partitions, replication) for spec in topics.specs(days) if spec.name not in existing]
         answer = await admin.create_topics(missing) if missing else None
         for name, code, *rest in answer.topic_errors if answer is not None else ():
             if code not in (0, TopicAlreadyExistsError.errno):
@@ -116,10 +121,10 @@ def _new(spec: Spec, partitions: int, replication: int) -> NewTopic:
     return NewTopic(spec.name, partitions, replication, topic_configs=config)
 
 
-async def partitions(broker: str, topics: Topics) -> int:
+async def partitions(broker: connection.Address, topics: Topics) -> int:
     """The partition count that all topics share; `TopicsMissing` or `WrongPartitions` where they do not."""
-    await reachable(broker)
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await connection.reachable(broker)
+    admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()
     try:
         names = [spec.name for spec in topics.specs()]
@@ -137,9 +142,9 @@ async def partitions(broker: str, topics: Topics) -> int:
     return shared.pop()
 
 
-async def numbers(broker: str, topic: str) -> list[int]:
+async def numbers(broker: connection.Address, topic: str) -> list[int]:
     """The partition numbers of one topic, none if it does not exist."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()
     try:
         if topic not in await admin.list_topics():

@@ -56,7 +56,8 @@ class Worker:
     def __init__(self, settings: settings.Settings, bundle: definition.Bundle | None) -> None:
         self.settings, self.bundle = settings, bundle
         self.names = topics.Topics(settings.topic_prefix)
-        self.registry = bundles.Registry(settings.broker, self.names)
+        self.broker = settings.connected()
+        self.registry = bundles.Registry(self.broker, self.names)
         self.transactions = True
         self.wall = wall.Wall()
         self.stopping = asyncio.Event()
@@ -76,14 +77,14 @@ class Worker:
         """Work until SIGTERM or SIGINT; the exit code."""
         self.watch.open()
         self._start(self.watch.beat(self._look)).add_done_callback(self._clock_ended)
-        await connection.reachable(self.settings.broker)
-        self._count = count = await topics.partitions(self.settings.broker, self.names)
-        self.transactions = await writer.has_transactions(self.settings.broker, self.settings.app_id)
+        await connection.reachable(self.broker)
+        self._count = count = await topics.partitions(self.broker, self.names)
+        self.transactions = await writer.has_transactions(self.broker, self.settings.app_id)
         _log.info("starting", partitions=count, transactions=self.transactions, clock=self.settings.clock)
         await self.registry.refresh()
         if self.bundle is not None:
             await self.registry.put(self.bundle)
-        self.clock = writer.plain(self.settings.broker)
+        self.clock = writer.plain(self.broker)
         await self.clock.start()
         self.app = self._faust(count)
         self._on_signals()
@@ -102,7 +103,7 @@ class Worker:
     def _faust(self, count: int) -> Any:
         app = faust.App(
             self.settings.app_id,
-            broker=f"aiokafka://{self.settings.broker}",
+            **connection.faust(self.broker),
             autodiscover=False,
             ConsumerScheduler=batches.BatchScheduler,
             topic_partitions=count,
@@ -146,7 +147,7 @@ class Worker:
         while True:
             await self._wake[number].wait()
             self._wake[number].clear()
-            events, self._waiting[number] = self._waiting.get(number, []), []
+            events = self._next(number)
             generation = self.app.consumer_generation_id
             # What was read before the group changed is dropped: whoever owns the partition now reads it again.
             mine = [event for event in events if event.message.generation_id == generation] if self._is_mine(number) else []
@@ -163,6 +164,18 @@ class Worker:
             finally:
                 self._held -= sum(len(event.value) for event in events)
                 self._room.set()
+
+    def _next(self, number: int) -> list[Any]:
+        """The chunks of one transaction: what waits, up to the batch size."""
+        waiting, count = self._waiting.get(number, []), 0
+        for index, event in enumerate(waiting, 1):
+            count += len(event.value)
+            if count >= self.settings.batch_size:
+                self._waiting[number] = waiting[index:]
+                self._wake[number].set()
+                return waiting[:index]
+        self._waiting[number] = []
+        return waiting
 
     async def _ready(self, number: int, generation: int) -> partition.Partition:
         """`_ensure`, tried again for a while: nothing is ahead of the broker yet, and leaders and coordinators move."""
@@ -187,7 +200,7 @@ class Worker:
         if known is not None:
             await known[1].writer.stop()
         app_id = self.names.prefix + self.settings.app_id
-        own = writer.Writer(self.settings.broker, app_id, number, transactions=self.transactions, clock=self.wall)
+        own = writer.Writer(self.broker, app_id, number, transactions=self.transactions, clock=self.wall)
         started = time.monotonic()
         try:
             await own.start()
@@ -204,8 +217,8 @@ class Worker:
 
     async def _load(self, number: int, own: writer.Writer) -> partition.Partition:
         states = self.names.name(topics.STATE)
-        loaded = await store.load(self.settings.broker, states, number, await own.claim(states))
-        loaded.record = await layout.agreed(self.settings.broker, self.names, number, loaded.record, self._count)
+        loaded = await store.load(self.broker, states, number, await own.claim(states))
+        loaded.record = await layout.agreed(self.broker, self.names, number, loaded.record, self._count)
         current = partition.Partition(number, self.names, self.registry, loaded, own, *self.watch.over())
         await current.prepare()
         return current

@@ -14,7 +14,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, UnknownError, UnsupportedVersionError
 
-from engine.runtime import topics, wall
+from engine.runtime import connection, topics, wall
 
 _BATCH: Final = 256 * 1024
 _TRANSACTION_TIMEOUT_MS: Final = 20_000
@@ -39,7 +39,9 @@ class Output(msgspec.Struct, frozen=True):
 class Writer:
     """Writes the batches of one partition. Anything that it raises means: memory is ahead of the broker, leave."""
 
-    def __init__(self, broker: str, app_id: str, partition: int, *, transactions: bool, clock: wall.Wall | None = None) -> None:
+    def __init__(
+        self, broker: connection.Address, app_id: str, partition: int, *, transactions: bool, clock: wall.Wall | None = None
+    ) -> None:
         self._partition, self._transactions = partition, transactions
         self._clock = clock or wall.Wall()
         id_ = f"{app_id}-{partition}"
@@ -103,7 +105,7 @@ class Writer:
             self._clock.told(await each)
 
 
-async def has_transactions(broker: str, app_id: str) -> bool:
+async def has_transactions(broker: connection.Address, app_id: str) -> bool:
     """Whether the broker knows transactions: asked once, by a producer that writes nothing.
 
     Only the broker's own answer counts. A coordinator that is slow or away is waited for, and then `KafkaError` or
@@ -133,14 +135,14 @@ def _without_log(name: str) -> Iterator[None]:
         logger.disabled = False
 
 
-def plain(broker: str) -> AIOKafkaProducer:
+def plain(broker: connection.Address) -> AIOKafkaProducer:
     """A producer without transactions, for what may be written twice: `timer.due`, activations, bundles."""
     return _producer(broker, None)
 
 
-def _producer(broker: str, transactional_id: str | None) -> AIOKafkaProducer:
+def _producer(broker: connection.Address, transactional_id: str | None) -> AIOKafkaProducer:
     return AIOKafkaProducer(
-        bootstrap_servers=broker,
+        **connection.client(broker),
         linger_ms=0,
         acks="all",
         max_batch_size=_BATCH,

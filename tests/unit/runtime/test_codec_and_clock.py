@@ -144,6 +144,6 @@ def test_settings_have_environment_twins(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("DALANG_SESSION_TIMEOUT", "3")
     chosen = settings.Settings()
     assert (chosen.broker, chosen.session_timeout, chosen.clock) == ("kafka:19092", 3.0, "wall")
-    for broken in ({"broker": "nowhere"}, {"clock": "sun"}, {"partitions": 0}, {"topic_prefix": "a b"}):
+    for broken in ({"broker": "nowhere"}, {"clock": "sun"}, {"prefetch": 0}, {"topic_prefix": "a b"}):
         with pytest.raises(ValueError, match=next(iter(broken))):
             settings.Settings(**broken)
