@@ -1,17 +1,35 @@
 """YAML to bundle: the compiled form of a directory, with its content hashes.
 
 Called by the CLI, by `catalogs.py` and by the runtime when it deploys. The same files give the same bytes: nothing
-depends on the order in which a file system lists, on hash seeds or on the name of the directory.
+depends on the order in which a file system lists, on hash seeds or on the name of the directory; only the holidays that
+a bundle holds depend on the year in which it is made.
 """
 
+import datetime
 import hashlib
 import json
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 
-from engine.authoring import directory, expressions, failures, findings, language, lint, messages, places, supply, workspace
+from engine.authoring import (
+    directory,
+    expressions,
+    findings,
+    flat,
+    hours,
+    language,
+    lint,
+    messages,
+    moments,
+    places,
+    rules,
+    supply,
+    traits,
+    workspace,
+)
 from engine.authoring.findings import Finding
 from engine.core import definition
 
@@ -28,30 +46,42 @@ class Result(msgspec.Struct, frozen=True):
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
 
-def compile_directory(path: pathlib.Path | str) -> Result:
-    """Read, check and compile a directory. Whatever is wrong is a finding; nothing is raised."""
+def compile_directory(path: pathlib.Path | str, today: datetime.date | None = None) -> Result:
+    """Read, check and compile a directory. Whatever is wrong is a finding; nothing is raised.
+
+    The bundle holds the holidays from last year to five years on; `today` says which year this is.
+    """
     read = directory.read(pathlib.Path(path))
-    found = [*read.found, *lint.workspace(read), *messages.check(read), *supply.check(read)]
+    scope = lint.declared(read)
+    found = [*read.found, *lint.workspace(read, scope), *messages.check(read, scope), *supply.check(read)]
     journeys = []
     for file in read.journeys:
-        wrong = list(lint.journey(file, read))
-        flat = {step.id: step for step in _flat(file.model.steps, ("steps",), None)}
-        wrong += lint.reach(file, flat)
+        wrong = list(lint.journey(file, read, scope))
+        steps = {step.id: step for step in flat.flat(file.model.journey, file.model.steps)}
+        wrong += lint.reach(file, steps)
         if not _errors(wrong):
-            journeys.append(compile_journey(file.model, read))
+            journeys.append(compile_journey(file.model, steps, read))
         found += wrong
     in_order = findings.ordered(found)
     if _errors(in_order):
         return Result(None, in_order)
-    policy = compile_policy(read.policy.model.policy if read.policy is not None else workspace.Policy())
-    by_name = tuple(sorted(journeys, key=lambda journey: journey.name))
-    bundle = definition.Bundle("", by_name, policy, dict(sorted(read.sources.items())))
+    bundle = definition.Bundle(
+        id="",
+        journeys=tuple(sorted(journeys, key=lambda journey: journey.name)),
+        policy=rules.compiled(
+            read.policy.model.policy if read.policy is not None else workspace.Policy(), today or datetime.date.today()
+        ),
+        sources=dict(sorted(read.sources.items())),
+        traits=compile_traits(read),
+        segments=compile_segments(read),
+    )
     return Result(msgspec.structs.replace(bundle, id=_hash(bundle)), in_order)
 
 
-def compile_journey(journey: language.Journey, read: directory.Directory) -> definition.Journey:
-    """One journey without errors, flat, with the templates that it names and its version."""
-    steps = {step.id: step for step in _flat(journey.steps, ("steps",), None)}
+def compile_journey(
+    journey: language.Journey, steps: dict[str, definition.Step], read: directory.Directory
+) -> definition.Journey:
+    """One journey without errors, with its compiled steps, the templates that it names and its version."""
     named = sorted({step.template for step in steps.values() if isinstance(step, definition.Send)})
     compiled = definition.Journey(
         name=journey.journey,
@@ -65,50 +95,55 @@ def compile_journey(journey: language.Journey, read: directory.Directory) -> def
         title=journey.title,
         priority=journey.priority,
         exits=tuple(
-            definition.ExitRule(_trigger(rule, ("exit", index)), rule.reason or rule.event)
+            definition.ExitRule(flat.trigger(rule, ("exit", index)), rule.reason or rule.event)
             for index, rule in enumerate(journey.exit)
         ),
         templates={name: _bodies(name, read) for name in named},
+        goal=None if journey.goal is None else _goal(journey.goal),
+        holdout=journey.holdout,
+        on_update=journey.on_update,
+        migrations=dict(sorted(journey.migrations.items())),
+        hours=journey.hours or "",
     )
     return msgspec.structs.replace(compiled, version=_hash(compiled))
 
 
-def compile_policy(policy: workspace.Policy) -> definition.Policy:
-    """The policy, with the usual failure classes under its own."""
-    written: dict[str, dict[str, definition.FailureClass]] = {
-        str(channel): {code: _failure(each) for code, each in codes.items()} for channel, codes in policy.failure_classes.items()
-    }
-    channels: dict[str, definition.Channel] = {
-        str(name): definition.Channel(
-            _expression(channel.address, ("policy", "channels", name, "address")), channel.cost, tuple(channel.reports)
-        )
-        for name, channel in sorted(policy.channels.items())
-    }
-    return definition.Policy(
-        timezone=policy.timezone,
-        language=policy.language,
-        late_after=policy.late_after,
-        consent=dict(sorted(policy.consent.items())),
-        channels=channels,
-        failure_classes=failures.merged(written, channels),
-        languages={tag: tuple(others) for tag, others in sorted(policy.languages.items())},
-    )
+def compile_traits(read: directory.Directory) -> tuple[definition.Trait, ...]:
+    """The traits of traits.yaml by name, each with its own hash."""
+    written = read.traits.model.traits if read.traits is not None else {}
+    return tuple(_trait(name, trait) for name, trait in sorted(written.items()))
+
+
+def compile_segments(read: directory.Directory) -> tuple[definition.Segment, ...]:
+    """The segments of traits.yaml by name."""
+    if read.traits is None:
+        return ()
+    model, compiled = read.traits.model, []
+    for name, text in sorted(model.segments.items()):
+        condition = expressions.compiled(text, ("segments", name))
+        used = expressions.fields_of(text, "traits")
+        names = tuple(sorted(model.traits)) if used is None else used
+        compiled.append(definition.Segment(name, condition, names, moments.of(text, condition.path)))
+    return tuple(compiled)
 
 
 def _errors(found: Sequence[Finding]) -> bool:
     return any(finding.severity == "error" for finding in found)
 
 
-def _hash(compiled: definition.Journey | definition.Bundle) -> str:
-    """The hash of the canonical JSON; the order of a journey's steps is part of it."""
+def _hash(compiled: definition.Journey | definition.Bundle | definition.Trait) -> str:
+    """The hash of the canonical JSON without the hash itself; the order of a journey's steps is part of it."""
     plain = msgspec.to_builtins(compiled)
-    for journey in plain.get("journeys", [plain]):
-        journey["steps"] = list(journey["steps"].items())
-    plain.pop("id", None)
-    if "journeys" not in plain:
-        plain.pop("version")
+    for journey in plain["journeys"] if isinstance(compiled, definition.Bundle) else [plain]:
+        if "steps" in journey:
+            journey["steps"] = list(journey["steps"].items())
+    plain.pop(_OWN[type(compiled)])
     text = json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+_OWN: Final[dict[type[Any], str]] = {definition.Journey: "version", definition.Bundle: "id", definition.Trait: "hash"}
+"""The field that holds the hash of the rest."""
 
 
 def _bodies(name: str, read: directory.Directory) -> dict[str, dict[str, dict[str, object]]]:
@@ -116,34 +151,36 @@ def _bodies(name: str, read: directory.Directory) -> dict[str, dict[str, dict[st
     return {code: dict(sorted(file.document.plain().items())) for code, file in files if file is not None}
 
 
-def _failure(written: str | workspace.Retry) -> definition.FailureClass:
-    if isinstance(written, workspace.Retry):
-        return definition.FailureClass("retry", written.retry_after, written.at_most)
-    return definition.FailureClass(written)  # type: ignore[arg-type]
-
-
-def _expression(text: str, path: places.Path) -> definition.Expression:
-    return definition.Expression(text, places.shown(path), expressions.roots(text))
-
-
-def _condition(text: str | None, path: places.Path) -> definition.Expression | None:
-    return None if text is None else _expression(text, path)
-
-
-def _trigger(trigger: language.Trigger, path: places.Path) -> definition.Trigger:
-    return definition.Trigger(trigger.event, _condition(trigger.when, (*path, "when")))
-
-
 def _enter(enter: language.Enter) -> definition.Enter:
-    events = (enter.event,) if isinstance(enter.event, str) else tuple(dict.fromkeys(enter.event))
     return definition.Enter(
-        events=events,
+        events=_events(enter.event) if enter.event is not None else (),
         reentry=_reentry(enter.reentry),
-        when=_condition(enter.when, ("enter", "when")),
-        key=_condition(enter.key, ("enter", "key")),
+        when=flat.condition(enter.when, ("enter", "when")),
+        key=flat.condition(enter.key, ("enter", "key")),
         while_active=enter.while_active or "ignore",
         max_age=enter.max_age,
+        segment=enter.segment or "",
+        schedule=None if enter.schedule is None else _schedule(enter.schedule),
     )
+
+
+def _events(written: str | list[str]) -> tuple[str, ...]:
+    return (written,) if isinstance(written, str) else tuple(dict.fromkeys(written))
+
+
+def _schedule(written: language.Schedule) -> definition.Schedule:
+    audience = flat.condition(written.audience, ("enter", "schedule", "audience"))
+    match written.day:
+        case "payday":
+            return definition.Schedule(written.time, "payday", audience=audience)
+        case int(day):
+            return definition.Schedule(written.time, "month", day=day, audience=audience)
+        case list(days):
+            return definition.Schedule(written.time, "weekday", days=hours.numbers(days), audience=audience)
+        case datetime.date() as date:
+            return definition.Schedule(written.time, "once", date=date, audience=audience)
+        case _:
+            return definition.Schedule(written.time, "day", audience=audience)
 
 
 def _reentry(written: str | language.ReentryRule) -> definition.Reentry:
@@ -154,81 +191,24 @@ def _reentry(written: str | language.ReentryRule) -> definition.Reentry:
     return definition.Reentry(written)  # type: ignore[arg-type]
 
 
-# Steps. A nested list goes on with what follows the step that it stands in; None is the end of the journey.
+def _goal(goal: language.Goal) -> definition.Goal:
+    return definition.Goal(flat.trigger(goal, ("goal",)), goal.within, flat.condition(goal.value, ("goal", "value")))
 
 
-def _flat(steps: Sequence[language.Step], path: places.Path, after: str | None) -> Iterator[definition.Step]:
-    for index, step in enumerate(steps):
-        following = steps[index + 1].id if index + 1 < len(steps) else after
-        yield from _step(step, (*path, index), following)
-
-
-def _first(steps: Sequence[language.Step] | None, after: str | None) -> str | None:
-    return steps[0].id if steps else after
-
-
-def _step(step: language.Step, path: places.Path, following: str | None) -> Iterator[definition.Step]:
-    """The step itself, then those of its nested lists."""
-    match step:
-        case language.SendStep():
-            yield _send(step, path, following)
-        case language.ExitStep():
-            yield definition.Exit(step.id, places.shown(path), following, step.exit)
-        case language.WaitStep(wait=int(duration)):
-            restart = step.restart_on
-            if isinstance(restart, str):
-                restart = language.Trigger(event=restart, when=None)
-            trigger = None if restart is None else _trigger(restart, (*path, "restart_on"))
-            yield definition.WaitDuration(step.id, places.shown(path), following, duration, trigger)
-        case language.WaitStep(wait=language.WaitFor() as wait):
-            yield _wait_for(step.id, wait, path, following)
-            for index, awaited in enumerate(wait.for_):
-                yield from _flat(awaited.then or (), (*path, "wait", "for", index, "then"), following)
-            yield from _flat(wait.on_timeout or (), (*path, "wait", "on_timeout"), following)
-        case language.BranchStep():
-            arms = [(*_arm(arm), (*path, "branch", index)) for index, arm in enumerate(step.branch)]
-            yield definition.Branch(
-                step.id,
-                places.shown(path),
-                following,
-                tuple(
-                    definition.Arm(_condition(condition, (*at, "if")), _first(then, following)) for condition, then, _, at in arms
-                ),
-            )
-            for _, then, key, at in arms:
-                yield from _flat(then, (*at, key), following)
-
-
-def _arm(arm: language.IfArm | language.ElseArm) -> tuple[str | None, Sequence[language.Step], str]:
-    """Its condition, its steps, and the key under which they stand."""
-    if isinstance(arm, language.IfArm):
-        return arm.if_, arm.then, "then"
-    return None, arm.else_, "else"
-
-
-def _send(step: language.SendStep, path: places.Path, following: str | None) -> definition.Send:
-    send = step.send
-    return definition.Send(
-        id=step.id,
-        path=places.shown(path),
-        next=following,
-        template=send.template,
-        places=tuple(definition.Place(each.channel, each.success, each.fallback_after) for each in send.channels),
-        expires_after=send.expires_after,
-        to=_condition(send.to, (*path, "send", "to")),
+def _trait(name: str, trait: traits.Trait) -> definition.Trait:
+    path: places.Path = ("traits", name)
+    days, rolling = trait.within or (0, 0)
+    compiled = definition.Trait(
+        name=name,
+        of=_events(trait.of),
+        compute=trait.compute,
+        hash="",
+        when=flat.condition(trait.when, (*path, "when")),
+        value=flat.condition(trait.value, (*path, "value")),
+        days=days,
+        rolling=rolling,
+        recency=tuple(trait.recency or ()),
+        frequency=tuple(trait.frequency or ()),
+        monetary=tuple(trait.monetary or ()),
     )
-
-
-def _wait_for(id_: str, wait: language.WaitFor, path: places.Path, following: str | None) -> definition.WaitEvents:
-    return definition.WaitEvents(
-        id=id_,
-        path=places.shown(path),
-        next=following,
-        awaited=tuple(
-            definition.Awaited(_trigger(each, (*path, "wait", "for", index)), _first(each.then, following))
-            for index, each in enumerate(wait.for_)
-        ),
-        timeout=wait.timeout,
-        on_timeout=_first(wait.on_timeout, following),
-        since=wait.since,
-    )
+    return msgspec.structs.replace(compiled, hash=_hash(compiled))

@@ -1,6 +1,6 @@
 """One directory of journeys, read: which file is what, and each as the model it should be.
 
-Called by `compile.py`. Journeys and policy.yaml stand at the top, templates in templates/<name>.<language>.yaml;
+Called by `compile.py`. Journeys, policy.yaml and traits.yaml stand at the top, templates in templates/<name>.<language>.yaml;
 `*.test.yaml` beside them belong to `dalang test`. Files are taken by name, so that no file system decides an order.
 """
 
@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 import pydantic
 
 from engine.authoring import findings, language, load, places, validate, workspace
+from engine.authoring.traits import TraitsFile
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 
@@ -28,10 +29,14 @@ class File(Generic[M]):
 
 @dataclasses.dataclass(slots=True)
 class Directory:
-    """Everything of one directory. `policy` is None where there is no policy.yaml, or none that can be used."""
+    """Everything of one directory. `policy` is None where there is no policy.yaml, or none that can be used; as is
+    `traits`.
+    """
 
     policy: File[workspace.PolicyFile] | None = None
     policy_broken: bool = False
+    traits: File[TraitsFile] | None = None
+    traits_broken: bool = False
     journeys: list[File[language.Journey]] = dataclasses.field(default_factory=list)
     templates: dict[str, dict[str, File[workspace.Template] | None]] = dataclasses.field(default_factory=dict)
     """name -> language -> file; None where the file is there but cannot be used."""
@@ -51,7 +56,8 @@ def read(root: pathlib.Path) -> Directory:
         if path.name.endswith(".test.yaml"):
             continue
         if path.name == "traits.yaml":
-            directory.found.append(findings.NotInThisRelease.at(findings.Place(path.name), key=path.name))
+            directory.traits = _file(root, path, TraitsFile, directory)
+            directory.traits_broken = directory.traits is None
         elif path.name == "policy.yaml":
             directory.policy = _file(root, path, workspace.PolicyFile, directory)
             directory.policy_broken = directory.policy is None

@@ -1,4 +1,4 @@
-"""Expressions: CEL, through Google's runtime. The one module that imports it.
+"""Expressions: CEL, through Google's runtime.
 
 `CelExpressions` is what the decider evaluates with; `check` is what the linter asks. An expression is compiled once.
 For speed only the fields that an expression reads are handed over, not the event with everything in it, and a bare path
@@ -7,28 +7,20 @@ For speed only the fields that an expression reads are handed over, not the even
 
 import dataclasses
 import datetime
-import itertools
-import math
+import functools
 import operator
 import re
+import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from cel_expr_python import cel
-
-from engine.authoring import findings, names, reading, syntax
-from engine.core import definition, errors, scope
-
-Wanted = Literal["condition", "key", "address"]
-
-_DAY: Final = datetime.timedelta(days=1)
-_EARTH_KM: Final = 6371.0088
-"""The mean radius (IUGG)."""
+from engine.authoring import environment, fields, findings, names, places, reading, syntax
+from engine.core import definition, errors, inputs, scope
 
 _ABSENT: Final = object()
 _TREE = dict[str, Any]
 
-_WANTED: Final[Mapping[Wanted, tuple[str, frozenset[str], str]]] = {
+_WANTED: Final[Mapping[fields.Wanted, tuple[str, frozenset[str], str]]] = {
     "condition": ("true or false", frozenset({"BOOL", "DYN"}), "Compare it: event.data.total >= 100000."),
     "key": (
         "text or a number",
@@ -36,6 +28,17 @@ _WANTED: Final[Mapping[Wanted, tuple[str, frozenset[str], str]]] = {
         "Name what tells one instance from another: event.data.cart_id.",
     ),
     "address": ("text", frozenset({"STRING", "INT", "DYN"}), "Name where the address stands: profile.phone."),
+    "number": ("a number", frozenset({"INT", "UINT", "DOUBLE", "DYN"}), "Name a number: event.data.total."),
+    "moment": (
+        "a timestamp or its text",
+        frozenset({"TIMESTAMP", "STRING", "DYN"}),
+        "Name where the date stands: entry.data.departs_at.",
+    ),
+    "value": (
+        "a value that can be kept",
+        frozenset({"BOOL", "INT", "UINT", "DOUBLE", "STRING", "TIMESTAMP", "LIST", "MAP", "NULL", "DYN"}),
+        "A length of time is kept as a number: days_since(entry.time).",
+    ),
 }
 
 
@@ -51,6 +54,9 @@ class _Compiled:
     bindings: tuple[tuple[str, Callable[[scope.Scope], Any], _TREE | None], ...]
     lists: tuple[reading.Use, ...]
     fetch: Callable[[scope.Scope], Any] | None
+    traits: tuple[str, ...]
+    """Those that it names: such a one may be a time, which the binding takes as a typed variable only."""
+    clocked: bool
 
 
 class CelExpressions:
@@ -58,8 +64,9 @@ class CelExpressions:
 
     def __init__(self) -> None:
         self._compiled: dict[str, _Compiled] = {}
-        self._now = datetime.datetime.min.replace(tzinfo=datetime.UTC)
-        self._environment = _environment(self._days_since)
+        self._clock = environment.Clock()
+        self._environment = environment.make(self._clock)
+        self._timed: dict[tuple[str, tuple[str, ...]], Any] = {}
 
     def evaluate(self, expression: definition.Expression, names: scope.Scope) -> Any:
         """The value as plain Python, times as datetimes in UTC; `errors.EvaluationError` if there is none."""
@@ -69,15 +76,18 @@ class CelExpressions:
             if value is _ABSENT:
                 raise errors.EvaluationError(f"{expression.text}: there is no such field.")
             return value
-        if compiled.reads.clock:
-            self._now = names.now
+        if compiled.clocked:
+            self._clock.now, self._clock.zone = names.now, _zone(names)
         try:
-            result = compiled.program.eval(data=_bound(compiled, names))
+            data, program = _bound(compiled, names), compiled.program
+            if compiled.traits:
+                program = self._for_times(expression.text, compiled, names, data)
+            result = program.eval(data=data)
             value = result.value()
             if value is True or value is False:
                 return value
             kind = result.type()
-            if kind != _ERROR:
+            if kind != environment.ERROR:
                 return result.plain_value()
         except (RuntimeError, ValueError, TypeError, OverflowError) as exc:
             raise errors.EvaluationError(f"{expression.text}: {_first_line(exc)}.") from None
@@ -97,7 +107,7 @@ class CelExpressions:
 
     def _compile(self, text: str) -> _Compiled:
         try:
-            reads = reading.read(_parsed(self._environment, text))
+            reads = _read(text)
             program = self._environment.compile(text)
         except RuntimeError as exc:
             raise errors.EvaluationError(f"{text}: {_first_line(exc)}.") from None
@@ -109,17 +119,40 @@ class CelExpressions:
         direct = reads.direct
         fetch = _GETTERS.get(direct.variable) if direct is not None else None
         lists = tuple(each.use for each in reads.ranges if each.use is not None and each.use.variable in _GETTERS)
-        self._compiled[text] = compiled = _Compiled(program, reads, bindings, lists, fetch)
+        traits = tuple(dict.fromkeys(use.rest[0] for use in reads.uses if use.variable == "traits" and use.rest))
+        clocked = not reads.functions.isdisjoint(environment.CLOCKED)
+        self._compiled[text] = compiled = _Compiled(program, reads, bindings, lists, fetch, traits, clocked)
         return compiled
 
-    def _days_since(self, at: datetime.datetime) -> float:
-        return (self._now - at) / _DAY
+    def _for_times(self, text: str, compiled: _Compiled, names: scope.Scope, data: dict[str, Any]) -> Any:
+        """The program for the traits that are times here. They get into `data` as variables of their own."""
+        values = names.value("traits")
+        times = tuple(name for name in compiled.traits if isinstance(values.get(name), datetime.datetime))
+        if not times:
+            return compiled.program
+        program = self._timed.get((text, times))
+        if program is None:
+            declared = environment.make(self._clock, [(f"traits.{name}", "time") for name in times])
+            self._timed[text, times] = program = declared.compile(text)
+        data |= {f"traits.{name}": values[name] for name in times}
+        data["traits"] = {name: inputs.text(each) if name in times else each for name, each in data["traits"].items()}
+        return program
+
+
+def _zone(names: scope.Scope) -> datetime.tzinfo:
+    zone: datetime.tzinfo | None = getattr(names, "zone", None)
+    return zone or zoneinfo.ZoneInfo(names.policy.timezone)
+
+
+def compiled(text: str, path: places.Path) -> definition.Expression:
+    """The expression as a bundle holds it."""
+    return definition.Expression(text, places.shown(path), roots(text))
 
 
 def roots(text: str) -> tuple[str, ...]:
     """The scope names that the expression uses, sorted; none if it is no expression, which `check` finds."""
     try:
-        return tuple(sorted({use.path[0] for use in reading.read(_parsed(_checking, text)).uses}))
+        return tuple(sorted({use.path[0] for use in _read(text).uses}))
     except RuntimeError:
         return ()
 
@@ -127,15 +160,29 @@ def roots(text: str) -> tuple[str, ...]:
 def paths(text: str) -> tuple[reading.Path, ...]:
     """The fields that the expression reads; none if it is no expression, which `check` finds."""
     try:
-        return tuple(use.path for use in reading.read(_parsed(_checking, text)).uses)
+        return tuple(use.path for use in _read(text).uses)
     except RuntimeError:
         return ()
 
 
-def check(text: str, known: names.Known, wanted: Wanted) -> Iterator[findings.Problem]:
+def fields_of(text: str, name: str) -> tuple[str, ...] | None:
+    """The fields of a scope name that the expression uses, sorted; None if it uses the whole."""
+    uses = [use for use in _read(text).uses if use.path[0] == name]
+    return tuple(sorted({use.path[1] for use in uses})) if all(len(use.path) > 1 for use in uses) else None
+
+
+def kind(text: str, known: names.Known) -> str:
+    """CEL's name of the type that an expression gives, where it can be known; DYN for any other."""
+    try:
+        return str(_environment(tuple(names.kinds(known))).compile(text).return_type().name()).split("<")[0]
+    except RuntimeError:
+        return "DYN"
+
+
+def check(text: str, known: names.Known, wanted: fields.Wanted) -> Iterator[findings.Problem]:
     """Everything that is wrong with an expression, as far as it can be known without a customer."""
     try:
-        reads = reading.read(_parsed(_checking, text))
+        reads = _read(text)
     except RuntimeError as exc:
         yield from _problems(text, exc)
         return
@@ -144,7 +191,7 @@ def check(text: str, known: names.Known, wanted: Wanted) -> Iterator[findings.Pr
         yield from unknown
         return
     try:
-        program = _checking.compile(text)
+        program = _environment(tuple(names.kinds(known))).compile(text)
     except RuntimeError as exc:
         yield from _problems(text, exc)
         return
@@ -227,37 +274,22 @@ def _follow(value: Any, path: reading.Path) -> Any:
 # CEL.
 
 
-def _parsed(environment: Any, text: str) -> syntax.Node:
-    return syntax.decode(environment.compile(text, disable_check=True).serialize())
+def tree(text: str) -> syntax.Node:
+    """The syntax tree; RuntimeError if there is none."""
+    return syntax.decode(_checking.compile(text, disable_check=True).serialize())
 
 
-def _environment(days_since: Callable[[datetime.datetime], float]) -> Any:
-    kinds: dict[str, Any] = dict.fromkeys(scope.NAMES, cel.Type.DYN)
-    for of in ("event", "entry"):
-        kinds |= {f"{of}.{name}": cel.Type.STRING for name in reading.FIELDS}
-        kinds |= {f"{of}.time": cel.Type.TIMESTAMP, f"{of}.data": cel.Type.DYN}
-    kinds["now"] = cel.Type.TIMESTAMP
-    # A number of JSON is an int or a double as it was written, and an overload takes one of them only.
-    numbers = itertools.product((cel.Type.INT, cel.Type.DOUBLE), repeat=4)
-    distance = [
-        cel.Overload(f"distance_km_{index}", cel.Type.DOUBLE, list(parameters), impl=_distance_km)
-        for index, parameters in enumerate(numbers)
-    ]
-    since = cel.Overload("days_since_timestamp", cel.Type.DOUBLE, [cel.Type.TIMESTAMP], impl=days_since)
-    functions = [cel.FunctionDecl("days_since", [since]), cel.FunctionDecl("distance_km", distance)]
-    return cel.NewEnv(variables=kinds, functions=functions)
+@functools.lru_cache(maxsize=10_000)
+def _read(text: str) -> reading.Reading:
+    return reading.read(tree(text))
 
 
-def _distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
-    """The great-circle distance (haversine), to the millimetre, so that no machine's sine shows."""
-    a, b = math.radians(lat), math.radians(other_lat)
-    half = math.sin((b - a) / 2) ** 2
-    half += math.cos(a) * math.cos(b) * math.sin(math.radians(other_lon - lon) / 2) ** 2
-    return round(2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(half))), 6)
+@functools.lru_cache(maxsize=16)
+def _environment(declared: tuple[tuple[str, names.Kind], ...]) -> Any:
+    return environment.make(environment.Clock(), declared)
 
 
-_ERROR: Final = cel.Type.ERROR
-_checking: Final = _environment(lambda _: 0.0)
+_checking: Final = environment.make(environment.Clock())
 _MESSAGE: Final = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _STATUS: Final = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
 

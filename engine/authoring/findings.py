@@ -205,11 +205,7 @@ class WrongValue(Kind):
     hint = "{example}"
 
 
-class NotInThisRelease(Kind):
-    """`{key}` is not in this release."""
-
-    code = "DLG623"
-    hint = "It comes with a later one; take it out for now."
+# DLG623 said that a key was to come with a later release.
 
 
 class StepKind(Kind):
@@ -320,6 +316,49 @@ class UnknownZone(Kind):
     hint = "Use a name of the IANA database, like Asia/Jakarta."
 
 
+class DuplicateArm(Kind):
+    """The id `{id}` is taken already in this step, in line {first}."""
+
+    code = "DLG644"
+    hint = "Give each its own: it is what the records name."
+
+
+class UnknownHours(Kind):
+    """There are no quiet hours `{name}` in the policy."""
+
+    code = "DLG645"
+    hint = "Add `{name}:` under policy.quiet_hours, or take one that is there. {known}"
+
+
+class UnknownSegment(Kind):
+    """There is no segment `{name}`."""
+
+    code = "DLG646"
+    hint = "Add it under segments in traits.yaml. {known}"
+
+
+class UnknownTarget(Kind):
+    """`{step}` is no step of this journey."""
+
+    code = "DLG647"
+    hint = "A migration leads to a step, or to exit. {known}"
+
+
+class UnknownJourney(Kind):
+    """There is no journey `{name}`."""
+
+    code = "DLG648"
+    hint = "A cap names a journey of this directory. {known}"
+
+
+class BandsOutOfOrder(Kind):
+    """The bands of `{key}` do not rise."""
+
+    code = "DLG649"
+    severity = "warning"
+    hint = "Write four rising numbers: a value on a band takes the better score."
+
+
 # Expressions.
 
 
@@ -349,6 +388,16 @@ class NoOrder(Kind):
 
     code = "DLG653"
     hint = "The fields of an object have no order. Name a field that holds a list, or use exists() or all()."
+
+
+class UnforeseenTime(Kind):
+    """It cannot be foretold when passing time changes this."""
+
+    code = "DLG654"
+    hint = (
+        "A segment is examined again at a moment, so write days_since(X) < 60 with a number, "
+        'or compare now with a time: now - X > duration("24h"), X < now, X + duration("24h") < now.'
+    )
 
 
 # Templates.

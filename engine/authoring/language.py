@@ -1,4 +1,5 @@
-"""The journey language: strict models of a journey's file. With `workspace.py`, its only definition.
+"""The journey language: the strict model of a journey's file, with the steps of `steps.py`. Beside `workspace.py` and
+`traits.py`, the language's only definition.
 
 `validate.py` makes findings of what they refuse, `compile.py` reads them, and the JSON Schemas for editors and the
 reference come from them. So every key has a description and an example. Nothing here looks beyond one file.
@@ -7,41 +8,13 @@ reference come from them. So every key has a description and an example. Nothing
 from typing import Annotated, Any, Final, Literal
 
 import pydantic
-from pydantic import Discriminator, Field, Tag
-from pydantic_core import PydanticCustomError
+from pydantic import Field, Tag
 
-from engine.authoring import workspace
-from engine.authoring.fields import (
-    Address,
-    ChannelName,
-    Condition,
-    Duration,
-    Key,
-    Model,
-    Name,
-    Success,
-    TemplateName,
-    Text,
-    either,
-)
+from engine.authoring import traits, workspace
+from engine.authoring.fields import Condition, Duration, Key, Model, Name, Number, RuleName, Text, Word, either, refused
+from engine.authoring.hours import Clock, Day, Share
+from engine.authoring.steps import Step, Trigger
 from engine.core import definition
-
-LATER: Final = frozenset(
-    {"goal", "holdout", "on_update", "migrations", "segment", "schedule", "until", "split", "choose", "set", "emit"}
-    | {"handoff", "calendar", "quiet_hours", "caps"}
-)
-"""Keys of the language that come with a later release."""
-
-
-class Trigger(Model):
-    """An event type, and the condition under which an event of it counts."""
-
-    event: Text = Field(description="The type of the event.", examples=["order.placed"])
-    when: Condition | None = Field(
-        None,
-        description="CEL; the event counts only when this is true.",
-        examples=["event.data.cart_id == entry.data.cart_id"],
-    )
 
 
 class ReentryRule(Model):
@@ -53,19 +26,45 @@ class ReentryRule(Model):
     @pydantic.model_validator(mode="after")
     def _one(self) -> "ReentryRule":
         if (self.after is None) == (self.parallel is None):
-            raise PydanticCustomError("one", "Re-entry is `after` or `parallel`, one of them")
+            raise refused("one", "Re-entry is `after` or `parallel`, one of them")
         return self
 
 
-class Enter(Model):
-    """How customers come into the journey."""
+class Schedule(Model):
+    """When customers enter by the calendar, each in her own zone."""
 
-    event: Annotated[
-        Annotated[Text, Tag("<other>")] | Annotated[list[Text], Field(min_length=1), Tag("<list>")],
-        either(list=list),
-    ] = Field(description="The event type that enters, or a list of them.", examples=["cart.updated"])
+    time: Clock = Field(description="The time of the day in the customer's zone.", examples=["09:00"])
+    day: Day = Field(
+        description="payday | daily | a list of weekdays | a day of the month (a month without it is passed over) | a date.",
+        examples=["payday", "daily", ["mon", "thu"], 1, "2026-12-12"],
+    )
+    audience: Condition | None = Field(
+        None, description="CEL; only customers for whom this is true at that time enter.", examples=["segments.loyal"]
+    )
+
+
+_WAYS: Final = ("event", "segment", "schedule")
+
+
+class Enter(Model):
+    """How customers come into the journey: by an event, by coming to be in a segment, or by a schedule."""
+
+    event: (
+        Annotated[
+            Annotated[Text, Tag("<other>")] | Annotated[list[Text], Field(min_length=1), Tag("<list>")],
+            either(list=list),
+        ]
+        | None
+    ) = Field(None, description="The event type that enters, or a list of them.", examples=["cart.updated"])
+    segment: Word | None = Field(None, description="A segment of traits.yaml: who comes to be in it enters.", examples=["loyal"])
+    schedule: Schedule | None = Field(
+        None, description="A time of the calendar at which customers enter.", examples=[{"time": "09:00", "day": "payday"}]
+    )
     when: Condition | None = Field(
-        None, description="CEL; only events for which this is true enter.", examples=["event.data.total >= 100000"]
+        None,
+        description="CEL; only events for which this is true enter. The event of a segment is of type segment.entered "
+        "(event.data.segment), that of a schedule schedule.due (event.data.journey, event.data.due).",
+        examples=["event.data.total >= 100000"],
     )
     key: Key | None = Field(
         None,
@@ -85,8 +84,19 @@ class Enter(Model):
         examples=["restart"],
     )
     max_age: Duration | None = Field(
-        None, description="An event that arrives later than this after its time does not enter.", examples=["1h"]
+        None,
+        description="An event that arrives later than this after its time does not enter. With `event` only.",
+        examples=["1h"],
     )
+
+    @pydantic.model_validator(mode="after")
+    def _one(self) -> "Enter":
+        ways = [way for way in _WAYS if getattr(self, way) is not None]
+        if len(ways) != 1:
+            raise refused("one", f"Customers enter by one of {', '.join(_WAYS)}; this has {' and '.join(ways) or 'none of them'}")
+        if self.max_age is not None and self.event is None:
+            raise refused("one", f"`max_age` is about events that come late; a {ways[0]} never does")
+        return self
 
 
 class ExitRule(Trigger):
@@ -95,137 +105,11 @@ class ExitRule(Trigger):
     reason: Text | None = Field(None, description="Why, for the records; the event's type unless written.", examples=["bought"])
 
 
-class Channel(Model):
-    """One channel that a message is tried on."""
+class Goal(Trigger):
+    """What the journey is for. Counted once per entry, also after the instance has left, and for the held-out."""
 
-    channel: ChannelName = Field(description="A channel of the policy.", examples=["whatsapp"])
-    success: Success | None = Field(
-        None,
-        description="The report that counts as reached. Only the last channel may lack it.",
-        examples=["delivered"],
-    )
-    fallback_after: Duration | None = Field(
-        None, description="Without success by then, the next channel is tried.", examples=["30m"]
-    )
-
-
-class Send(Model):
-    """One message over channels in their order."""
-
-    template: TemplateName = Field(description="The template to render.", examples=["cart-reminder"])
-    channels: list[Channel] = Field(
-        min_length=1, description="The channels, tried in this order.", examples=[[{"channel": "sms"}]]
-    )
-    expires_after: Duration | None = Field(
-        None, description="Not sent later than this after the first request.", examples=["12h"]
-    )
-    to: Address | None = Field(
-        None, description="CEL; another address, for every channel.", examples=["event.data.recipient_phone"]
-    )
-
-
-class WaitFor(Model):
-    """Wait for the first of some events, at most until the timeout."""
-
-    for_: "list[Awaited]" = Field(
-        alias="for", min_length=1, description="The events to wait for.", examples=[[{"event": "order.placed"}]]
-    )
-    timeout: Duration = Field(description="How long at most.", examples=["24h"])
-    on_timeout: "list[Step] | None" = Field(
-        None,
-        description="Steps after the timeout; what follows the wait comes next.",
-        examples=[[{"id": "late", "exit": "no_answer"}]],
-    )
-    since: Literal["step", "previous_send", "entry"] = Field(
-        "step", description="From when events count.", examples=["previous_send"]
-    )
-
-
-class Awaited(Trigger):
-    """One event that a wait is for."""
-
-    then: "list[Step] | None" = Field(
-        None,
-        description="Steps after this event; what follows the wait comes next.",
-        examples=[[{"id": "bought", "exit": "converted"}]],
-    )
-
-
-class IfArm(Model):
-    """Steps for those for whom a condition is true."""
-
-    if_: Condition = Field(alias="if", description="CEL; the first arm that is true is taken.", examples=["profile.vip"])
-    then: "list[Step]" = Field(
-        description="The arm's steps; what follows the branch comes next.",
-        examples=[[{"id": "bought", "exit": "converted"}]],
-    )
-
-
-class ElseArm(Model):
-    """Steps for all others."""
-
-    else_: "list[Step]" = Field(
-        alias="else", description="The steps for all others; what follows the branch comes next.", examples=[[]]
-    )
-
-
-def _arm(value: object) -> str:
-    return "<else>" if isinstance(value, dict) and "else" in value and "if" not in value else "<if>"
-
-
-Arm = Annotated[Annotated[IfArm, Tag("<if>")] | Annotated[ElseArm, Tag("<else>")], Discriminator(_arm)]
-
-
-class _Step(Model):
-    id: Name = Field(description="The step's name, unique in the file.", examples=["nudge"])
-
-
-class SendStep(_Step):
-    """Requests one message; goes on when it is reached, unreached, suppressed or, without success, requested."""
-
-    send: Send = Field(description="The message.", examples=[{"template": "cart-reminder", "channels": [{"channel": "sms"}]}])
-
-
-class WaitStep(_Step):
-    """Waits for a time, or for events."""
-
-    wait: Annotated[Annotated[Duration, Tag("<other>")] | Annotated[WaitFor, Tag("<mapping>")], either(mapping=dict)] = Field(
-        description="A duration, or events with a timeout.", examples=["45m"]
-    )
-    restart_on: Annotated[Annotated[Text, Tag("<other>")] | Annotated[Trigger, Tag("<mapping>")], either(mapping=dict)] | None = (
-        Field(None, description="An event that starts the duration again.", examples=["cart.updated"])
-    )
-
-
-class BranchStep(_Step):
-    """Takes the first arm that is true."""
-
-    branch: list[Arm] = Field(
-        min_length=1, description="The arms, in their order.", examples=[[{"if": "profile.vip", "then": []}]]
-    )
-
-
-class ExitStep(_Step):
-    """Leaves the journey."""
-
-    exit: Text = Field(description="Why, for the records.", examples=["converted"])
-
-
-KINDS: Final = ("send", "wait", "branch", "exit")
-
-
-def _kind(value: object) -> str | None:
-    found = [kind for kind in KINDS if isinstance(value, dict) and kind in value]
-    return f"<{found[0]}>" if len(found) == 1 else None
-
-
-Step = Annotated[
-    Annotated[SendStep, Tag("<send>")]
-    | Annotated[WaitStep, Tag("<wait>")]
-    | Annotated[BranchStep, Tag("<branch>")]
-    | Annotated[ExitStep, Tag("<exit>")],
-    Discriminator(_kind),
-]
+    within: Duration = Field(description="How long after the entry it counts.", examples=["3d"])
+    value: Number | None = Field(None, description="CEL; what it is worth.", examples=["event.data.total"])
 
 
 class Journey(Model):
@@ -247,29 +131,52 @@ class Journey(Model):
         description="Of several journeys that one event enters, the highest comes first.",
         examples=[10],
     )
+    hours: RuleName | None = Field(
+        None,
+        description="A rule of policy.quiet_hours for its messages; that of its purpose unless written.",
+        examples=["collection"],
+    )
     enter: Enter = Field(description="How customers come in.", examples=[{"event": "cart.updated", "reentry": "after_exit"}])
     exit: list[ExitRule] = Field(
         [],
         description="Events that lead out at once.",
         examples=[[{"event": "order.placed", "reason": "bought"}]],
     )
+    goal: Goal | None = Field(
+        None,
+        description="What the journey is for, watched from entry on.",
+        examples=[{"event": "order.placed", "within": "3d", "value": "event.data.total"}],
+    )
+    holdout: Share = Field(
+        0,
+        description="These enter, take every step and are never messaged; the would-be sends are recorded.",
+        examples=["10%"],
+    )
+    on_update: Literal["pin", "migrate"] = Field(
+        "pin",
+        description="What a new version does to live instances: they stay on theirs, or move by `migrations`.",
+        examples=["migrate"],
+    )
+    migrations: dict[Name, Name] = Field(
+        {},
+        description="Step of an older version -> step of this one, or exit.",
+        examples=[{"old-wait": "cool-off", "old-nudge": "exit"}],
+    )
     steps: list[Step] = Field(min_length=1, description="What happens, in order.", examples=[[{"id": "cool-off", "wait": "45m"}]])
 
 
-WaitFor.model_rebuild()
-Awaited.model_rebuild()
-IfArm.model_rebuild()
-ElseArm.model_rebuild()
+FILES: Final[dict[str, type[pydantic.BaseModel]]] = {
+    "journey": Journey,
+    "policy": workspace.PolicyFile,
+    "traits": traits.TraitsFile,
+    "template": workspace.Template,
+}
+"""Kind of file -> its model."""
 
 
 def schemas() -> dict[str, dict[str, Any]]:
     """File name -> the JSON Schema (2020-12) of that part of the language, for editors."""
-    models: dict[str, type[pydantic.BaseModel]] = {
-        "journey": Journey,
-        "policy": workspace.PolicyFile,
-        "template": workspace.Template,
-    }
-    return {f"{name}.schema.json": _schema(name, model) for name, model in models.items()}
+    return {f"{name}.schema.json": _schema(name, model) for name, model in FILES.items()}
 
 
 def _schema(name: str, model: type[pydantic.BaseModel]) -> dict[str, Any]:

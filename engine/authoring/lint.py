@@ -7,12 +7,19 @@ Called by `compile.py` with the directory as it was read. Findings only: a rule 
 import itertools
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
-import pydantic
-
-from engine.authoring import expressions, fields, findings, language, names, places
+from engine.authoring import (
+    expressions,
+    findings,
+    language,
+    lint_traits,
+    names,
+    places,
+    steps,
+    templates,
+    walk,
+)
 from engine.authoring import workspace as rules
 from engine.authoring.directory import Directory, File
 from engine.core import definition, inputs
@@ -26,17 +33,25 @@ MOST_PROBLEMS: Final = 20
 """Of one text: who mends these sees the rest."""
 
 
-def channels_of(read: Directory) -> tuple[str, ...] | None:
-    """The policy's channels; None if nobody knows them, because policy.yaml is there and cannot be used."""
+def declared(read: Directory) -> names.Workspace:
+    """What the policy and traits.yaml declare; unknown to all if a file is there and cannot be used."""
+    channels: tuple[str, ...] | None = None if read.policy_broken else ()
     if read.policy is not None:
-        return tuple(read.policy.model.policy.channels)
-    return None if read.policy_broken else ()
+        channels = tuple(read.policy.model.policy.channels)
+    if read.traits_broken:
+        return names.Workspace(channels)
+    if read.traits is None:
+        return names.Workspace(channels, {}, ())
+    model = read.traits.model
+    return names.Workspace(channels, lint_traits.declared(model.traits), model.segments)
 
 
-def workspace(read: Directory) -> Found:
-    """The policy, and names of journeys that are taken."""
+def workspace(read: Directory, scope: names.Workspace) -> Found:
+    """The policy, the traits and segments, and names of journeys that are taken."""
     if read.policy is not None:
-        yield from _policy(read.policy)
+        yield from _policy(read.policy, read, scope)
+    if read.traits is not None:
+        yield from lint_traits.check(read.traits, scope)
     first: dict[str, str] = {}
     for journey in read.journeys:
         name = journey.model.journey
@@ -46,36 +61,23 @@ def workspace(read: Directory) -> Found:
         first.setdefault(name, journey.document.file)
 
 
-def journey(file: File[language.Journey], read: Directory) -> Found:
+def journey(file: File[language.Journey], read: Directory, scope: names.Workspace) -> Found:
     """One journey: its names, its expressions, and its sends against policy and templates."""
-    document, model = file.document, file.model
-    channels = channels_of(read)
+    model = file.model
     ids: dict[str, int] = {}
-    for path, step in steps(model.steps):
-        place = document.place((*path, "id"))
+    for path, step in walk.every(model.steps):
+        place = file.document.place((*path, "id"))
         if step.id in ids:
             yield findings.DuplicateStep.at(place, id=step.id, first=ids[step.id])
         ids.setdefault(step.id, place.line)
-        if isinstance(step, language.SendStep):
-            yield from _channels(file, (*path, "send"), step.send, read)
-            yield from _template_of(file, (*path, "send"), step.send, read)
-        elif isinstance(step, language.WaitStep) and step.restart_on is not None and not isinstance(step.wait, int):
-            yield findings.RestartWithoutDuration.at(document.key_place((*path, "restart_on")))
-        elif isinstance(step, language.BranchStep):
-            yield from _arms(document, (*path, "branch"), step.branch)
-    before, after = names.known(channels, (), entered=False), names.known(channels, ids)
-    told: dict[tuple[str, str, bool], tuple[findings.Problem, ...]] = {}  # aliases may repeat one text ten thousand times
-    for path, text, wanted in expressions_in(model):
-        entering = path[0] == "enter"
-        if (text, wanted, entering) not in told:
-            found = expressions.check(text, before if entering else after, wanted)
-            told[text, wanted, entering] = tuple(itertools.islice(found, MOST_PROBLEMS))
-        yield from _said(document, path, told[text, wanted, entering])
+        yield from _step(file, path, step, read)
+    yield from _expressions(file, scope.before(), scope.after(ids))
     if model.enter.while_active is not None and getattr(model.enter.reentry, "parallel", None) is not None:
-        yield findings.ParallelWhileActive.at(document.key_place(("enter", "while_active")))
+        yield findings.ParallelWhileActive.at(file.document.key_place(("enter", "while_active")))
     yield from _events(file)
+    yield from _named(file, read, ids)
     if read.policy is not None and model.purpose not in read.policy.model.policy.consent:
-        yield findings.NoConsentRule.at(document.place(("purpose",)), purpose=model.purpose)
+        yield findings.NoConsentRule.at(file.document.place(("purpose",)), purpose=model.purpose)
 
 
 def reach(file: File[language.Journey], flat: Mapping[str, definition.Step]) -> Found:
@@ -88,7 +90,7 @@ def reach(file: File[language.Journey], flat: Mapping[str, definition.Step]) -> 
                 reached.add(id_)
                 ahead.append(id_)
     said: list[places.Path] = []
-    for path, step in steps(file.model.steps):
+    for path, step in walk.every(file.model.steps):
         if step.id in reached or any(path[: len(other)] == other for other in said):
             continue
         said.append(path[:-1])
@@ -102,56 +104,7 @@ def _leads_to(step: definition.Step) -> tuple[str | None, ...]:
     return definition.goes_to(step)
 
 
-# Walking a journey.
-
-
-def steps(written: Sequence[language.Step], path: places.Path = ("steps",)) -> Iterator[tuple[places.Path, language.Step]]:
-    """Every step with its path, nested ones after the step that they stand in."""
-    for index, step in enumerate(written):
-        here = (*path, index)
-        yield here, step
-        for below, nested in _nested(step):
-            yield from steps(nested, (*here, *below))
-
-
-def _nested(step: language.Step) -> Iterator[tuple[places.Path, Sequence[language.Step]]]:
-    match step:
-        case language.WaitStep(wait=language.WaitFor() as wait):
-            for index, awaited in enumerate(wait.for_):
-                yield ("wait", "for", index, "then"), awaited.then or ()
-            yield ("wait", "on_timeout"), wait.on_timeout or ()
-        case language.BranchStep():
-            for index, arm in enumerate(step.branch):
-                if isinstance(arm, language.IfArm):
-                    yield ("branch", index, "then"), arm.then
-                else:
-                    yield ("branch", index, "else"), arm.else_
-
-
-def expressions_in(value: Any, path: places.Path = ()) -> Iterator[tuple[places.Path, str, expressions.Wanted]]:
-    """Every CEL text below a model, with its path and what it must give."""
-    match value:
-        case pydantic.BaseModel():
-            for name, field in type(value).model_fields.items():
-                wanted, below = _markers(type(value))[name], getattr(value, name)
-                if wanted is not None and isinstance(below, str):
-                    yield (*path, field.alias or name), below, wanted
-                else:
-                    yield from expressions_in(below, (*path, field.alias or name))
-        case list():
-            for index, below in enumerate(value):
-                yield from expressions_in(below, (*path, index))
-        case dict():
-            for key, below in value.items():
-                yield from expressions_in(below, (*path, key))
-
-
-@cache
-def _markers(model: type[pydantic.BaseModel]) -> dict[str, expressions.Wanted | None]:
-    return {name: fields.marked(field) for name, field in model.model_fields.items()}
-
-
-def _said(document: places.Document, path: places.Path, problems: Iterable[findings.Problem]) -> Found:
+def said(document: places.Document, path: places.Path, problems: Iterable[findings.Problem]) -> Found:
     """Problems of a text at their places in the file."""
     for each in problems:
         yield each.kind.at(document.place(path, each.offset), **each.details)
@@ -160,7 +113,41 @@ def _said(document: places.Document, path: places.Path, problems: Iterable[findi
 # Rules for journeys.
 
 
-def _channels(file: File[language.Journey], path: places.Path, send: language.Send, read: Directory) -> Found:
+def _step(file: File[language.Journey], path: places.Path, step: steps.Step, read: Directory) -> Found:
+    """What is wrong with one step by itself, or against policy and templates."""
+    match step:
+        case steps.SendStep(send=send):
+            yield from _channels(file, (*path, "send"), send, read)
+            yield from _template_of(file, (*path, "send"), send, read)
+        case steps.WaitStep(restart_on=restart, wait=wait) if restart is not None and not isinstance(wait, int):
+            yield findings.RestartWithoutDuration.at(file.document.key_place((*path, "restart_on")))
+        case steps.BranchStep(branch=arms):
+            yield from _arms(file.document, (*path, "branch"), arms)
+        case steps.SplitStep(split=split):
+            yield from _unique(file.document, (*path, "split", "arms"), split.arms)
+        case steps.ChooseStep(choose=choose):
+            yield from _unique(file.document, (*path, "choose", "candidates"), choose.candidates)
+
+
+def _expressions(file: File[language.Journey], before: names.Known, after: names.Known) -> Found:
+    """Every expression where it stands, and the Liquid of handoffs."""
+    told: dict[tuple[str, str, bool], tuple[findings.Problem, ...]] = {}  # aliases may repeat one text ten thousand times
+    for path, text, wanted in walk.expressions(file.model):
+        entering = path[0] == "enter"
+        if (text, wanted, entering) not in told:
+            found = expressions.check(text, before if entering else after, wanted)
+            told[text, wanted, entering] = tuple(itertools.islice(found, MOST_PROBLEMS))
+        yield from said(file.document, path, told[text, wanted, entering])
+    summaries: dict[str, tuple[findings.Problem, ...]] = {}
+    for path, step in walk.every(file.model.steps):
+        if isinstance(step, steps.HandoffStep):
+            text = step.handoff.summary
+            if text not in summaries:
+                summaries[text] = tuple(itertools.islice(templates.check(text, after), MOST_PROBLEMS))
+            yield from said(file.document, (*path, "handoff", "summary"), summaries[text])
+
+
+def _channels(file: File[language.Journey], path: places.Path, send: steps.Send, read: Directory) -> Found:
     """Channels of the policy, successes that they report, and a way from each to the next."""
     declared = read.policy.model.policy.channels if read.policy is not None else {}
     for index, each in enumerate(send.channels):
@@ -177,7 +164,7 @@ def _channels(file: File[language.Journey], path: places.Path, send: language.Se
         yield from _fallback(file.document.place(here), each, last=index == len(send.channels) - 1)
 
 
-def _fallback(place: findings.Place, each: language.Channel, *, last: bool) -> Found:
+def _fallback(place: findings.Place, each: steps.Channel, *, last: bool) -> Found:
     missing = [key for key in ("success", "fallback_after") if getattr(each, key) is None]
     if last and len(missing) == 2:
         return
@@ -186,7 +173,7 @@ def _fallback(place: findings.Place, each: language.Channel, *, last: bool) -> F
         yield findings.NoFallback.at(place, channel=each.channel, key=key, why=why)
 
 
-def _template_of(file: File[language.Journey], path: places.Path, send: language.Send, read: Directory) -> Found:
+def _template_of(file: File[language.Journey], path: places.Path, send: steps.Send, read: Directory) -> Found:
     """A template that is there, with a body for each of its channels in the policy's language."""
     if read.policy_broken:
         return
@@ -206,40 +193,85 @@ def _template_of(file: File[language.Journey], path: places.Path, send: language
             yield findings.NoBody.at(place, template=send.template, channel=each.channel, language=code)
 
 
-def _arms(document: places.Document, path: places.Path, arms: Sequence[language.Arm]) -> Found:
-    kinds = [isinstance(arm, language.ElseArm) for arm in arms]
+def _arms(document: places.Document, path: places.Path, arms: Sequence[steps.Arm]) -> Found:
+    kinds = [isinstance(arm, steps.ElseArm) for arm in arms]
     for index in range(kinds.index(True) + 1 if True in kinds else len(arms), len(arms)):
         yield findings.UnreachableArm.at(document.place((*path, index)))
 
 
+def _unique(document: places.Document, path: places.Path, arms: Sequence[steps.SplitArm | steps.Candidate]) -> Found:
+    """Arms and offers are recorded by their ids."""
+    first: dict[str, int] = {}
+    for index, arm in enumerate(arms):
+        place = document.place((*path, index, "id"))
+        if arm.id in first:
+            yield findings.DuplicateArm.at(place, id=arm.id, first=first[arm.id])
+        first.setdefault(arm.id, place.line)
+
+
 def _events(file: File[language.Journey]) -> Found:
     """Triggers on events that no instance is ever shown."""
-    for path in _paths_of_events(file.document.plain(), ()):
-        node = file.document.node(path)
-        if isinstance(node, places.Scalar) and node.text in UNSEEN:
-            yield findings.EngineEvent.at(file.document.place(path), event=node.text)
+    for path, event in _triggers(file.model):
+        if event in UNSEEN:
+            yield findings.EngineEvent.at(file.document.place(path), event=event)
 
 
-def _paths_of_events(value: Any, path: places.Path) -> Iterator[places.Path]:
-    match value:
-        case dict():
-            for key, below in value.items():
-                if key in ("event", "restart_on"):
-                    items = [(*path, key, index) for index in range(len(below))] if isinstance(below, list) else []
-                    yield from items or [(*path, key)]
-                yield from _paths_of_events(below, (*path, key))
-        case list():
-            for index, below in enumerate(value):
-                yield from _paths_of_events(below, (*path, index))
+def _triggers(model: language.Journey) -> Iterator[tuple[places.Path, str]]:
+    """Every event type that the journey names, with its path."""
+    match model.enter.event:
+        case str() as event:
+            yield ("enter", "event"), event
+        case list() as events:
+            yield from ((("enter", "event", index), event) for index, event in enumerate(events))
+    yield from ((("exit", index, "event"), rule.event) for index, rule in enumerate(model.exit))
+    if model.goal is not None:
+        yield ("goal", "event"), model.goal.event
+    for path, step in walk.every(model.steps):
+        match step:
+            case steps.WaitStep(restart_on=steps.Trigger(event=event)):
+                yield (*path, "restart_on", "event"), event
+            case steps.WaitStep(restart_on=str(event)):
+                yield (*path, "restart_on"), event
+            case steps.WaitStep(wait=steps.WaitFor(for_=awaited)):
+                yield from (((*path, "wait", "for", index, "event"), each.event) for index, each in enumerate(awaited))
+            case steps.EmitStep(emit=emit):
+                yield (*path, "emit", "event"), emit.event
+
+
+def _named(file: File[language.Journey], read: Directory, ids: Mapping[str, int]) -> Found:
+    """Segments, quiet hours and steps that the head of a journey names."""
+    document, model = file.document, file.model
+    segment = model.enter.segment
+    declared_segments = read.traits.model.segments if read.traits is not None else {}
+    if segment is not None and segment not in declared_segments and not read.traits_broken:
+        known = findings.meant(segment, declared_segments) or "There are none yet."
+        yield findings.UnknownSegment.at(document.place(("enter", "segment")), name=segment, known=known)
+    hours = read.policy.model.policy.quiet_hours if read.policy is not None else {}
+    if model.hours is not None and model.hours not in hours and not read.policy_broken:
+        known = findings.meant(model.hours, hours)
+        yield findings.UnknownHours.at(document.place(("hours",)), name=model.hours, known=known)
+    for old, new in model.migrations.items():
+        if new not in ids and new != "exit":
+            known = findings.meant(new, ids)
+            yield findings.UnknownTarget.at(document.place(("migrations", old)), step=new, known=known)
 
 
 # Rules for the policy.
 
 
-def _policy(file: File[rules.PolicyFile]) -> Found:
+def _policy(file: File[rules.PolicyFile], read: Directory, scope: names.Workspace) -> Found:
     policy = file.model.policy
     if policy.timezone not in zoneinfo.available_timezones():
         yield findings.UnknownZone.at(file.document.place(("policy", "timezone")), zone=policy.timezone)
-    known = names.known(policy.channels, ())
-    for path, text, wanted in expressions_in(file.model):
-        yield from _said(file.document, path, expressions.check(text, known, wanted))
+    known = scope.after(())
+    for path, text, wanted in walk.expressions(file.model):
+        yield from said(file.document, path, expressions.check(text, known, wanted))
+    journeys = {each.model.journey for each in read.journeys}
+    for index, cap in enumerate(policy.caps):
+        here = ("policy", "caps", index)
+        if cap.channel is not None and cap.channel not in policy.channels:
+            told = findings.meant(cap.channel, policy.channels) or "It has no channels yet."
+            yield findings.UnknownChannel.at(file.document.place((*here, "channel")), channel=cap.channel, known=told)
+        if cap.journey is not None and cap.journey not in journeys:
+            told = findings.meant(cap.journey, journeys)
+            yield findings.UnknownJourney.at(file.document.place((*here, "journey")), name=cap.journey, known=told)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from engine.authoring import findings, language, lint, names, places, templates
+from engine.authoring import findings, language, lint, names, steps, templates, walk
 from engine.authoring import workspace as rules
 from engine.authoring.directory import Directory, File
 from engine.core import inputs, languages, sms
@@ -33,11 +33,11 @@ TWO_LETTERS: Final = frozenset(
 """ISO 639-1, as pycountry 26.2.16 lists it. Codes of three letters (min, ban, ace) are taken as they are."""
 
 
-def check(read: Directory) -> Found:
+def check(read: Directory, scope: names.Workspace) -> Found:
     """All that can be said of the directory's messages before anybody gets one."""
     if read.policy is not None:
         yield from _policy(read.policy, read)
-    known = names.known(lint.channels_of(read), None)
+    known = scope.after(None)
     price = read.policy.model.policy.channels["sms"].cost if read.policy and "sms" in read.policy.model.policy.channels else 0.0
     for name, files in sorted(read.templates.items()):
         yield from _files(name, files, read)
@@ -87,26 +87,13 @@ def _files(name: str, files: dict[str, File[rules.Template] | None], read: Direc
 # Texts.
 
 
-def texts(value: Any, path: places.Path = ()) -> Iterator[tuple[places.Path, str]]:
-    """Every text of a template's bodies, with its path."""
-    match value:
-        case str():
-            yield path, value
-        case dict():
-            for key, below in value.items():
-                yield from texts(below, (*path, key))
-        case list():
-            for index, below in enumerate(value):
-                yield from texts(below, (*path, index))
-
-
 def _template(file: File[rules.Template], known: names.Known, price: float) -> Found:
     """Each text of each body by itself. `price` is that of one part of an SMS, 0 where it is not known."""
     plain = file.document.plain()
     if not plain:
         yield findings.NoChannelInTemplate.at(file.document.place(()))
     told: dict[str, tuple[findings.Problem, ...]] = {}
-    for path, text in texts(plain):
+    for path, text in walk.texts(plain):
         if text not in told:
             told[text] = tuple(itertools.islice(templates.check(text, known), lint.MOST_PROBLEMS))
         problems = list(told[text])
@@ -151,8 +138,8 @@ def _window(file: File[language.Journey], read: Directory) -> Found:
     """Free text on WhatsApp, where nothing in the journey makes the customer write first or brings a template."""
     code = read.policy.model.policy.language if read.policy is not None else "id"
     free: list[findings.Place] = []
-    for path, step in lint.steps(file.model.steps):
-        if not isinstance(step, language.SendStep):
+    for path, step in walk.every(file.model.steps):
+        if not isinstance(step, steps.SendStep):
             continue
         template = read.templates.get(step.send.template, {}).get(code)
         for index, each in enumerate(step.send.channels):

@@ -1,45 +1,81 @@
 """The names that expressions and templates may use, as far as they are declared.
 
-A tree: name -> its fields, or None where any field may follow (data and profiles are what customers and shops make
-them). Called by `lint.py`; what a scope gives at run time stands in `engine/core/scope.py`.
+A tree: name -> its fields, the kind of its value, or None where any field may follow (data and profiles are what
+customers and shops make them). Called by `lint.py`; what a scope gives at run time stands in `engine/core/scope.py`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Optional
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, Literal, Union
 
 from engine.core import definition
 
-Known = Mapping[str, Optional["Known"]]
+Kind = Literal["bool", "text", "list", "time"]
+Known = Mapping[str, Union["Known", Kind, None]]
+
+RFM: Final = ("recency_days", "orders", "spend", "recency", "frequency", "monetary")
+"""The fields of a trait of `rfm`."""
 
 _EVENT: Final[Known] = dict.fromkeys(("id", "type", "source", "subject", "time", "data"))
-_NOT_YET: Final = ("traits", "segments")
+_JOURNEY: Final[Known] = dict.fromkeys(("name", "title", "owner", "purpose"), "text")
+_POLICY: Final[Known] = dict.fromkeys(("timezone", "language"), "text")
+
+
+class Workspace:
+    """What the files beside the journeys declare; None where nobody knows, because the file cannot be used."""
+
+    def __init__(
+        self, channels: Iterable[str] | None, traits: Known | None = None, segments: Iterable[str] | None = None
+    ) -> None:
+        allowed: Known | None = None if channels is None else dict.fromkeys((*channels, "any"), "bool")
+        self.traits = traits
+        self.everywhere: Known = {
+            "profile": None,
+            "consent": dict.fromkeys(definition.PURPOSES, allowed),
+            "traits": traits,
+            "segments": None if segments is None else dict.fromkeys(segments, "bool"),
+            "now": None,
+            "policy": _POLICY,
+        }
+
+    def before(self) -> Known:
+        """What is in scope before a customer has entered: there is no `entry`, and no step has an outcome."""
+        return {"event": _EVENT, **self.everywhere, "journey": _JOURNEY}
+
+    def after(self, steps: Iterable[str] | None) -> Known:
+        """What is in scope in a journey with these steps; None: nobody knows which."""
+        outcome: Known = {"outcome": None}
+        told: Known | None = None if steps is None else dict.fromkeys(steps, outcome)
+        return {**self.before(), "entry": _EVENT, "steps": told}
+
+    def segment(self) -> Known:
+        """What a segment may read."""
+        return {"profile": None, "traits": self.traits, "now": None}
 
 
 def known(channels: Iterable[str] | None, steps: Iterable[str] | None, *, entered: bool = True) -> Known:
-    """What is in scope in a journey with these steps under a policy with these channels; None: nobody knows which.
+    """What is in scope in a journey with these steps under a policy with these channels; None: nobody knows which."""
+    workspace = Workspace(channels)
+    return workspace.after(steps) if entered else workspace.before()
 
-    Before a customer has entered there is no `entry` and no step has an outcome.
-    """
-    allowed: Known | None = None if channels is None else dict.fromkeys((*channels, "any"))
-    before: Known = {
-        "event": _EVENT,
-        "profile": None,
-        "consent": dict.fromkeys(definition.PURPOSES, allowed),
-        "now": None,
-        "journey": dict.fromkeys(("name", "title", "owner", "purpose")),
-        "policy": dict.fromkeys(("timezone", "language")),
-    }
-    if not entered:
-        return before
-    outcome: Known = {"outcome": None}
-    return {**before, "entry": _EVENT, "steps": None if steps is None else dict.fromkeys(steps, outcome)}
+
+TRAIT: Final[Known] = {"event": _EVENT, "profile": None}
+"""What a trait may read."""
+
+
+def kinds(tree: Known, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Kind]]:
+    """Every path whose value's kind is declared, with dots."""
+    for name, below in tree.items():
+        if isinstance(below, str):
+            yield ".".join((*path, name)), below
+        elif below is not None:
+            yield from kinds(below, (*path, name))
 
 
 def unknown(path: Sequence[str], tree: Known) -> int | None:
     """The index of the first part of the path that does not exist; None if all does or may."""
-    here: Known | None = tree
+    here: Known | Kind | None = tree
     for index, part in enumerate(path):
-        if here is None:
+        if here is None or isinstance(here, str):
             return None
         if part not in here:
             return index
@@ -49,18 +85,22 @@ def unknown(path: Sequence[str], tree: Known) -> int | None:
 
 def beside(path: Sequence[str], tree: Known) -> tuple[str, ...]:
     """What could stand where the last part of the path stands."""
-    here: Known | None = tree
+    here: Known | Kind | None = tree
     for part in path[:-1]:
-        here = (here or {}).get(part)
-    return tuple(here or ())
+        here = None if here is None or isinstance(here, str) else here.get(part)
+    return () if here is None or isinstance(here, str) else tuple(here)
 
 
 def advice(path: Sequence[str], index: int, tree: Known) -> str:
-    """What is to be said of a name that is known to come, or to be written otherwise; empty for any other."""
-    if path[0] in _NOT_YET:
-        return f"{path[0].capitalize()} come with a later release."
+    """What is to be said of a name that is to be written otherwise; empty for any other."""
+    if index == 0 and "consent" not in tree:
+        readers = "A trait reads event and profile" if "event" in tree else "A segment reads profile, traits and now"
+        return f"{readers} only."
     if index == 0 and path[0] in ("entry", "steps"):
         return f"There is no {path[0]} before the customer has entered; use event."
-    steps = tree.get("steps") or {}
+    if index == 1 and path[0] in ("traits", "segments") and not tree[path[0]]:
+        return f"There are no {path[0]} yet: they are declared in traits.yaml."
+    told = tree.get("steps")
+    steps = told if isinstance(told, Mapping) else {}
     cut = [step for step in steps if path[0] == "steps" and index == 1 and step.startswith(f"{path[1]}-")]
     return f'A step id with - needs brackets: steps["{cut[0]}"].outcome.' if cut else ""

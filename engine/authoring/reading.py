@@ -42,7 +42,7 @@ class Reading:
     uses: tuple[Use, ...]
     ranges: tuple[Range, ...]
     direct: Use | None
-    clock: bool
+    functions: frozenset[str]
 
 
 def read(root: syntax.Node) -> Reading:
@@ -50,7 +50,7 @@ def read(root: syntax.Node) -> Reading:
     uses: dict[tuple[Path, tuple[int, ...]], Use] = {}
     ranges: list[Range] = []
     functions: set[str] = set()
-    for node, own in _nodes(root, frozenset()):
+    for node, own in nodes(root, frozenset()):
         if isinstance(node, syntax.Call):
             functions.add(node.function)
         elif isinstance(node, syntax.Comprehension) and isinstance(node.start, syntax.Group):
@@ -60,26 +60,26 @@ def read(root: syntax.Node) -> Reading:
             uses[use.path, use.offsets] = use
     whole = _use(root, frozenset())
     direct = whole if whole is not None and not getattr(root, "test", False) else None
-    return Reading(tuple(uses.values()), tuple(ranges), direct, "days_since" in functions)
+    return Reading(tuple(uses.values()), tuple(ranges), direct, frozenset(functions))
 
 
-def _nodes(node: syntax.Node, own: frozenset[str]) -> Iterator[tuple[syntax.Node, frozenset[str]]]:
+def nodes(node: syntax.Node, own: frozenset[str] = frozenset()) -> Iterator[tuple[syntax.Node, frozenset[str]]]:
     """The nodes with the names that comprehensions around them made; a path counts as one node."""
     yield node, own
     match node:
         case syntax.Comprehension():
-            yield from _nodes(node.range, own)
-            yield from _nodes(node.start, own)
+            yield from nodes(node.range, own)
+            yield from nodes(node.start, own)
             for part in node.inner:
-                yield from _nodes(part, own | node.own)
+                yield from nodes(part, own | node.own)
         case syntax.Group(parts=parts):
             for part in parts:
-                yield from _nodes(part, own)
+                yield from nodes(part, own)
         case syntax.Select(operand=operand) if _use(node, own) is None:
-            yield from _nodes(operand, own)
+            yield from nodes(operand, own)
         case syntax.Call(arguments=arguments) if _use(node, own) is None:
             for part in arguments:
-                yield from _nodes(part, own)
+                yield from nodes(part, own)
 
 
 def _use(node: syntax.Node, own: frozenset[str]) -> Use | None:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final
 
-from engine.authoring import expressions, findings, lint, messages, places, templates
+from engine.authoring import expressions, findings, places, templates, walk
 from engine.authoring.directory import Directory
 
 Path = tuple[str, ...]
@@ -102,7 +102,7 @@ def _fields(read: Directory) -> dict[Path, _Field]:
 
 def _named(template: places.Document) -> Iterator[tuple[Path, _Use]]:
     """The fields that the texts of a template name."""
-    for place, text in messages.texts(template.plain()):
+    for place, text in walk.texts(template.plain()):
         for written, offset in templates.paths(text):
             path = _field(written)
             yield path, _Use(template, place, offset, written[: len(written) - len(path)])
@@ -110,9 +110,9 @@ def _named(template: places.Document) -> Iterator[tuple[Path, _Use]]:
 
 def _firm(read: Directory) -> Iterator[Path]:
     """The fields that expressions name, and those that journeys make themselves."""
-    models: list[Any] = [*read.journeys, *filter(None, (read.policy, getattr(read, "traits", None)))]
+    models: list[Any] = [*read.journeys, *filter(None, (read.policy, read.traits))]
     for file in models:
-        for _, text, _ in lint.expressions_in(file.model):
+        for _, text, _ in walk.expressions(file.model):
             yield from map(_field, expressions.paths(text))
         yield from _made(file.document.plain())
 

@@ -6,12 +6,14 @@ cel/expr/syntax.proto).
 """
 
 import dataclasses
+import struct
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _CONST, _IDENT, _SELECT, _CALL, _LIST, _STRUCT, _COMPREHENSION = 3, 4, 5, 6, 7, 8, 9
-_CONST_STRING: Final = 6
+_CONST_INT, _CONST_UINT, _CONST_DOUBLE, _CONST_STRING = 3, 4, 5, 6
+_SIGN: Final = 1 << 63
 
 INDEX: Final = "_[_]"
 
@@ -25,9 +27,10 @@ class Node:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Literal(Node):
-    """A constant; only the value of a string is kept."""
+    """A constant; only the value of a string or a number is kept."""
 
     text: str | None
+    number: int | float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,8 +97,14 @@ def _node(message: bytes, offsets: Mapping[object, object]) -> Node:
 
 
 def _literal(at: int, body: bytes, offsets: Mapping[object, object]) -> Node:
-    text = _first(body, _CONST_STRING)
-    return Literal(at, text.decode() if text is not None else None)
+    for kind, value in _fields(body):
+        if kind == _CONST_STRING and isinstance(value, bytes):
+            return Literal(at, value.decode())
+        if kind == _CONST_DOUBLE and isinstance(value, bytes):
+            return Literal(at, None, struct.unpack("<d", value)[0])
+        if kind in (_CONST_INT, _CONST_UINT) and isinstance(value, int):
+            return Literal(at, None, value - 2 * _SIGN if kind == _CONST_INT and value >= _SIGN else value)
+    return Literal(at, None)
 
 
 def _name(at: int, body: bytes, offsets: Mapping[object, object]) -> Node:
@@ -154,7 +163,9 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
                 yield tag >> 3, message[at : at + size]
                 at += size
             case wire if wire in (_FIXED64, _FIXED32):
-                at += 8 if wire == _FIXED64 else 4
+                size = 8 if wire == _FIXED64 else 4
+                yield tag >> 3, message[at : at + size]
+                at += size
             case wire:
                 raise ValueError(f"Wire type {wire} is not in CEL's messages.")
 

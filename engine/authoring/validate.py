@@ -13,13 +13,12 @@ import pydantic
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from engine.authoring import findings, language, places
+from engine.authoring import findings, places, steps
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 
-_VARIANTS: Final = frozenset({"[key]", "<other>", "<mapping>", "<list>", "<if>", "<else>", "<text>", "<template>"}) | {
-    f"<{kind}>" for kind in language.KINDS
-}
+_NAMES: Final = ("other", "mapping", "list", "until", "time", "payday", "date", "if", "else", "text", "template")
+_VARIANTS: Final = frozenset({"[key]", *(f"<{name}>" for name in (*_NAMES, *steps.KINDS))})
 """Parts of a pydantic location that are no keys: the names of a union's variants."""
 
 _SHOULD_BE: Final[Mapping[str, str]] = {
@@ -45,13 +44,7 @@ def validated(document: places.Document, model: type[M]) -> tuple[M | None, list
         found = exc.errors(include_url=False)
     except RecursionError:
         return None, [findings.TooDeep.at(document.place(()), limit="that")]
-    later = {error["loc"][:-1] for error in found if error["type"] == "extra_forbidden" and _is_later(error)}
-    kept = (error for error in found if not (error["type"] == "missing" and error["loc"][:-1] in later))
-    return None, [_finding(error, document, model) for error in kept]
-
-
-def _is_later(error: ErrorDetails) -> bool:
-    return error["loc"][-1] in language.LATER
+    return None, [_finding(error, document, model) for error in found]
 
 
 def _finding(error: ErrorDetails, document: places.Document, model: type[pydantic.BaseModel]) -> findings.Finding:
@@ -61,8 +54,6 @@ def _finding(error: ErrorDetails, document: places.Document, model: type[pydanti
         path = (*(part for part in loc[:-1] if part not in _VARIANTS), loc[-1])  # a file's own key, whatever it is
     at_key = loc[-1:] == ("[key]",)
     match error["type"]:
-        case "extra_forbidden" if _is_later(error):
-            return findings.NotInThisRelease.at(document.key_place(path), key=path[-1])
         case "extra_forbidden":
             owner, _ = _declared(model, loc[:-1])
             known = findings.meant(str(path[-1]), _keys(owner))
@@ -79,14 +70,11 @@ def _finding(error: ErrorDetails, document: places.Document, model: type[pydanti
 
 
 def _no_kind(step: object, document: places.Document, path: places.Path) -> findings.Finding:
-    """A step that is none of the kinds, or several, or one that is still to come."""
+    """A step that is none of the kinds, or several."""
     keys = list(step) if isinstance(step, dict) else []
-    later = [key for key in keys if key in language.LATER]
-    if later:
-        return findings.NotInThisRelease.at(document.key_place((*path, later[0])), key=later[0])
-    kinds = [key for key in keys if key in language.KINDS]
+    kinds = [key for key in keys if key in steps.KINDS]
     has = f"has {' and '.join(kinds)}" if kinds else "has none of them"
-    return findings.StepKind.at(document.place(path), kinds=", ".join(language.KINDS), has=has)
+    return findings.StepKind.at(document.place(path), kinds=", ".join(steps.KINDS), has=has)
 
 
 def _why(error: ErrorDetails) -> str:

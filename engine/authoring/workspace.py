@@ -4,9 +4,11 @@ definition.
 
 from typing import Annotated, Any, Literal
 
+import pydantic
 from pydantic import Discriminator, Field, Tag
 
-from engine.authoring.fields import Address, ChannelName, Duration, Model, Report, Text, either
+from engine.authoring.fields import Address, ChannelName, Duration, Model, Name, Report, RuleName, Text, either, refused
+from engine.authoring.hours import Per, Span, Weekday
 from engine.core import definition
 
 Consent = Literal["opt_in", "implied"]
@@ -37,6 +39,56 @@ class PolicyChannel(Model):
     reports: list[Report] = Field(description="What its provider reports.", examples=[["accepted", "delivered", "failed"]])
 
 
+class Calendar(Model):
+    """The workspace's working days and paydays."""
+
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = Field(
+        "ID", description="Whose public holidays count, as ISO 3166 has it.", examples=["ID"]
+    )
+    cuti_bersama: bool = Field(
+        False, description="Whether the collective leave days of Indonesia are holidays too.", examples=[True]
+    )
+    payday: int = Field(25, ge=1, le=31, description="The day of the month; 31 is its last.", examples=[25])
+    payday_shift: Literal["previous", "next", "none"] = Field(
+        "previous",
+        description="Where a payday on a weekend or holiday goes: to the working day before, after, or nowhere.",
+        examples=["previous"],
+    )
+
+
+class QuietRule(Model):
+    """When not to ring, with days."""
+
+    quiet: Span | None = Field(None, description="From (quiet) to (open), in the customer's zone.", examples=["18:00-08:00"])
+    days_off: list[Weekday] = Field([], description="Days that are quiet as a whole.", examples=[["sun"]])
+    holidays_off: bool = Field(False, description="Whether the calendar's holidays are quiet as a whole.", examples=[True])
+    source: str = Field("", description="Which rule it comes from.", examples=["POJK 22/2023"])
+
+    @pydantic.model_validator(mode="after")
+    def _says_something(self) -> "QuietRule":
+        if self.quiet is None and not self.days_off and not self.holidays_off:
+            raise refused("empty", "A rule has `quiet`, `days_off` or `holidays_off`")
+        return self
+
+
+class Cap(Model):
+    """At most so many messages in a window."""
+
+    purpose: definition.Purpose | None = Field(None, description="Of this purpose only.", examples=["marketing"])
+    channel: ChannelName | None = Field(
+        None, description="On this channel only; at the cap the channel is skipped.", examples=["whatsapp"]
+    )
+    journey: Name | None = Field(None, description="Of this journey only.", examples=["cart-abandonment"])
+    at_most: int = Field(ge=1, le=1_000_000, description="How many messages; each counts once.", examples=[2])
+    per: Per = Field(
+        description="day, d and w: the customer's own calendar days, today included. h, m and s: the last so long, exactly.",
+        examples=["day", "7d", "12h"],
+    )
+    then: Literal["drop", "defer"] = Field(
+        "drop", description="What happens to a message at the cap: it is dropped, or waits for a place.", examples=["defer"]
+    )
+
+
 class Policy(Model):
     """The rules of the workspace."""
 
@@ -57,6 +109,25 @@ class Policy(Model):
         {},
         description="Purpose -> opt_in (asked for) | implied; opt_in unless written.",
         examples=[{"marketing": "opt_in", "transactional": "implied"}],
+    )
+    calendar: Calendar = Field(
+        Calendar(),
+        description="Holidays and payday.",
+        examples=[{"country": "ID", "cuti_bersama": False, "payday": 25, "payday_shift": "previous"}],
+    )
+    quiet_hours: dict[
+        RuleName,
+        Annotated[Annotated[Span, Tag("<other>")] | Annotated[QuietRule, Tag("<mapping>")], either(mapping=dict)],
+    ] = Field(
+        {},
+        description="A purpose, or a name that journeys choose by `hours`, -> when its messages may not go: they wait for the "
+        "next open minute.",
+        examples=[{"marketing": "20:00-08:00"}, {"collection": {"quiet": "20:00-08:00", "holidays_off": True}}],
+    )
+    caps: list[Cap] = Field(
+        [],
+        description="At most so many messages, of a purpose, a channel or a journey where they are named.",
+        examples=[[{"purpose": "marketing", "at_most": 2, "per": "day"}]],
     )
     channels: dict[ChannelName, PolicyChannel] = Field(
         {},

@@ -205,7 +205,7 @@ def _least(type_: Any) -> Any:
 @pytest.mark.parametrize("path", sorted((ROOT / "journeys").rglob("*.yaml")), ids=lambda path: path.stem)
 def test_the_example_files_are_valid(path: pathlib.Path) -> None:
     """An editor that checks journeys, policy and templates by the schemas finds nothing in the examples."""
-    kind = "template" if path.parent.name == "templates" else "policy" if path.stem == "policy" else "journey"
+    kind = "template" if path.parent.name == "templates" else path.stem if path.stem in ("policy", "traits") else "journey"
     document = json.loads(json.dumps(YAML(typ="safe").load(path)))
     assert problems(kind, document) == []
     assert problems(kind, {**document, "colour": "red"})

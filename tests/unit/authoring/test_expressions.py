@@ -20,7 +20,8 @@ DATA = {
     "huge": 10**30,
     "half": "\ud800",
 }
-KNOWN = names.known(("whatsapp", "sms"), ("cool-off", "nudge"))
+DECLARED: names.Known = {"orders_90d": None, "skus": "list", "last_order": "time", "rfm": dict.fromkeys(names.RFM)}
+KNOWN = names.Workspace(("whatsapp", "sms"), DECLARED, ("loyal",)).after(("cool-off", "nudge"))
 
 
 def around(**changes: Any) -> scope.Scope:
@@ -170,8 +171,18 @@ def test_distances_are_great_circles(place: tuple[float, float], expected: int) 
         ("event == entry", [(0, "DLG651"), (9, "DLG651")]),
         ("event['data'].x > 1", [(0, "DLG651")]),
         ("has(event.data)", [(4, "DLG651")]),
-        ("segments.loyal", [(0, "DLG651")]),
-        ("local_hour(now) > 8", [(10, "DLG650")]),
+        ("segments.loyal && traits.orders_90d >= 3 && traits.rfm.spend > 1.5 && 'KOPI' in traits.skus", []),
+        ("segments.loyl", [(9, "DLG651")]),
+        ("traits.orders_9d >= 3", [(7, "DLG651")]),
+        ("traits.rfm.frequncy >= 3", [(11, "DLG651")]),
+        ("segments.loyal > 3", [(15, "DLG650")]),
+        ("traits.skus > 3", [(12, "DLG650")]),
+        ("now - traits.last_order > duration('24h')", []),
+        ("traits.last_order > 3", [(18, "DLG650")]),
+        ("consent.marketing.sms == 'yes'", [(22, "DLG650")]),
+        ("local_hour(now) > 8", []),
+        ("local_hour(9) > 8", [(10, "DLG650")]),
+        ("days_since(now) >= 60 || days_since(now) >= 60.5", []),
         ("now > 5", [(4, "DLG650")]),
         ("1 + 'a' == 2", [(2, "DLG650")]),
         ("event.data.x >", [(14, "DLG650")]),

@@ -4,7 +4,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from engine.authoring import durations, failures, findings, language, workspace
+from engine.authoring import durations, failures, findings, language, steps, traits, workspace
 from engine.core import actions, definition
 
 
@@ -17,7 +17,7 @@ def models(model: type[pydantic.BaseModel]) -> Iterator[type[pydantic.BaseModel]
 MODELS = [
     model
     for model in models(pydantic.BaseModel)
-    if model.__module__ in (language.__name__, workspace.__name__) and not model.__name__.startswith("_")
+    if model.__module__ in [each.__name__ for each in (language, steps, traits, workspace)] and not model.__name__.startswith("_")
 ]
 
 
@@ -31,10 +31,10 @@ def test_every_key_says_what_it_is(model: type[pydantic.BaseModel]) -> None:
         assert field.examples, name
 
 
-def test_the_schemas_are_of_the_three_kinds_of_file() -> None:
+def test_the_schemas_are_of_the_four_kinds_of_file() -> None:
     """JSON Schema 2020-12 with the keys as they are written, and no others allowed."""
     schemas = language.schemas()
-    assert {"journey.schema.json", "policy.schema.json", "template.schema.json"} == set(schemas)
+    assert {f"{kind}.schema.json" for kind in ("journey", "policy", "traits", "template")} == set(schemas)
     journey: dict[str, Any] = schemas["journey.schema.json"]
     assert journey["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert {"journey", "owner", "purpose", "status", "enter", "steps"} == set(journey["required"])

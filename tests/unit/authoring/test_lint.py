@@ -83,7 +83,7 @@ def test_sends_and_entries_fit_the_policy(spoiled: Any, old: str, new: str, expe
         ("when: event.data.total >= 100000", "when: event.type", ["7:9 DLG652"]),
         ("when: event.data.total >= 100000", 'when: event.type > 5 && "a" == 1', ["7:20 DLG650", "7:31 DLG650"]),
         ("when: event.data.total >= 100000", "when: entry.data.total > 1", ["7:9 DLG651"]),
-        ("when: event.data.total >= 100000", "when: traits.orders_90d >= 3", ["7:9 DLG651"]),
+        ("when: event.data.total >= 100000", "when: traits.orders_90d >= 3", ["7:16 DLG651"]),
         ("when: event.data.total >= 100000", "when: >\n    event.data.a &&\n      evnt.b", ["9:7 DLG651"]),
         ("when: event.data.total >= 100000", "when: |\n    event.data.a &&\n    1 + 'b' == 2", ["9:7 DLG650"]),
         ("when: event.data.total >= 100000", "when: 'event.data.x == ''é'' && evnt.y'", ["7:35 DLG651"]),

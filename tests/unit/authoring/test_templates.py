@@ -137,9 +137,9 @@ def test_a_template_is_checked_without_a_customer(written: str, expected: list[t
 
 
 def test_liquid_and_cel_are_imported_once() -> None:
-    """templates.py alone knows python-liquid, expressions.py alone CEL, load.py alone ruamel.yaml."""
+    """templates.py alone knows python-liquid, environment.py alone CEL, load.py alone ruamel.yaml."""
     package = pathlib.Path(templates.__file__).parent
-    for library, module in (("liquid", "templates"), ("cel_expr_python", "expressions"), ("ruamel", "load")):
+    for library, module in (("liquid", "templates"), ("cel_expr_python", "environment"), ("ruamel", "load")):
         found = [
             file.stem
             for file in package.glob("*.py")

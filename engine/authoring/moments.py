@@ -1,0 +1,199 @@
+"""When passing time changes a segment: the moments in its expression, or what keeps them from being foretold.
+
+Called by the linter and by `compile.py` with the syntax tree. A segment is examined at each input and at these moments, so
+what it does with the clock must be one of few forms: `days_since(X) < 60`, or a comparison of sums in which `now` stands
+once, one other time X once, and lengths are written as `duration("24h")`.
+"""
+
+import dataclasses
+import fractions
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from engine.authoring import environment, expressions, findings, reading, syntax
+from engine.core import definition
+
+_DAY: Final = 86_400_000
+_LONGEST: Final = 1000 * 366 * _DAY
+
+# Operator -> whether it flips where both sides are equal, and whether it flips right behind that.
+_FLIPS: Final[Mapping[str, tuple[bool, bool]]] = {
+    "_<_": (True, False),
+    "_>=_": (True, False),
+    "_>_": (False, True),
+    "_<=_": (False, True),
+    "_==_": (True, True),
+    "_!=_": (True, True),
+}
+_MIRRORED: Final[Mapping[str, str]] = {"_<_": "_>_", "_>_": "_<_", "_<=_": "_>=_", "_>=_": "_<=_"}
+_BINARY: Final[Mapping[str, str]] = {
+    **{f"_{sign}_": sign for sign in ("+", "-", "*", "/", "%", "<", "<=", ">", ">=", "==", "!=", "&&", "||")},
+    "@in": "in",
+}
+_LENGTH: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(h|ms|m|s)", re.ASCII)
+_UNITS: Final = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+
+
+class _UnforeseenError(Exception):
+    """Nothing is known of this node; never leaves this module."""
+
+    def __init__(self, node: syntax.Node) -> None:
+        super().__init__(node)
+        self.node = node
+
+
+def check(text: str) -> Iterator[findings.Problem]:
+    """Uses of the clock whose moments cannot be foretold."""
+    for found in _found(expressions.tree(text)):
+        if isinstance(found, syntax.Node):
+            yield findings.Problem(found.offset, findings.UnforeseenTime, {})
+
+
+def of(text: str, path: str) -> tuple[definition.Moment, ...]:
+    """The moments of a segment without errors, each once."""
+    found = (each for each in _found(expressions.tree(text)) if not isinstance(each, syntax.Node))
+    return tuple(
+        definition.Moment(definition.Expression(at, path, expressions.roots(at)), offset) for at, offset in dict.fromkeys(found)
+    )
+
+
+def _found(node: syntax.Node) -> Iterator[tuple[str, int] | syntax.Node]:
+    """The moments as text and offset, and nodes that use the clock otherwise."""
+    if not _clocked(node):
+        return
+    try:
+        match node:
+            case syntax.Call(function=operator, arguments=(left, right)) if operator in _FLIPS:
+                yield from _comparison(operator, left, right)
+                return
+            case syntax.Call(function="_&&_" | "_||_" | "!_" | "_?_:_", arguments=parts):
+                for part in parts:
+                    yield from _found(part)
+                return
+    except _UnforeseenError as unforeseen:
+        yield unforeseen.node
+        return
+    yield _first_clock(node)
+
+
+def _comparison(operator: str, left: syntax.Node, right: syntax.Node) -> Iterator[tuple[str, int]]:
+    if isinstance(right, syntax.Call) and right.function == "days_since":
+        operator, left, right = _MIRRORED.get(operator, operator), right, left
+    if isinstance(left, syntax.Call) and left.function == "days_since":
+        days = _number(right)
+        at = _written(left.arguments[0])
+        for behind in _behind(operator):
+            yield at, _reached(days, after=behind)
+        return
+    total = _Sum()
+    total.add(left, 1)
+    total.add(right, -1)
+    if abs(total.clock) != 1 or len(total.others) != 1 or total.others[0][1] != -total.clock:
+        raise _UnforeseenError(_first_clock(syntax.Call(left.offset, operator, (left, right))))
+    if total.clock < 0:
+        operator = _MIRRORED.get(operator, operator)
+    # now + length <op> X, so the two are equal at X - length.
+    offset = -total.length * total.clock
+    at = _written(total.others[0][0])
+    for behind in _behind(operator):
+        yield at, offset + behind
+
+
+def _behind(operator: str) -> list[bool]:
+    return [behind for behind, flips in zip((False, True), _FLIPS[operator], strict=True) if flips]
+
+
+def _reached(days: float, *, after: bool) -> int:
+    """The first millisecond at which `days_since` is at least so many days, or (`after`) more; as the function divides."""
+    if abs(days) * _DAY > _LONGEST:
+        days = _LONGEST // _DAY if days > 0 else -(_LONGEST // _DAY)
+    milliseconds = int(days * _DAY) - 2
+    while milliseconds / _DAY < days or (after and milliseconds / _DAY == days):
+        milliseconds += 1
+    return milliseconds
+
+
+@dataclasses.dataclass(slots=True)
+class _Sum:
+    """A sum of times and lengths: how often `now` stands in it, the lengths in ms, and the other terms with their sign."""
+
+    clock: int = 0
+    length: int = 0
+    others: list[tuple[syntax.Node, int]] = dataclasses.field(default_factory=list)
+
+    def add(self, node: syntax.Node, sign: int) -> None:
+        match node:
+            case syntax.Name(name="now"):
+                self.clock += sign
+            case syntax.Call(function="_+_", arguments=(left, right)):
+                self.add(left, sign)
+                self.add(right, sign)
+            case syntax.Call(function="_-_", arguments=(left, right)):
+                self.add(left, sign)
+                self.add(right, -sign)
+            case syntax.Call(function="duration", arguments=(syntax.Literal(text=str(text)),)):
+                self.length += sign * _milliseconds(text, node)
+            case _ if _clocked(node):
+                raise _UnforeseenError(_first_clock(node))
+            case _:
+                self.others.append((node, sign))
+
+
+def _milliseconds(text: str, node: syntax.Node) -> int:
+    """The whole milliseconds of CEL's `1h30m`."""
+    bare = text.removeprefix("-")
+    parts = _LENGTH.findall(bare)
+    length = sum(fractions.Fraction(number) * _UNITS[unit] for number, unit in parts)
+    if not parts or "".join(f"{number}{unit}" for number, unit in parts) != bare or length != int(length):
+        raise _UnforeseenError(node)
+    return -int(length) if text != bare else int(length)
+
+
+def _number(node: syntax.Node) -> float:
+    match node:
+        case syntax.Literal(number=(int() | float()) as number) if abs(number) < 1e15:
+            return number
+        case syntax.Call(function="-_", arguments=(syntax.Literal(number=(int() | float()) as number),)) if abs(number) < 1e15:
+            return -number
+    raise _UnforeseenError(node)
+
+
+def _clocked(node: syntax.Node) -> bool:
+    return any(_is_clock(each) for each, _ in reading.nodes(node))
+
+
+def _is_clock(node: syntax.Node) -> bool:
+    match node:
+        case syntax.Name(name=name):
+            return name.lstrip(".") == "now"
+        case syntax.Call(function=function):
+            return function in environment.CLOCKED
+    return False
+
+
+def _first_clock(node: syntax.Node) -> syntax.Node:
+    return next(each for each, _ in reading.nodes(node) if _is_clock(each))
+
+
+def _written(node: syntax.Node) -> str:
+    """A node as CEL again; what has names of its own is not foretold."""
+    if _clocked(node):
+        raise _UnforeseenError(_first_clock(node))
+    match node:
+        case syntax.Name(name=name):
+            return name
+        case syntax.Select(operand=operand, field=field, test=False):
+            return f"{_written(operand)}.{field}"
+        case syntax.Literal(text=str(text)):
+            return json.dumps(text, ensure_ascii=False)
+        case syntax.Literal(number=(int() | float()) as number):
+            return repr(number)
+        case syntax.Call(function=syntax.INDEX, arguments=(of_, index)):
+            return f"{_written(of_)}[{_written(index)}]"
+        case syntax.Call(function=function, arguments=(left, right)) if function in _BINARY:
+            return f"({_written(left)} {_BINARY[function]} {_written(right)})"
+        case syntax.Call(function="timestamp" | "duration" as function, arguments=(argument,)):
+            return f"{function}({_written(argument)})"
+    raise _UnforeseenError(node)

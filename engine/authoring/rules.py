@@ -1,0 +1,56 @@
+"""The policy as the fold reads it.
+
+Called by `compile.py`.
+"""
+
+import datetime
+
+from engine.authoring import expressions, failures, hours, workspace
+from engine.core import definition
+
+
+def compiled(policy: workspace.Policy, today: datetime.date) -> definition.Policy:
+    """The policy, with the usual failure classes under its own and the holidays of the years around `today`."""
+    written: dict[str, dict[str, definition.FailureClass]] = {
+        str(channel): {code: _failure(each) for code, each in codes.items()} for channel, codes in policy.failure_classes.items()
+    }
+    channels: dict[str, definition.Channel] = {
+        str(name): definition.Channel(
+            expressions.compiled(channel.address, ("policy", "channels", name, "address")), channel.cost, tuple(channel.reports)
+        )
+        for name, channel in sorted(policy.channels.items())
+    }
+    return definition.Policy(
+        timezone=policy.timezone,
+        language=policy.language,
+        late_after=policy.late_after,
+        consent=dict(sorted(policy.consent.items())),
+        channels=channels,
+        failure_classes=failures.merged(written, channels),
+        languages={tag: tuple(others) for tag, others in sorted(policy.languages.items())},
+        calendar=_calendar(policy.calendar, today),
+        quiet_hours={name: _quiet(rule) for name, rule in sorted(policy.quiet_hours.items())},
+        caps=tuple(_cap(cap) for cap in policy.caps),
+    )
+
+
+def _failure(written: str | workspace.Retry) -> definition.FailureClass:
+    if isinstance(written, workspace.Retry):
+        return definition.FailureClass("retry", written.retry_after, written.at_most)
+    return definition.FailureClass(written)  # type: ignore[arg-type]
+
+
+def _calendar(calendar: workspace.Calendar, today: datetime.date) -> definition.Calendar:
+    return definition.Calendar(calendar.country, calendar.cuti_bersama, calendar.payday, calendar.payday_shift)
+
+
+def _quiet(rule: tuple[int, int] | workspace.QuietRule) -> definition.QuietHours:
+    if not isinstance(rule, workspace.QuietRule):
+        return definition.QuietHours(*rule)
+    start, end = rule.quiet or (0, 0)
+    return definition.QuietHours(start, end, hours.numbers(rule.days_off), rule.holidays_off, rule.source)
+
+
+def _cap(cap: workspace.Cap) -> definition.Cap:
+    days, rolling = cap.per
+    return definition.Cap(cap.at_most, days, rolling, cap.purpose or "", cap.channel or "", cap.journey or "", cap.then)
