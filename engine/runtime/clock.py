@@ -21,6 +21,7 @@ class Calendar:
         self._slots: dict[int, list[bytes]] = {}
         self._seconds: list[int] = []
         self._sent: dict[bytes, int] = {}
+        self._late: set[bytes] = set()
 
     def arm(self, due: int, key: bytes) -> None:
         """The customer `key` has a timer due at `due` (ms)."""
@@ -34,12 +35,13 @@ class Calendar:
 
     def done(self, key: bytes) -> bool:
         """What was sent for this customer has arrived; whether anything was on its way."""
+        self._late.discard(key)
         return self._sent.pop(key, None) is not None
 
     @property
     def overdue(self) -> int:
-        """How many customers were sent and have not arrived: their timers are due and have not fired."""
-        return len(self._sent)
+        """How many customers have been due for more than `AGAIN` ms and not fired: they had to be sent again."""
+        return len(self._late)
 
     def due(self, time: int, wall: int, due_of: Callable[[bytes], int], *, strictly: bool) -> Iterator[tuple[int, list[bytes]]]:
         """Chunks of customers whose earliest timer is due by `time` (ms), each with the greatest due time in it.
@@ -76,4 +78,5 @@ class Calendar:
             if wall - sent < AGAIN:
                 return
             del self._sent[key]
+            self._late.add(key)
             self.arm(due_of(key), key)

@@ -65,7 +65,7 @@ class Standing(msgspec.Struct, kw_only=True, frozen=True):
     waiting: int = 0
     """Customers with a timer."""
     overdue: int = 0
-    """Customers with a timer that was due and has not fired yet."""
+    """Customers whose timer was due more than five seconds ago and has not fired."""
     silent: float = 0.0
     """Seconds since the broker last answered a fetch of this partition, while nothing fetched waits here."""
 
@@ -191,7 +191,7 @@ class _Now(registry.Collector):
             ("customers", "Customers with a state.", lambda each: each.customers),
             ("state_bytes", "Bytes of their encoded states.", lambda each: each.bytes),
             ("timers_waiting", "Customers with a timer.", lambda each: each.waiting),
-            ("timers_overdue", "Customers whose timer was due and has not fired yet.", lambda each: each.overdue),
+            ("timers_overdue", "Customers whose timer was due more than 5 s ago and has not fired.", lambda each: each.overdue),
         )
         for name, help_, value in told:
             family = core.GaugeMetricFamily(f"dalang_{name}", help_, labels=["partition"])

@@ -19,12 +19,12 @@ _log = logs.log()
 
 
 class Watch:
-    """What is known of the worker, and who may ask."""
+    """What is known of the worker, and who may ask. `wall` is the log's time, in seconds."""
 
-    def __init__(self, chosen: settings.Settings) -> None:
-        self._settings = chosen
-        self.metrics = metrics.Metrics()
-        self.health = health.Health(chosen.ready_lag)
+    def __init__(self, chosen: settings.Settings, wall: Callable[[], float] = time.time) -> None:
+        self._settings, self._wall = chosen, wall
+        self.metrics = metrics.Metrics(wall)
+        self.health = health.Health(chosen.ready_lag, wall=wall)
         self._server: probes.Server | None = None
         self._tracer: tracing.Tracer | None = None
         self._rebalances = 0
@@ -74,7 +74,7 @@ class Watch:
         """How a partition stands. `current` is None until it is loaded; `waiting` is the timestamp of what waits first (ms)."""
         if current is None:
             return metrics.Standing(number=number)
-        now, store = time.time(), current.store
+        store = current.store
         handled = store.record.offset
         oldest = current.oldest if current.oldest is not None else waiting
         lag, silent = 0, 0.0
@@ -82,11 +82,11 @@ class Watch:
             lag = max(1, fetched.end - handled - 1)
         elif fetched is not None:
             # All that is left on the log are markers of transactions, which are no records.
-            silent = max(0.0, now - fetched.answered)
+            silent = max(0.0, time.time() - fetched.answered)
         behind = None
         if lag:
             # What was not fetched yet has no timestamp here: it is at least as old as its first sight.
-            behind = now if oldest is None else oldest / 1000
+            behind = self._wall() if oldest is None else oldest / 1000
             before = self._standing(number)
             if oldest is None and before is not None and before.behind is not None:
                 behind = before.behind

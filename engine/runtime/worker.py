@@ -68,7 +68,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._held = 0
         self._room = asyncio.Event()
-        self.watch = watches.Watch(settings)
+        self.watch = watches.Watch(settings, lambda: self.wall.now() / 1000)
         self._started = False
         self._activated: set[tuple[int, int]] = set()
         self._sent = 0

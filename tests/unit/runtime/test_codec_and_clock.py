@@ -94,7 +94,7 @@ def test_a_cancelled_or_moved_timer_is_not_due() -> None:
 
 
 def test_what_was_sent_is_sent_again_if_it_never_arrives() -> None:
-    """A `timer.due` that is lost is sent again after five seconds of the wall; one that arrived is not."""
+    """A `timer.due` that is lost is sent again after five seconds of the wall and counts as overdue; one that arrived does neither."""
     own = Calendar()
     own.arm(b"a", 10 * SECOND)
     own.arm(b"b", 10 * SECOND)
@@ -102,7 +102,11 @@ def test_what_was_sent_is_sent_again_if_it_never_arrives() -> None:
     del own.dues[b"b"]
     own.calendar.done(b"b")
     assert own.due(14 * SECOND) == []
+    assert own.calendar.overdue == 0
     assert own.due(15 * SECOND) == [(10 * SECOND, [b"a"])]
+    assert own.calendar.overdue == 1
+    own.calendar.done(b"a")
+    assert own.calendar.overdue == 0
 
 
 def test_under_the_stream_clock_a_tie_waits() -> None:
