@@ -1,10 +1,12 @@
 """`docker-compose.kafka.yml` and `Dockerfile`, linted: no container engine starts them here."""
 
 import inspect
+import json
 import pathlib
 import tomllib
 from typing import Any
 
+import jsonschema
 import packaging.specifiers
 import pytest
 import typer.main
@@ -24,6 +26,16 @@ def services() -> dict[str, Any]:
     return found
 
 
+def test_the_file_is_what_compose_reads() -> None:
+    """It meets the schema of the Compose Specification, which refuses what it does not know."""
+    schema = json.loads((pathlib.Path(__file__).parent / "vendored" / "compose-spec.schema.json").read_text())
+    document = json.loads(json.dumps(YAML(typ="safe").load(ROOT / "docker-compose.kafka.yml")))
+    validator = jsonschema.Draft201909Validator(schema)
+    assert [error.message for error in validator.iter_errors(document)] == []
+    document["services"]["worker"]["replicas"] = 2
+    assert len([*validator.iter_errors(document)]) == 1
+
+
 def test_every_service_waits_for_services_that_are_there(services: dict[str, Any]) -> None:
     """The worker starts after the topics are made, and they after Kafka is healthy."""
     waits = {
@@ -33,6 +45,8 @@ def test_every_service_waits_for_services_that_are_there(services: dict[str, Any
         "kafka": {},
         "topics": {"kafka": "service_healthy"},
         "worker": {"topics": "service_completed_successfully"},
+        "prometheus": {},
+        "grafana": {"prometheus": "service_started"},
     }
     assert "healthcheck" in services["kafka"]
 
@@ -76,6 +90,34 @@ def test_a_worker_is_started_again_and_given_time_to_leave(services: dict[str, A
     assert services["worker"]["restart"] == "unless-stopped"
     assert services["worker"]["stop_grace_period"] == "15s"
     assert services["worker"]["environment"]["DALANG_JOURNEYS"] == services["worker"]["volumes"][0].split(":")[1]
+
+
+def test_two_workers_are_watched(services: dict[str, Any]) -> None:
+    """Prometheus looks for every container of the workers at the port where they serve, Docker asks them whether they are ready."""
+    worker, port = services["worker"], services["worker"]["environment"]["DALANG_METRICS_PORT"]
+    assert worker["deploy"] == {"replicas": 2}
+    assert "ports" not in worker  # two cannot have one port of the host
+    assert f"http://localhost:{port}/ready" in worker["healthcheck"]["test"][-1]
+    (job,) = YAML(typ="safe").load(ROOT / "deploy" / "prometheus" / "prometheus.yml")["scrape_configs"]
+    (found,) = job["dns_sd_configs"]
+    assert (job["job_name"], found["names"], found["port"]) == ("dalang", ["worker"], int(port))
+
+
+def test_prometheus_and_grafana_find_their_files(services: dict[str, Any]) -> None:
+    """What is mounted exists; the dashboard lies where its provider looks, the data source is Prometheus' own port; all is local."""
+    for service in services.values():
+        sources = [each.split(":")[0] for each in service.get("volumes", ())]
+        assert [each for each in sources if each.startswith(".") and not (ROOT / each).exists()] == []
+        assert all(each.startswith("127.0.0.1:") for each in service.get("ports", ()))
+    grafana = services["grafana"]
+    mounted = dict(reversed(each.removesuffix(":ro").split(":")) for each in grafana["volumes"])
+    provisioning = ROOT / mounted["/etc/grafana/provisioning"]
+    (provider,) = YAML(typ="safe").load(provisioning / "dashboards" / "dalang.yaml")["providers"]
+    home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home == f"{provider['options']['path']}/dashboard.json"
+    assert mounted[home] == "./deploy/grafana/dashboard.json"
+    (source,) = YAML(typ="safe").load(provisioning / "datasources" / "prometheus.yaml")["datasources"]
+    assert source["url"] == f"http://prometheus:{services['prometheus']['ports'][0].rpartition(':')[2]}"
 
 
 def test_the_image_has_a_python_that_is_supported_and_copies_what_there_is() -> None:
