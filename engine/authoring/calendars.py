@@ -1,19 +1,93 @@
-"""What the world says of calendars: the zones of the tz database.
+"""What the world says of calendars: holidays, the zones of the tz database, and which countries have one.
 
-The core takes zones as objects and holidays as dates; here is where they come from, so that they are in the bundle or pinned
-with the libraries, and never the machine's own.
+Called when a policy is compiled, and where a fold needs zones. The one module that knows `holidays`, `phonenumbers` and
+`tzdata`: what they say goes into the bundle, or is pinned with them, so that no machine's own settings decide. `today` comes
+from the caller.
 """
 
 import datetime
 import functools
+import re
 import zoneinfo
+from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Final
+from typing import Final, Literal, Protocol
 
+import holidays
+import phonenumbers
 import tzdata
+
+from engine.core import calendar, definition, errors
 
 TZDATA: Final[str] = tzdata.IANA_VERSION
 """The version of the zone database that this engine reads (`2026f`)."""
+
+_COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
+_WEEK: Final = datetime.timedelta(days=7)
+
+
+class UnknownCountry(errors.BundleError):
+    """No public holidays are known of this country."""
+
+    code = "DLG301"
+    hint = "Write the two letters of ISO 3166 under policy.calendar.country, such as ID."
+
+
+class Settings(Protocol):
+    """What a policy says under `calendar`."""
+
+    @property
+    def country(self) -> str:
+        """ISO 3166, two letters."""
+
+    @property
+    def cuti_bersama(self) -> bool:
+        """Whether the government's joint leave counts as holidays too."""
+
+    @property
+    def payday(self) -> int:
+        """Day of the month."""
+
+    @property
+    def payday_shift(self) -> Literal["previous", "next", "none"]:
+        """To which side payday moves from a free day."""
+
+
+def compiled(settings: Settings, today: datetime.date) -> definition.Calendar:
+    """The calendar of a bundle: from last year to five years on; `UnknownCountry` if nothing is known of the country.
+
+    It changes with the year of `today` alone.
+    """
+    years = _years(today)
+    return definition.Calendar(
+        country=settings.country,
+        cuti_bersama=settings.cuti_bersama,
+        payday=settings.payday,
+        payday_shift=settings.payday_shift,
+        holidays=tuple(sorted(_named(settings.country, settings.cuti_bersama, years))),
+        first=years[0],
+        last=years[-1],
+        zones=_zones_by_code(years),
+        tzdata=TZDATA,
+    )
+
+
+def provisional(settings: Settings, today: datetime.date) -> Mapping[datetime.date, str]:
+    """Those of `compiled`'s holidays whose dates nobody has confirmed yet ("Idul Fitri (perkiraan)"), with their names."""
+    source = _source(settings.country, settings.cuti_bersama, _years(today))
+    label = getattr(source, "estimated_label", None)
+    if label is None:
+        return {}
+    mark = source.tr(label).replace("%s", "").strip()
+    return {date: name for date, name in sorted(source.items()) if mark in name}
+
+
+def knows(country: str) -> bool:
+    """Whether the holidays of a country (ISO 3166, two capitals) are known."""
+    try:
+        return _COUNTRY.fullmatch(country) is not None and bool(holidays.country_holidays(country).country)
+    except NotImplementedError:
+        return False
 
 
 class Zones:
@@ -39,3 +113,63 @@ def names() -> frozenset[str]:
 def _zone(name: str) -> zoneinfo.ZoneInfo:
     with resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
         return zoneinfo.ZoneInfo.from_file(file, key=name)
+
+
+def _years(today: datetime.date) -> tuple[int, ...]:
+    return tuple(range(today.year - 1, today.year + 6))
+
+
+def _named(country: str, cuti_bersama: bool, years: tuple[int, ...]) -> Mapping[datetime.date, str]:
+    return dict(_source(country, cuti_bersama, years))
+
+
+def _source(country: str, cuti_bersama: bool, years: tuple[int, ...]) -> holidays.HolidayBase:
+    if not knows(country):
+        raise UnknownCountry(f"No public holidays are known of the country {country[:40]!r}.")
+    kind = type(holidays.country_holidays(country))
+    # Indonesia's joint leave is the category `government`, which elsewhere means offices: nobody's wages move for those.
+    categories = ("public", "government") if cuti_bersama and country == "ID" else ("public",)
+    return kind(years=years, categories=categories, language=kind.default_language)
+
+
+@functools.cache
+def _zones_by_code(years: tuple[int, ...]) -> Mapping[str, str]:
+    """Calling code -> zone, where every zone of every country with that code shows the same time in all these years."""
+    by_country = _zones_by_country()
+    found = {}
+    for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items():
+        if all(region in by_country for region in regions):
+            named = [name for region in regions for name in by_country[region]]
+            if _agree(named, years):
+                found[str(code)] = named[0]
+    return dict(sorted(found.items()))
+
+
+def _zones_by_country() -> Mapping[str, Sequence[str]]:
+    by_country: dict[str, list[str]] = {}
+    for line in resources.files("tzdata").joinpath("zoneinfo", "zone.tab").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            country, _, name = line.split("\t")[:3]
+            by_country.setdefault(country, []).append(name)
+    return by_country
+
+
+def _agree(names: Sequence[str], years: tuple[int, ...]) -> bool:
+    if len(names) == 1:
+        return True
+    start = datetime.datetime(years[0], 1, 1, tzinfo=datetime.UTC)
+    if len({start.astimezone(_zone(name)).utcoffset() for name in names}) > 1:
+        return False
+    return len({_changes(_zone(name), years) for name in names}) == 1
+
+
+def _changes(zone: datetime.tzinfo, years: tuple[int, ...]) -> tuple[tuple[datetime.datetime, datetime.timedelta | None], ...]:
+    """When clocks change in these years, and to which offset; they stay so for more than a week."""
+    at, end = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (years[0], years[-1] + 1))
+    changes = []
+    while at < end:
+        moment = calendar.change(at, at + _WEEK, zone)
+        if moment is not None:
+            changes.append((moment, moment.astimezone(zone).utcoffset()))
+        at += _WEEK
+    return tuple(changes)

@@ -42,7 +42,7 @@ def instant(day: datetime.date, minute: int, zone: datetime.tzinfo) -> datetime.
 def change(after: datetime.datetime, until: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime | None:
     """The moment in (after, until] from which the zone's offset is another one than at `after`; None: it stays.
 
-    Where the clocks change twice in between and back, neither is seen; `until` is a day away at most.
+    Where the clocks change and change back in between, neither is seen: `until` is a week away at most.
     """
     before = after.astimezone(zone).utcoffset()
     if until.astimezone(zone).utcoffset() == before:
