@@ -226,3 +226,32 @@ def test_promtool_finds_no_fault_with_the_names() -> None:
     done = subprocess.run([PROMTOOL, "check", "metrics"], input=counted.text(), capture_output=True, check=False)
     told = [line for line in (done.stdout + done.stderr).decode().splitlines() if line.startswith("dalang_")]
     assert told == []
+
+
+PAGE = (ROOT / "docs" / "watching.md").read_text()
+
+
+def test_the_page_tells_the_numbers_that_there_are() -> None:
+    """Its table is the registry: names as Prometheus shows them, kinds, labels and help texts."""
+    rows = {
+        name + ("" if kind == "histogram" else SUFFIXES[kind][0]): [kind, ", ".join(sorted(labels)), told]
+        for name, (kind, told, labels) in registry().items()
+        if name.startswith("dalang_")
+    }
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| `dalang_")]
+    assert {name.strip("`"): told for name, *told in cells} == rows
+    assert len(cells) == len(rows)
+
+
+def test_the_page_says_what_to_do_for_each_alert() -> None:
+    """Each alert has a section under its name, critical ones say so; there is none for an alert that is gone."""
+    told = dict(re.findall(r"^### (\w+)\n\n(.+)", PAGE, re.MULTILINE))
+    assert set(told) == {rule["alert"] for rule in alerts()}
+    critical = {rule["alert"] for rule in alerts() if rule["labels"]["severity"] == "critical"}
+    assert {name for name, text in told.items() if text.startswith("Critical.")} == critical
+
+
+def test_the_page_asks_for_numbers_that_there_are() -> None:
+    """A metric that the text names exists, by a name that Prometheus or the table gives it."""
+    known = set(series()) | set(registry())
+    assert {name for name in NAME.findall(PAGE) if not name.startswith("process_")} <= known
