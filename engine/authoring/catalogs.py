@@ -7,12 +7,13 @@ import pathlib
 from collections.abc import Iterable
 from typing import Final
 
+from engine.authoring import calendars, expressions, templates
 from engine.authoring import compile as compiler
-from engine.authoring import expressions, templates
 from engine.core import catalog, definition, errors
 
 _EXPRESSIONS: Final = expressions.CelExpressions()
 _TEMPLATES: Final = templates.LiquidTemplates()
+_ZONES: Final = calendars.Zones()
 """Shared by all catalogs: what is compiled once stays compiled when the next bundle comes."""
 
 
@@ -33,4 +34,4 @@ def bundle(path: pathlib.Path | str) -> definition.Bundle:
 def of(live: definition.Bundle, others: Iterable[definition.Bundle] = ()) -> catalog.Catalog:
     """The catalog of a compiled bundle; `others` are earlier ones, whose versions instances may still be on."""
     versions = {journey.version: journey for other in others for journey in other.journeys}
-    return catalog.Catalog(live, _EXPRESSIONS, _TEMPLATES, versions)
+    return catalog.Catalog(live, _EXPRESSIONS, _TEMPLATES, versions, _ZONES)

@@ -20,8 +20,12 @@ def summary(told: Mapping[str, Any]) -> str:
             f"  exited     {_counts(journey['exited'])}",
             f"  completed  {_number(journey['completed'])}",
         ]
+        lines += [f"  {name:<10} {_number(journey[name])}" for name in ("held_out", "goals") if journey[name]]
+        lines += [f"  choices    {_counts(journey['choices'])}"] if journey["choices"] else []
     lines.append(f"messages     {_counts(told['messages'])}")
     lines.append(f"suppressed   {_counts(told['suppressed'])}")
+    lines += [f"{name:<12} {_counts(told[name])}" for name in ("deferred", "emitted") if told[name]]
+    lines += [f"segment      {name}: {_counts(counts)}" for name, counts in told["segments"].items()]
     cost = told["cost"]
     lines.append(f"cost         Rp{_number(cost['reported'])} reported, Rp{_number(cost['planned'])} if every attempt is billed")
     if told["condition_errors"]:

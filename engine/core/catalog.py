@@ -3,16 +3,21 @@
 Built once per activation by `engine/authoring/catalogs.py`, read for every event.
 """
 
+import datetime
 from collections.abc import Mapping
+from typing import Final
 
-from engine.core import definition, errors, ports
+from engine.core import definition, errors, inputs, ports, state, zones
+
+MOST_ZONES: Final = 1_000
 
 
 class Catalog:
     """What `decide` decides by.
 
-    `entries` lists, per event type, the journeys that it may enter in their order (priority, then name); `named` is every
-    event type that any version names, so that all others cost nothing.
+    `entries` lists, per event type, the journeys that it may enter in their order (priority, then name), `joining` the same per
+    segment, `scheduled` those that enter by the calendar. `counting` lists the traits that an event type changes. `named` is
+    every event type that any version or trait names, so that all others cost nothing.
     """
 
     def __init__(
@@ -21,20 +26,75 @@ class Catalog:
         expressions: ports.Expressions,
         templates: ports.Templates,
         versions: Mapping[str, definition.Journey] | None = None,
+        zones: ports.Zones | None = None,
     ) -> None:
-        self.bundle = bundle
-        self.policy = bundle.policy
-        self.expressions = expressions
-        self.templates = templates
+        self.bundle, self.policy = bundle, bundle.policy
+        self.expressions, self.templates = expressions, templates
+        self.zones = zones or ports.FixedZones()
+        self.holidays = frozenset(bundle.policy.calendar.holidays)
         self.versions = {**(versions or {}), **{journey.version: journey for journey in bundle.journeys}}
+        self.live = {journey.name: journey for journey in bundle.journeys}
         self.entries: dict[str, tuple[definition.Journey, ...]] = {}
+        self.joining: dict[str, tuple[definition.Journey, ...]] = {}
+        self.scheduled: tuple[definition.Journey, ...] = ()
         for journey in sorted(bundle.journeys, key=lambda j: (-j.priority, j.name)):
             if journey.status in ("live", "paused"):  # a draft or retired journey takes nobody and records nothing
-                for event in journey.enter.events:
-                    self.entries[event] = (*self.entries.get(event, ()), journey)
+                self._enters(journey)
+        self.segments = bundle.segments
+        self.counting: dict[str, tuple[definition.Trait, ...]] = {}
+        for trait in bundle.traits:
+            for event in trait.of:
+                self.counting[event] = (*self.counting.get(event, ()), trait)
         touching = (definition.events_of(journey) for journey in self.versions.values())
-        self.named = frozenset(self.entries).union(*touching)
+        self.named = frozenset(self.entries).union(self.counting, *touching)
         self._coming: dict[tuple[str, str], tuple[definition.WaitEvents, ...]] = {}
+        self._zones: dict[str, datetime.tzinfo | None] = {}
+
+    def _enters(self, journey: definition.Journey) -> None:
+        enter = journey.enter
+        for event in enter.events:
+            self.entries[event] = (*self.entries.get(event, ()), journey)
+        if enter.segment:
+            self.joining[enter.segment] = (*self.joining.get(enter.segment, ()), journey)
+        if enter.schedule is not None:
+            self.scheduled = (*self.scheduled, journey)
+
+    def takes(self, event_type: str, *, known: bool) -> bool:
+        """Whether an event of that type can have an effect by itself: it is named, or it is the first of a customer for whom
+        schedules are planned and segments examined.
+        """
+        if event_type in self.named or event_type in inputs.BUILT_IN:
+            return True
+        return not known and bool(self.scheduled or self.segments)
+
+    def concerns_all(self, before: "Catalog") -> bool:
+        """Whether its activation after `before` can have an effect on every customer: schedules, segments and migrations of
+        either, and the end of a pause.
+        """
+        if self is before:
+            return False
+        resting = any(journey.status == "paused" for journey in before.live.values())
+        return resting or any(each._reaches_all for each in (self, before))
+
+    @property
+    def _reaches_all(self) -> bool:
+        migrating = any(journey.on_update == "migrate" for journey in self.live.values())
+        return bool(self.scheduled or self.segments or migrating)
+
+    def zone_of(self, customer: state.Customer) -> datetime.tzinfo:
+        """The customer's own zone: the profile's, else that of the phone's country, else the workspace's; else UTC."""
+        name = zones.zone_of(customer.profile, self.policy.calendar, self.policy.timezone, self._knows)
+        return self._zone(name) or datetime.UTC
+
+    def _knows(self, name: str) -> bool:
+        return self._zone(name) is not None
+
+    def _zone(self, name: str) -> datetime.tzinfo | None:
+        if name not in self._zones:
+            if len(self._zones) > MOST_ZONES:  # profiles may hold any text
+                self._zones.clear()
+            self._zones[name] = self.zones.zone(name)
+        return self._zones[name]
 
     def journey(self, version: str) -> definition.Journey:
         """The journey of that version, or `errors.BundleError`: never another version of it."""

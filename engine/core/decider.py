@@ -10,7 +10,7 @@ had an effect, and the decisions, in their order) and the state to which they fo
 
 import datetime
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -19,22 +19,29 @@ from engine.core import (
     catalog,
     decisions,
     definition,
-    errors,
+    entering,
     evolution,
     inputs,
-    moves,
+    migrations,
+    mover,
     receipts,
+    recorder,
+    schedules,
+    segments,
     state,
     steps,
 )
 from engine.core import trace as traces
-from engine.core.steps import send, wait_for
-from engine.core.view import MILLISECOND, View
+from engine.core.steps import wait_for
+from engine.core.view import MILLISECOND, View, number
 
-MOST_STEPS: Final = 100
-"""An instance that enters more steps than this in one input leaves with reason `loop` (semantics 12)."""
+MOST_ROUNDS: Final = 10
+"""How often in one input steps may change the profile, and so the segments, and so enter journeys whose steps change it again."""
+
+NOBODY: Final = frozenset[str]()
 
 evolve = evolution.evolve
+emissions = recorder.emissions
 
 
 class Transition(msgspec.Struct, frozen=True):
@@ -64,16 +71,20 @@ def transition(
     customer_id: str = "",
     punctual: bool = True,
     trace: traces.Trace | None = None,
+    held: frozenset[str] = NOBODY,
 ) -> Transition:
     """Handle one input of one customer (None: not known yet).
 
     `customer_id` is needed where the event has no subject. `punctual` is false under the wall clock alone: then a timer
-    that is later than the policy's `late_after` runs at the input's time and says so (semantics 2).
+    that is later than the policy's `late_after` runs at the input's time and says so (semantics 2). `held` are the journeys
+    that an operator has paused for everybody (`*`: all), this input included; at `bundle.activated` the catalog is the new one.
     """
-    handling = _Handling(catalog, customer, customer_id or event.subject, event, punctual, trace)
+    handling = _Handling(catalog, customer, customer_id or event.subject, event, punctual, trace, held)
     handling.fire(through=False)
-    if event.type not in (inputs.TIMER_DUE, inputs.BUNDLE_ACTIVATED):
-        handling.take()
+    if event.type == inputs.BUNDLE_ACTIVATED:
+        handling.activate()
+    elif event.type != inputs.TIMER_DUE and event.source != inputs.OWN_SOURCE:
+        handling.take(event)
     handling.fire(through=True)
     return Transition(handling.customer, tuple(handling.facts))
 
@@ -106,8 +117,8 @@ def react(decision: decisions.Decision) -> tuple[actions.Action, ...]:
     )
 
 
-class _Handling:
-    """One input of one customer, while it is handled: the state so far and the facts so far."""
+class _Handling(mover.Mover):
+    """One input of one customer, in the order of semantics 5, with the timers before and after it."""
 
     def __init__(
         self,
@@ -117,299 +128,385 @@ class _Handling:
         event: inputs.Event,
         punctual: bool,
         trace: traces.Trace | None,
+        held: frozenset[str],
     ) -> None:
-        self.catalog, self.customer, self.event, self.trace = catalog, customer, event, trace
-        self.customer_id = customer_id
-        self.facts: list[inputs.Event | decisions.Decision] = []
-        self.punctual = punctual
-        self.now = event.recorded if customer is None else max(customer.now, event.recorded)
-        self.cause = event.id
-        self.late = False
-        self.taking: inputs.Event | None = None
-        self.indices: dict[str, int] = {}
-        self.entered: dict[str, int] = {}
+        super().__init__(catalog, customer, customer_id, event, trace, held)
+        self.until, self.punctual = event.recorded, punctual
+        self.joined: list[str] = []
+        self.examined: Any = customer.profile if customer is not None else None
 
     # Time passes (semantics 1-3).
 
     def fire(self, *, through: bool) -> None:
         """Fire the timers that are due before the input, or, `through` it, those due at its very time too."""
-        until = self.event.recorded
-        while (customer := self.customer) is not None and customer.timers:
-            id_, timer = min(customer.timers.items(), key=_firing_order)
-            if timer.due > until or (timer.due == until and not through):
+        instant: datetime.datetime | None = None
+        while True:
+            found = self._next(through)
+            if instant is not None and (found is None or found[2] != instant):
+                self._quiesce()  # all timers of this instant have fired
+                instant = None
+                continue
+            if found is None:
                 break
-            overdue = until - timer.due > self.catalog.policy.late_after * MILLISECOND
-            self.late = overdue and not self.punctual
-            self.now = max(customer.now, until if self.late else timer.due)
-            self.cause = id_
-            self._fire(customer.instances[timer.instance], timer)
+            self.cause, timer, self.now = found
+            self.late = self.now > timer.due and self._is_late(timer)
+            instant = self.now
+            self._fire(self.cause, timer)
         self.late = False
 
-    def _fire(self, instance: state.Instance, timer: state.Timer) -> None:
-        journey = self._journey_of(instance)
+    def _next(self, through: bool) -> tuple[str, state.Timer, datetime.datetime] | None:
+        """The next timer that is due, with its id and the logical time at which it fires."""
+        customer = self.customer
+        if customer is None or not customer.timers:
+            return None
+        armed = customer.timers.items()
+        if self.asking:  # what fired, and waits for its turn to be sent, does not fire again
+            fired = {asking.cause for asking in self.asking}
+            armed = {id_: timer for id_, timer in armed if id_ not in fired}.items()
+        if not armed:
+            return None
+        id_, timer = min(armed, key=_firing_order)
+        if timer.due > self.until or (timer.due == self.until and not through):
+            return None
+        return id_, timer, max(customer.now, self.until if self._is_late(timer) else timer.due)
+
+    def _is_late(self, timer: state.Timer) -> bool:
+        return not self.punctual and self.until - timer.due > self.catalog.policy.late_after * MILLISECOND
+
+    def _fire(self, id_: str, timer: state.Timer) -> None:
+        if timer.kind == "schedule":
+            return self._fire_schedule(id_, timer)
+        if timer.kind == "segment":
+            return self._fire_segments(id_)
+        instance = self.known.instances[timer.instance]
+        journey = self.journey_of(instance)
         if journey is None:
             return
         step = journey.steps[timer.step]
+        if timer.kind == "retry" and isinstance(step, definition.Send) and self.catalog.policy.caps:
+            return self.ask(journey, instance.id, step, resumed=True)
         on_timer = steps.ON_TIMER[type(step)]
-        self._guarded(journey, instance.id, lambda: on_timer(step, self._view(journey, instance.id), timer))
+        self.guarded(journey, instance.id, lambda: on_timer(step, self.view(journey, instance.id), timer))
 
-    # The event, in the order of semantics 5.
+    def _fire_schedule(self, id_: str, timer: state.Timer) -> None:
+        """A scheduled entry, and the timer of the next one; a journey that is not scheduled any more lets the timer go."""
+        journey = next((each for each in self.catalog.scheduled if each.name == timer.step), None)
+        due = None if journey is None else schedules.next_entry(journey, self.looking(None))
+        if journey is None or due is None:
+            self.record(timer.step, "", "", "", decisions.TimerCancelled(id_))
+        else:
+            self.record(journey.name, journey.version, "", "", schedules.armed(journey, self.looking(None), due))
+        if journey is not None:
+            entry = schedules.entry(journey, self.customer_id, id_, timer.due, self.now)
+            assert journey.enter.schedule is not None
+            if self.looking(journey, entry).holds(journey.enter.schedule.audience):
+                self._enter(journey, entry)
 
-    def take(self) -> None:
-        """Profile and consent, receipts, exits, waits, entries; nothing at all for an event that was seen before."""
-        event, before = self.event, self.customer
+    def _fire_segments(self, id_: str) -> None:
+        """The moment at which passing time can change a segment."""
+        mark = len(self.facts)
+        self._examine(already=False)
+        if len(self.facts) == mark:
+            self.record("", "", "", "", decisions.TimerCancelled(id_))
+        self._enter_all(())
+
+    # An event, in the order of semantics 5.
+
+    def take(self, event: inputs.Event) -> None:
+        """Profile, consent, traits and segments, receipts, exits, goals, waits, entries; nothing for an event that was seen."""
+        before = self.customer
         if before is not None and evolution.has_seen(before, event.id):
             return
-        if before is None and event.type == inputs.ERASED:
+        if before is None and (event.type == inputs.ERASED or not event.subject):
             return
         self.now = event.recorded if before is None else max(before.now, event.recorded)
-        self.cause = event.id
-        self.taking = event
-        mark = len(self.facts)
+        self.event, self.cause, self.taking = event, event.id, event
         known = before or state.Customer(self.customer_id)
         if event.type == inputs.ERASED:
-            self.customer = known
-            for instance in tuple(known.instances.values()):
-                self._leave(instance, "erased")
-            self.facts.append(event)
-            self.customer = evolve(self.customer, event)
-            return
-        self.customer = evolve(known, event)
+            return self._erase(known)
+        mark = len(self.facts)
+        self.customer = after = evolution.take(known, event, self.catalog, self.trace)
         self.facts.append(event)
-        if event.type in self.catalog.named or event.type in inputs.BUILT_IN:
-            self._take_part(known)
-        if len(self.facts) == mark + 1 and evolution.take_profile(known, event) is known:
+        news = evolution.is_news(known, after)
+        if before is None or news:
+            self._look_again(before, already=False)
+        goes_on = event.type not in self.catalog.named and event.type not in inputs.BUILT_IN
+        if goes_on or self._take_part(known):
+            self._enter_all(self.catalog.entries.get(event.type, ()))
+        self._quiesce()
+        if len(self.facts) == mark + 1 and not news:
             self.facts.pop()
             self.customer = before
         self.taking = None
 
-    def _take_part(self, before: state.Customer) -> None:
-        """What the event does to the instances that existed before it, and which journeys it enters."""
+    def _erase(self, known: state.Customer) -> None:
+        self.customer = known
+        for instance in tuple(known.instances.values()):
+            self.leave(instance, "erased")
+        for id_ in tuple(self.known.timers):  # schedules and segments
+            self.record("", "", "", "", decisions.TimerCancelled(id_))
+        self.facts.append(self.event)
+        self.customer = evolve(self.customer, self.event)
+        self.taking = None
+
+    def _take_part(self, before: state.Customer) -> bool:
+        """What the event does to the instances that existed before it; whether it may enter any."""
         concerned = waiting = tuple(before.instances.values())
         news = None
+        if self.event.type == inputs.JOURNEY_COMMAND:
+            self._obey()
+            return False
         if receipts.is_about_message(self.event):
             message = receipts.message_of(self.event, before, self.now)
             news = self._report(message) if message is not None else None
             if message is not None and news is None and self.event.type in inputs.RECEIPTS:
-                return  # it says nothing new, so nothing happened
+                return False  # it says nothing new, so nothing happened
             # A receipt is about one message, so it concerns one instance; a reply that belongs to none may end any.
             waiting = tuple(i for i in concerned if message is not None and i.id == message.instance)
             if message is not None or self.event.type in inputs.RECEIPTS:
                 concerned = waiting
         for instance in concerned:
             self._exit(instance)
+        for id_ in tuple(before.goals):
+            self._reach(id_)
         for instance in waiting:
             self._keep(instance)
         if news is not None:
             self._settle(news)
         for instance in waiting:
             self._wake(instance)
-        for journey in self.catalog.entries.get(self.event.type, ()):
-            self._enter(journey)
+        return True
 
     def _report(self, message: state.Message) -> receipts.News | None:
-        news = receipts.news(self.event, message, self._known, self.catalog.policy)
+        news = receipts.news(self.event, message, self.known, self.catalog.policy)
         if news is not None:
-            self._record(message.journey, message.version, message.instance, message.step, news.report)
+            self.record(message.journey, message.version, message.instance, message.step, news.report)
             if news.withdrawal is not None:
-                self._record(message.journey, message.version, message.instance, message.step, news.withdrawal)
+                self.record(message.journey, message.version, message.instance, message.step, news.withdrawal)
         return news
 
     def _exit(self, instance: state.Instance) -> None:
-        journey = self._journey_of(instance)
+        journey = self.journey_of(instance)
         if journey is None:
             return
         for rule in journey.exits:
-            if self._view(journey, instance.id).matches(rule.trigger):
-                return self._leave(instance, rule.reason)
+            if self.view(journey, instance.id).matches(rule.trigger):
+                return self.leave(instance, rule.reason)
+
+    def _reach(self, id_: str) -> None:
+        """The goal of an entry, once, whether the instance is still there or not."""
+        goal = self.known.goals.get(id_)
+        journey = self.catalog.versions.get(goal.version) if goal is not None else None
+        if goal is None or journey is None or journey.goal is None or goal.until <= self.now:
+            return
+        # Its expressions see the entry, as they would inside the instance.
+        entered = state.Instance(id_, goal.journey, goal.version, "", 0, goal.entered_at, goal.entry)
+        looking = View(self.catalog, journey, self.known, entered, self.now, self.event, self.trace, held=self.held)
+        if looking.matches(journey.goal.trigger):
+            value = None if journey.goal.value is None else number(looking.value(journey.goal.value))
+            after = (self.now - goal.entered_at) // MILLISECOND
+            reached = decisions.GoalReached(self.event.type, after, value, goal.held_out)
+            self.record(goal.journey, goal.version, id_, "", reached)
 
     def _keep(self, instance: state.Instance) -> None:
         """The event is kept for each coming `since` wait that it matches."""
-        journey = self._journey_of(instance)
-        if journey is None or instance.id not in self._known.instances:
+        journey = self.journey_of(instance)
+        if journey is None or instance.id not in self.known.instances:
             return
         for step in self.catalog.coming(journey, instance.step):
-            kept = wait_for.keeps(step, self._view(journey, instance.id))
+            kept = wait_for.keeps(step, self.view(journey, instance.id))
             if kept is not None:
-                self._record(journey.name, journey.version, instance.id, instance.step, kept)
+                self.record(journey.name, journey.version, instance.id, instance.step, kept)
 
     def _settle(self, news: receipts.News) -> None:
         """The step that waits for this message goes on, if the report was about its latest attempt."""
         message, report = news.message, news.report
-        instance = self._known.instances.get(message.instance)
+        instance = self.known.instances.get(message.instance)
         if instance is None or message.outcome or report.late or instance.step != message.step:
             return
-        journey = self._journey_of(instance)
+        journey = self.journey_of(instance)
         if journey is not None:
             step = journey.steps[message.step]
-            assert isinstance(step, definition.Send)
-            self._guarded(journey, instance.id, lambda: send.on_receipt(step, self._view(journey, instance.id), report))
+            on_receipt = steps.ON_RECEIPT[type(step)]
+            self.guarded(journey, instance.id, lambda: on_receipt(step, self.view(journey, instance.id), report))
 
     def _wake(self, before: state.Instance) -> None:
         """The step at which the instance waited before this event sees it."""
-        instance = self._known.instances.get(before.id)
+        instance = self.known.instances.get(before.id)
         if instance is None or instance.step != before.step or instance.outcomes != before.outcomes:
             return
-        journey = self._journey_of(instance)
+        journey = self.journey_of(instance)
         if journey is not None:
             step = journey.steps[instance.step]
             on_event = steps.ON_EVENT.get(type(step))
             if on_event is not None:
-                self._guarded(journey, instance.id, lambda: on_event(step, self._view(journey, instance.id)))
+                self.guarded(journey, instance.id, lambda: on_event(step, self.view(journey, instance.id)))
+
+    # Operators and bundles.
+
+    def _obey(self) -> None:
+        """An operator's command, for this customer or for everybody. A pause is in the state, or in `held`, already."""
+        command, journey, key = (self.event.field(name) for name in ("command", "journey", "key"))
+        if command == "stop":
+            for instance in tuple(self.known.instances.values()):
+                if journey in (None, "", instance.journey) and key in (None, instance.key):
+                    self.leave(instance, "stopped")
+        elif command == "enter":
+            live = self.catalog.live.get(str(journey))
+            if live is not None and live.status in ("live", "paused"):
+                self._enter(live, self.event, by_hand=True)
+        elif command == "resume":
+            self._release()
+
+    def _release(self) -> None:
+        """Ask again for the messages that a pause held, where it has ended."""
+        for message in tuple(self.known.messages.values()):
+            instance = self.known.instances.get(message.instance)
+            if message.held != "paused" or message.outcome or instance is None:
+                continue
+            journey = self.journey_of(instance)
+            if journey is None or self.looking(journey).paused(instance.journey, instance.key):
+                continue
+            step = journey.steps[instance.step]
+            assert isinstance(step, definition.Send)
+            self.record_all(journey, instance.id, self.view(journey, instance.id).disarmed())
+            self.ask(journey, instance.id, step, resumed=True)
+
+    def activate(self) -> None:
+        """A bundle goes live: instances migrate, segments are found as they are, schedules are planned, pauses may end."""
+        if self.customer is None:
+            return
+        self.now = max(self.customer.now, self.event.recorded)
+        self.cause = self.event.id
+        for instance in tuple(self.customer.instances.values()):
+            self._migrate(instance)
+        self._look_again(None, already=True)
+        self._release()
+        self._quiesce()
+
+    def _migrate(self, instance: state.Instance) -> None:
+        live = self.catalog.live.get(instance.journey)
+        target = migrations.target(instance, live)
+        if target is None or live is None:
+            return
+        if target == migrations.EXIT:
+            return self.leave(instance, "migrated")
+        before = self.catalog.versions.get(instance.version)
+        goes_on = migrations.carries_on(instance, before, live.steps[target], self.known)
+        migrated = decisions.InstanceMigrated(instance.version, instance.step)
+        self.record(live.name, live.version, instance.id, target, migrated)
+        if goes_on == "anew":
+            self.record_all(live, instance.id, self.view(live, instance.id).disarmed())
+            for message in self.known.messages.values():
+                if message.instance == instance.id and not message.outcome:
+                    unreached = decisions.MessageResolved(message.id, "unreached", "migrated")
+                    self.record(live.name, live.version, instance.id, target, unreached)
+            self.go(live, instance.id, target)
+
+    # Segments and schedules.
+
+    def _look_again(self, before: state.Customer | None, *, already: bool) -> None:
+        """What of the customer's own depends on profile and traits: her schedules, if her zone is new, and her segments."""
+        known = self.known
+        if before is None or (known.profile is not before.profile and self._zone(known) != self._zone(before)):
+            for journey, name, fact in tuple(schedules.planned(self.looking(None))):
+                self.record(name, "" if journey is None else journey.version, "", "", fact)
+        self._examine(already=already)
+
+    def _zone(self, customer: state.Customer) -> datetime.tzinfo:
+        return self.catalog.zone_of(customer)
+
+    def _examine(self, *, already: bool) -> None:
+        """Which segments she is in now, and when passing time may change that."""
+        self.examined = self.known.profile
+        if not self.catalog.segments and not self.known.segments:
+            return
+        for change in segments.changes(self.looking(None), already=already):
+            self.record("", "", "", "", change)
+            if isinstance(change, decisions.SegmentEntered) and not already:
+                self.joined.append(change.segment)
+        due = segments.next_change(self.looking(None))
+        armed = {id_: timer for id_, timer in self.known.timers.items() if timer.kind == "segment" and id_ != self.cause}
+        for id_, timer in armed.items():
+            if due is not None and timer.due <= due:
+                return  # it looks again, and then arms the next
+            self.record("", "", "", "", decisions.TimerCancelled(id_))
+        if due is not None:
+            id_ = decisions.hashed(self.customer_id, "segments", (due - state.EPOCH) // MILLISECOND)
+            self.record("", "", "", "", decisions.TimerScheduled(id_, "segment", due))
 
     # Entering.
 
-    def _enter(self, journey: definition.Journey) -> None:
-        """Enter, restart, update or refuse; an event that does not meet the condition does none of it."""
-        enter, event = journey.enter, self.event
-        looking = View(self.catalog, journey, self._known, None, self.now, event, self.trace)
-        if not looking.holds(enter.when):
-            return
-        if journey.status == "paused":
-            return self._refuse(journey, "paused")
-        if enter.max_age is not None and event.recorded - event.time > enter.max_age * MILLISECOND:
-            return self._refuse(journey, "max_age")
-        key = "" if enter.key is None else _key(looking.value(enter.key))
-        if key is None:
-            return self._refuse(journey, "no_key")
-        active = [i for i in self._known.instances.values() if i.journey == journey.name and i.key == key]
-        if enter.reentry.rule == "parallel":
-            if len(active) >= enter.reentry.parallel:
-                return self._refuse(journey, "parallel", key)
-        elif active:
-            return self._enter_again(journey, active[0])
-        elif self._barred(journey, key):
-            return self._refuse(journey, "reentry", key)
-        self._begin(journey, key)
+    def _enter_all(self, by_event: Iterable[definition.Journey]) -> None:
+        """The journeys that the event enters, and those of the segments that she came to, by priority, then name."""
+        entrants = [(journey, self.event) for journey in by_event]
+        for name in self.joined:
+            id_ = f"segment-{decisions.hashed(self.customer_id, self.cause, name)}"
+            entry = inputs.Event(
+                id_, inputs.SEGMENT_ENTERED, self.now, self.now, self.customer_id, "dalang/segments", {"segment": name}
+            )
+            entrants += [(journey, entry) for journey in self.catalog.joining.get(name, ())]
+        self.joined.clear()
+        for journey, entry in sorted(entrants, key=lambda each: (-each[0].priority, each[0].name)):
+            self._enter(journey, entry)
 
-    def _enter_again(self, journey: definition.Journey, instance: state.Instance) -> None:
+    def _enter(self, journey: definition.Journey, event: inputs.Event, *, by_hand: bool = False) -> None:
+        """Enter, restart, update or refuse; an event that does not meet the condition does none of it."""
+        admission = entering.judge(self.looking(journey, event), event, by_hand=by_hand)
+        if admission is None:
+            return
+        if admission.reason:
+            return self._refuse(journey, admission.reason, admission.key)
+        if admission.active is not None:
+            return self._enter_again(journey, admission.active, event)
+        self._begin(journey, admission.key, event)
+
+    def _enter_again(self, journey: definition.Journey, instance: state.Instance, event: inputs.Event) -> None:
         """A second entry event for a live instance: `while_active` of the live version says what it does."""
         if journey.enter.while_active == "ignore" or instance.parked:
             return self._refuse(journey, "active", instance.key)
-        own = self._journey_of(instance)
+        own = self.journey_of(instance)
         if own is None:
             return
         if journey.enter.while_active == "update":
-            return self._record(own.name, own.version, instance.id, instance.step, decisions.JourneyUpdated(self.event))
-        self._record_all(own, instance.id, self._view(own, instance.id).disarmed())
-        self._record(own.name, own.version, instance.id, "", decisions.JourneyRestarted(self.event, instance.visit + 1))
-        self._go(own, instance.id, own.first)
+            return self.record(own.name, own.version, instance.id, instance.step, decisions.JourneyUpdated(event))
+        self.record_all(own, instance.id, self.view(own, instance.id).disarmed())
+        self.record(own.name, own.version, instance.id, "", decisions.JourneyRestarted(event, instance.visit + 1))
+        self.go(own, instance.id, own.first)
 
-    def _barred(self, journey: definition.Journey, key: str) -> bool:
+    def _begin(self, journey: definition.Journey, key: str, event: inputs.Event) -> None:
         rule = journey.enter.reentry
-        last = self._known.entries.get(journey.name, state.Entries()).last.get(key)
-        if last is None or rule.rule == "after_exit":
-            return False
-        return rule.rule == "never" or self.now - last < rule.after * MILLISECOND
-
-    def _begin(self, journey: definition.Journey, key: str) -> None:
-        rule = journey.enter.reentry
-        forget = {"never": None, "after": self.now - rule.after * MILLISECOND}.get(rule.rule, self.now)
-        number = self._known.entries.get(journey.name, state.Entries()).count + 1
-        instance = decisions.hashed(journey.name, self.customer_id, key, number)
-        entered = decisions.JourneyEntered(self.event, number, key, forget)
-        self._record(journey.name, journey.version, instance, "", entered)
-        self._go(journey, instance, journey.first)
+        entered = decisions.JourneyEntered(
+            entry=event,
+            number=self.known.entries.get(journey.name, state.Entries()).count + 1,
+            key=key,
+            forget_before={"never": None, "after": self.now - rule.after * MILLISECOND}.get(rule.rule, self.now),
+            held_out=entering.held_out(journey, self.customer_id),
+            goal_until=None if journey.goal is None else self.now + journey.goal.within * MILLISECOND,
+        )
+        instance = decisions.hashed(journey.name, self.customer_id, key, entered.number)
+        self.record(journey.name, journey.version, instance, "", entered)
+        self.go(journey, instance, journey.first)
 
     def _refuse(self, journey: definition.Journey, reason: str, key: str = "") -> None:
-        self._record(journey.name, journey.version, "", "", decisions.JourneyRefused(reason, key))  # type: ignore[arg-type]
+        self.record(journey.name, journey.version, "", "", decisions.JourneyRefused(reason, key))  # type: ignore[arg-type]
 
-    # Moving.
+    # Messages, and what steps changed.
 
-    def _guarded(self, journey: definition.Journey, instance: str, ask: moves.Ask) -> None:
-        """Do what a step answers. A step that raises ends its own instance and touches nothing else (semantics 11)."""
-        try:
-            move = ask()
-            if move is not None:
-                self._move(journey, instance, move)
-        except Exception as exc:  # noqa: BLE001 - whatever a step raises, the stream goes on
-            told = exc.args[0] if isinstance(exc, errors.DalangError) else type(exc).__name__
-            at = self._known.instances[instance]
-            self._record(journey.name, journey.version, instance, at.step, decisions.StepFailed(str(told)))
-            self._leave(at, "failed")
-
-    def _move(self, journey: definition.Journey, instance: str, move: moves.Move) -> None:
-        """Carry out one answer, then those of the steps that it leads to, until the instance stays or leaves."""
-        while True:
-            here = self._known.instances[instance]
-            if isinstance(move, moves.Leave):
-                return self._leave(here, move.reason)
-            self._record_all(journey, instance, move.facts)
-            if isinstance(move, moves.Stay):
-                return
-            completed = decisions.StepCompleted(move.outcome, move.event or self.taking)
-            self._record(journey.name, journey.version, instance, here.step, completed)
-            if move.step is None:
-                return self._record(journey.name, journey.version, instance, "", decisions.JourneyCompleted())
-            if self.entered.get(instance, 0) >= MOST_STEPS:
-                return self._leave(self._known.instances[instance], "loop")
-            move = self._come_to(journey, instance, move.step)
-
-    def _go(self, journey: definition.Journey, instance: str, step: str) -> None:
-        """From the first step on."""
-        self._guarded(journey, instance, lambda: self._come_to(journey, instance, step))
-
-    def _come_to(self, journey: definition.Journey, instance: str, id_: str) -> moves.Move:
-        self.entered[instance] = self.entered.get(instance, 0) + 1
-        visit = self._known.instances[instance].visit
-        self._record(journey.name, journey.version, instance, id_, decisions.StepEntered(visit))
-        step = journey.steps[id_]
-        return steps.BEGIN[type(step)](step, self._view(journey, instance))
-
-    def _leave(self, instance: state.Instance, reason: str) -> None:
-        """Timers cancelled, open message abandoned, out."""
-        for id_, timer in tuple(self._known.timers.items()):
-            if timer.instance == instance.id and id_ != self.cause:
-                cancelled = decisions.TimerCancelled(id_)
-                self._record(instance.journey, instance.version, instance.id, instance.step, cancelled)
-        exited = decisions.JourneyExited(reason)
-        self._record(instance.journey, instance.version, instance.id, instance.step, exited)
-
-    def _journey_of(self, instance: state.Instance) -> definition.Journey | None:
-        """The version that the instance entered with; without it the instance is parked, never moved by another."""
-        try:
-            return self.catalog.journey(instance.version)
-        except errors.BundleError as exc:
-            if not instance.parked or self.cause in self._known.timers:
-                parked = decisions.InstanceParked(exc.args[0])
-                self._record(instance.journey, instance.version, instance.id, instance.step, parked)
-            return None
-
-    # Recording.
-
-    @property
-    def _known(self) -> state.Customer:
-        assert self.customer is not None
-        return self.customer
-
-    def _view(self, journey: definition.Journey, instance: str) -> View:
-        customer = self._known
-        return View(self.catalog, journey, customer, customer.instances[instance], self.now, self.taking, self.trace)
-
-    def _record_all(self, journey: definition.Journey, instance: str, facts: Iterable[decisions.Payload]) -> None:
-        step = self._known.instances[instance].step
-        for data in facts:
-            self._record(journey.name, journey.version, instance, step, data)
-
-    def _record(self, journey: str, version: str, instance: str, step: str, data: decisions.Payload) -> None:
-        """Make the fact, and the state that it leads to."""
-        index = self.indices.get(self.cause, 0)
-        self.indices[self.cause] = index + 1
-        id_ = decisions.hashed(self.customer_id, self.cause, index)
-        decision = decisions.Decision(
-            id_, data.type, self.customer_id, self.now, journey, version, instance, step, self.cause, data, self.late
-        )
-        self.facts.append(decision)
-        self.customer = evolve(self.customer, decision)
+    def _quiesce(self) -> None:
+        """The end of an instant: the messages that were asked for, in their order, and what the steps' own writing led to."""
+        for _ in range(MOST_ROUNDS):
+            self.request_all()
+            known = self.customer
+            if known is None or known.profile is self.examined:
+                break
+            self._look_again(msgspec.structs.replace(known, profile=self.examined or {}), already=False)
+            self._enter_all(())
+        while self.emitted:
+            self.late = False
+            self.take(self.emitted.pop(0))
 
 
 def _firing_order(armed: tuple[str, state.Timer]) -> tuple[datetime.datetime, str, str, str]:
     id_, timer = armed
     return timer.due, timer.instance, timer.step, id_
-
-
-def _key(value: object) -> str | None:
-    """An instance's key as text; None where there is none. Numbers and booleans are written as in JSON."""
-    if isinstance(value, str):
-        return value or None
-    return msgspec.json.encode(value).decode() if isinstance(value, (bool, int, float)) else None

@@ -27,6 +27,8 @@ class JourneyEntered(Payload, frozen=True):
     number: int
     key: str = ""
     forget_before: inputs.Instant | None = None
+    held_out: bool = False
+    goal_until: inputs.Instant | None = None
 
 
 class JourneyRefused(Payload, frozen=True):
@@ -70,6 +72,15 @@ class InstanceParked(Payload, frozen=True):
 
     type = "instance.parked"
     reason: str
+
+
+class InstanceMigrated(Payload, frozen=True):
+    """The instance goes on by the live version, at this step, with the timers that it had."""
+
+    type = "instance.migrated"
+    before: str
+    """The version that it leaves."""
+    was_at: str
 
 
 class StepEntered(Payload, frozen=True):
@@ -117,6 +128,64 @@ class BranchTaken(Payload, frozen=True):
     arm: int | None
 
 
+class SplitAssigned(Payload, frozen=True):
+    """The customer is in this arm: recorded when it is reached (exposure)."""
+
+    type = "split.assigned"
+    arm: str
+
+
+class OfferChosen(Payload, frozen=True):
+    """The candidate with the highest score (None: none could be had), and the scores of all that could."""
+
+    type = "offer.chosen"
+    offer: str | None
+    scores: Mapping[str, float] = {}
+
+
+class ProfileUpdated(Payload, frozen=True):
+    """A step wrote attributes of the profile. `failed`: those whose expression gave no value; they stay as they were."""
+
+    type = "profile.updated"
+    set: Mapping[str, Any] = {}
+    removed: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
+class EventEmitted(Payload, frozen=True):
+    """A step put an event on `customer.events`. It is taken at once; its record there tells the others."""
+
+    type = "event.emitted"
+    event: inputs.Event
+    failed: tuple[str, ...] = ()
+
+
+class SegmentEntered(Payload, frozen=True):
+    """The customer came to be in a segment. `already`: she was in it when its definition went live, which enters nothing."""
+
+    type = "segment.entered"
+    segment: str
+    already: bool = False
+
+
+class SegmentLeft(Payload, frozen=True):
+    """The customer is not in the segment any more."""
+
+    type = "segment.left"
+    segment: str
+    already: bool = False
+
+
+class GoalReached(Payload, frozen=True):
+    """What the journey is for happened, so many ms after the entry. `value`: what the goal's expression gives."""
+
+    type = "goal.reached"
+    event: str
+    after: int
+    value: float | None = None
+    held_out: bool = False
+
+
 class EventKept(Payload, frozen=True):
     """An event came before the `since` wait that names it, and is kept for it. `index` is its place in the wait's list."""
 
@@ -147,24 +216,35 @@ class MessageRequested(Payload, frozen=True):
     missing: tuple[str, ...] = ()
     parts: int = 0
     """Of an SMS: how many it is sent as. `cost` is for all of them."""
+    count_since: inputs.Instant | None = None
+    """It counts against caps, which look back to here at most; None: there are no caps."""
 
 
 class MessageDeferred(Payload, frozen=True):
-    """The next attempt waits until a time."""
+    """The next attempt waits until a time; None: until the pause ends. `reason` is the first of `reasons`."""
 
     type = "message.deferred"
     message_id: str
-    until: inputs.Instant
+    until: inputs.Instant | None
     reason: str
+    reasons: tuple[str, ...] = ()
+    place: int = 0
+    purpose: str = ""
+    expires_at: inputs.Instant | None = None
+    skipped: tuple[tuple[str, str], ...] = ()
 
 
 class MessageSuppressed(Payload, frozen=True):
-    """No channel may carry the message. `reason` is that of the first channel; `skipped` has each."""
+    """No channel may carry the message. `reason` is that of the first channel; `skipped` has each.
+
+    `reasons` has all where one alone does not say it: deferred past its expiry is `quiet_hours`, `expired`.
+    """
 
     type = "message.suppressed"
     message_id: str
     reason: str
     skipped: tuple[tuple[str, str], ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 class MessageResolved(Payload, frozen=True):
@@ -213,12 +293,20 @@ PAYLOADS: Final[Mapping[str, type[Payload]]] = {
         JourneyExited,
         JourneyCompleted,
         InstanceParked,
+        InstanceMigrated,
         StepEntered,
         StepCompleted,
         StepFailed,
         TimerScheduled,
         TimerCancelled,
         BranchTaken,
+        SplitAssigned,
+        OfferChosen,
+        ProfileUpdated,
+        EventEmitted,
+        SegmentEntered,
+        SegmentLeft,
+        GoalReached,
         EventKept,
         MessageRequested,
         MessageDeferred,

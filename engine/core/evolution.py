@@ -1,6 +1,7 @@
 """Evolve: what a recorded fact does to a customer's state. It makes no choice; `engine/core/decider.py` makes them all.
 
 A fact is an event that had an effect, or a decision. Folding the facts of a history, in their order, gives the state.
+What an event says of traits depends on their definitions, so an event is folded with the catalog that was live.
 """
 
 import hashlib
@@ -9,21 +10,26 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.core import decisions, inputs, state
+from engine.core import caps, catalog, decisions, inputs, state, traits, view
+from engine.core import trace as traces
 from engine.core.decisions import Decision
 
 SEEN_BYTES: Final = 8
 MOST_SEEN: Final = 64
+MOST_SENDS: Final = 1_000
+"""Entries of the ledger for caps: the oldest go first."""
 LATE_RECEIPTS_MS: Final = 30 * 24 * 3600 * 1000
 """Closed messages are forgotten this long after their request: `customer.events` keeps no receipt longer by default."""
 
 _replace = msgspec.structs.replace
 
 
-def evolve(customer: state.Customer | None, fact: inputs.Event | Decision) -> state.Customer | None:
+def evolve(
+    customer: state.Customer | None, fact: inputs.Event | Decision, catalog: catalog.Catalog | None = None
+) -> state.Customer | None:
     """The state after the fact; None is a customer who is not known, or not any more (`customer.erased`)."""
     if isinstance(fact, inputs.Event):
-        return _take(customer or state.Customer(fact.subject), fact)
+        return None if fact.type == inputs.ERASED else take(customer or state.Customer(fact.subject), fact, catalog)
     if customer is None:
         customer = state.Customer(fact.customer)
     timers = customer.timers
@@ -32,6 +38,32 @@ def evolve(customer: state.Customer | None, fact: inputs.Event | Decision) -> st
     customer = _replace(customer, now=max(customer.now, fact.at), timers=timers)
     apply = _APPLY.get(type(fact.data))
     return customer if apply is None else apply(customer, fact, fact.data)
+
+
+def take(
+    customer: state.Customer, event: inputs.Event, catalog: catalog.Catalog | None, trace: traces.Trace | None = None
+) -> state.Customer:
+    """The state after an event: what it says of profile, consent, operators and traits, and that it was seen."""
+    now = max(customer.now, event.recorded)
+    seen = (customer.seen + digest(event.id))[-SEEN_BYTES * MOST_SEEN :]
+    after = _replace(_told(customer, event, now), now=now, seen=seen)
+    counting = catalog.counting.get(event.type) if catalog is not None else None
+    if catalog is None or counting is None:
+        return after
+    looking = view.View(catalog, None, after, None, now, event, trace)
+    tallies = traits.take(counting, after.traits, event, now, looking.zone, looking.value)
+    return after if tallies is after.traits else _replace(after, traits=tallies)
+
+
+def is_news(before: state.Customer, after: state.Customer) -> bool:
+    """Whether an event changed more than what was seen."""
+    return (
+        after.profile is not before.profile
+        or after.consent is not before.consent
+        or after.traits is not before.traits
+        or after.inbound is not before.inbound
+        or after.pauses is not before.pauses
+    )
 
 
 def digest(event_id: str) -> bytes:
@@ -48,25 +80,45 @@ def has_seen(customer: state.Customer, event_id: str) -> bool:
     return at >= 0
 
 
-def take_profile(customer: state.Customer, event: inputs.Event) -> state.Customer:
-    """What the event says of the profile and the consent; the same object where that is nothing new."""
+def _told(customer: state.Customer, event: inputs.Event, now: Any) -> state.Customer:
+    """What the event itself says; the same object where that is nothing new."""
     match event.type:
         case inputs.IDENTIFIED:
-            merged = {**customer.profile, **event.field("traits")}
-            profile = {name: value for name, value in merged.items() if value is not None}
-            return customer if profile == customer.profile else _replace(customer, profile=profile)
+            return _profiled(customer, event.field("traits"))
         case inputs.CONSENT_GRANTED | inputs.CONSENT_WITHDRAWN:
             granted = event.type == inputs.CONSENT_GRANTED
             return _consented(customer, event.field("purpose"), event.field("channel"), granted)
+        case inputs.MESSAGE_RECEIVED:
+            return _wrote(customer, event.field("channel"), now)
+        case inputs.JOURNEY_COMMAND if event.subject:
+            return _commanded(customer, event)
         case _:
             return customer
 
 
-def _take(customer: state.Customer, event: inputs.Event) -> state.Customer | None:
-    if event.type == inputs.ERASED:
-        return None
-    seen = (customer.seen + digest(event.id))[-SEEN_BYTES * MOST_SEEN :]
-    return _replace(take_profile(customer, event), now=max(customer.now, event.recorded), seen=seen)
+def _profiled(customer: state.Customer, said: Mapping[str, Any]) -> state.Customer:
+    """The profile with what was said merged into it; null removes."""
+    merged = {**customer.profile, **said}
+    profile = {name: value for name, value in merged.items() if value is not None}
+    return customer if profile == customer.profile else _replace(customer, profile=profile)
+
+
+def _wrote(customer: state.Customer, channel: Any, at: Any) -> state.Customer:
+    if not isinstance(channel, str):
+        return customer
+    return _replace(customer, inbound={**customer.inbound, channel: at})
+
+
+def _commanded(customer: state.Customer, event: inputs.Event) -> state.Customer:
+    """An operator's pause of this customer, or its end: resuming a journey ends what was paused of it, resuming all ends all."""
+    command, journey, key = event.field("command"), event.field("journey") or "", event.field("key")
+    pause = state.Pause(journey, key)
+    if command == "pause":
+        return customer if pause in customer.pauses else _replace(customer, pauses=(*customer.pauses, pause))
+    if command != "resume":
+        return customer
+    kept = tuple(each for each in customer.pauses if not (journey in ("", each.journey) and key in (None, each.key)))
+    return customer if len(kept) == len(customer.pauses) else _replace(customer, pauses=kept)
 
 
 def _consented(customer: state.Customer, purpose: str, channel: str | None, granted: bool) -> state.Customer:
@@ -84,9 +136,15 @@ def _entered(customer: state.Customer, fact: Decision, data: decisions.JourneyEn
     since = data.forget_before
     last = {key: at for key, at in before.last.items() if since is None or at >= since}
     entries = state.Entries(before.count + 1, {**last, data.key: fact.at})
-    instance = state.Instance(fact.instance, fact.journey, fact.version, data.key, data.number, fact.at, data.entry, visit=1)
+    instance = state.Instance(
+        fact.instance, fact.journey, fact.version, data.key, data.number, fact.at, data.entry, held_out=data.held_out
+    )
+    goals = {id_: goal for id_, goal in customer.goals.items() if goal.until > fact.at}
+    if data.goal_until is not None:
+        goals[fact.instance] = state.Goal(fact.journey, fact.version, fact.at, data.goal_until, data.entry, data.held_out)
     return _replace(
         customer,
+        goals=goals,
         entries={**customer.entries, fact.journey: entries},
         instances={**customer.instances, fact.instance: instance},
     )
@@ -95,13 +153,28 @@ def _entered(customer: state.Customer, fact: Decision, data: decisions.JourneyEn
 def _restarted(customer: state.Customer, fact: Decision, data: decisions.JourneyRestarted) -> state.Customer:
     before = customer.instances[fact.instance]
     again = state.Instance(
-        before.id, before.journey, before.version, before.key, before.number, fact.at, data.entry, visit=data.visit
+        before.id,
+        before.journey,
+        before.version,
+        before.key,
+        before.number,
+        fact.at,
+        data.entry,
+        visit=data.visit,
+        held_out=before.held_out,
     )
-    return _with_instance(_abandoned(customer, fact.instance), again)
+    return _with_instance(_with_entry(_abandoned(customer, fact.instance), fact.instance, data.entry), again)
 
 
 def _updated(customer: state.Customer, fact: Decision, data: decisions.JourneyUpdated) -> state.Customer:
+    customer = _with_entry(customer, fact.instance, data.entry)
     return _with_instance(customer, _replace(customer.instances[fact.instance], entry=data.entry))
+
+
+def _with_entry(customer: state.Customer, instance: str, entry: inputs.Event) -> state.Customer:
+    """The goal of the instance with the entry that is now the instance's."""
+    goal = customer.goals.get(instance)
+    return customer if goal is None else _replace(customer, goals={**customer.goals, instance: _replace(goal, entry=entry)})
 
 
 def _left(customer: state.Customer, fact: Decision, data: Any) -> state.Customer:
@@ -111,6 +184,22 @@ def _left(customer: state.Customer, fact: Decision, data: Any) -> state.Customer
 
 def _parked(customer: state.Customer, fact: Decision, data: decisions.InstanceParked) -> state.Customer:
     return _with_instance(customer, _replace(customer.instances[fact.instance], parked=data.reason))
+
+
+def _migrated(customer: state.Customer, fact: Decision, data: decisions.InstanceMigrated) -> state.Customer:
+    """By the live version from here on; its timers and its open message go with it to the step's new name."""
+    instance = _replace(customer.instances[fact.instance], version=fact.version, step=fact.step, parked="")
+    timers = {
+        id_: _replace(timer, step=fact.step) if timer.instance == fact.instance else timer
+        for id_, timer in customer.timers.items()
+    }
+    messages = {
+        id_: _replace(message, step=fact.step, version=fact.version)
+        if message.instance == fact.instance and message.step == data.was_at and not message.outcome
+        else message
+        for id_, message in customer.messages.items()
+    }
+    return _with_instance(_replace(customer, timers=timers, messages=messages), instance)
 
 
 def _step_entered(customer: state.Customer, fact: Decision, data: decisions.StepEntered) -> state.Customer:
@@ -129,8 +218,10 @@ def _step_completed(customer: state.Customer, fact: Decision, data: decisions.St
 
 
 def _scheduled(customer: state.Customer, fact: Decision, data: decisions.TimerScheduled) -> state.Customer:
-    timer = state.Timer(data.due, fact.instance, fact.step, data.kind)
-    before = customer.instances[fact.instance]
+    timer = state.Timer(data.due, fact.instance, fact.step or fact.journey, data.kind)
+    before = customer.instances.get(fact.instance)
+    if before is None:  # a schedule or a segment: the customer's own
+        return _replace(customer, timers={**customer.timers, data.timer: timer})
     customer = _with_instance(customer, _replace(before, armed=before.armed + 1))
     return _replace(customer, timers={**customer.timers, data.timer: timer})
 
@@ -149,25 +240,55 @@ def _requested(customer: state.Customer, fact: Decision, data: decisions.Message
     (address,) = data.to.values()
     attempt = state.Attempt(data.attempt, data.channel, data.place, fact.at, address, parts=data.parts)
     before = customer.messages.get(data.message_id)
-    if before is not None:
-        return _with_message(customer, _replace(before, attempts=(*before.attempts, attempt)))
-    message = state.Message(
-        id=data.message_id,
+    channels = () if before is None else tuple(each.channel for each in before.attempts)
+    first = not channels
+    if data.count_since is not None and data.channel not in channels:
+        sent = caps.Sent(fact.at, data.purpose, data.channel, fact.journey, first)
+        kept = tuple(each for each in customer.sends if each.at >= data.count_since)
+        customer = _replace(customer, sends=(*kept, sent)[-MOST_SENDS:])
+    if before is None:
+        before = _message(fact, data.message_id, data.purpose, data.expires_at)
+        customer = _forgotten(customer)
+    after = _replace(before, attempts=(*before.attempts, attempt), waiting=None, held="", skipped=())
+    if first:
+        after = _replace(after, requested_at=fact.at)
+        customer = _with_instance(customer, _replace(customer.instances[fact.instance], sent_at=fact.at))
+    return _with_message(customer, after)
+
+
+def _deferred(customer: state.Customer, fact: Decision, data: decisions.MessageDeferred) -> state.Customer:
+    before = customer.messages.get(data.message_id)
+    if before is None:
+        before = _message(fact, data.message_id, data.purpose, data.expires_at)
+        customer = _forgotten(customer)
+    return _with_message(customer, _replace(before, waiting=data.place, held=data.reason, skipped=data.skipped))
+
+
+def _suppressed(customer: state.Customer, fact: Decision, data: decisions.MessageSuppressed) -> state.Customer:
+    """A message that was deferred and then refused is no message any more; a ghost counts as the previous send."""
+    if data.reason == "held_out":
+        customer = _with_instance(customer, _replace(customer.instances[fact.instance], sent_at=fact.at))
+    if data.message_id not in customer.messages:
+        return customer
+    return _replace(customer, messages=_without(customer.messages, data.message_id))
+
+
+def _message(fact: Decision, id_: str, purpose: str, expires_at: Any) -> state.Message:
+    return state.Message(
+        id=id_,
         instance=fact.instance,
         journey=fact.journey,
         version=fact.version,
         step=fact.step,
-        purpose=data.purpose,
+        purpose=purpose,
         requested_at=fact.at,
-        expires_at=data.expires_at,
-        attempts=(attempt,),
+        expires_at=expires_at,
+        attempts=(),
     )
-    instance = _replace(customer.instances[fact.instance], sent_at=fact.at)
-    return _with_instance(_with_message(_forgotten(customer), message), instance)
 
 
 def _resolved(customer: state.Customer, fact: Decision, data: decisions.MessageResolved) -> state.Customer:
-    return _with_message(customer, _replace(customer.messages[data.message_id], outcome=data.outcome))
+    return _with_message(customer, _replace(customer.messages[data.message_id], outcome=data.outcome, waiting=None, held=""))
 
 
 def _reported(customer: state.Customer, fact: Decision, data: decisions.MessageReported) -> state.Customer:
@@ -178,6 +299,8 @@ def _reported(customer: state.Customer, fact: Decision, data: decisions.MessageR
         else each
         for each in message.attempts
     )
+    if data.status == "replied":
+        customer = _wrote(customer, data.channel, fact.at)
     if data.stopped:
         customer = _replace(customer, stopped={**customer.stopped, data.channel: data.stopped})
     return _with_message(customer, _replace(message, attempts=attempts))
@@ -187,6 +310,22 @@ def _consent_updated(customer: state.Customer, fact: Decision, data: decisions.C
     return _consented(customer, data.purpose, data.channel, data.granted)
 
 
+def _profile_updated(customer: state.Customer, fact: Decision, data: decisions.ProfileUpdated) -> state.Customer:
+    return _profiled(customer, {**data.set, **dict.fromkeys(data.removed)})
+
+
+def _segment_entered(customer: state.Customer, fact: Decision, data: decisions.SegmentEntered) -> state.Customer:
+    return _replace(customer, segments=tuple(sorted({*customer.segments, data.segment})))
+
+
+def _segment_left(customer: state.Customer, fact: Decision, data: decisions.SegmentLeft) -> state.Customer:
+    return _replace(customer, segments=tuple(name for name in customer.segments if name != data.segment))
+
+
+def _goal_reached(customer: state.Customer, fact: Decision, data: decisions.GoalReached) -> state.Customer:
+    return _replace(customer, goals=_without(customer.goals, fact.instance))
+
+
 _APPLY: Final[Mapping[type[decisions.Payload], Callable[[state.Customer, Decision, Any], state.Customer]]] = {
     decisions.JourneyEntered: _entered,
     decisions.JourneyRestarted: _restarted,
@@ -194,17 +333,24 @@ _APPLY: Final[Mapping[type[decisions.Payload], Callable[[state.Customer, Decisio
     decisions.JourneyExited: _left,
     decisions.JourneyCompleted: _left,
     decisions.InstanceParked: _parked,
+    decisions.InstanceMigrated: _migrated,
     decisions.StepEntered: _step_entered,
     decisions.StepCompleted: _step_completed,
     decisions.TimerScheduled: _scheduled,
     decisions.TimerCancelled: _cancelled,
     decisions.EventKept: _kept,
     decisions.MessageRequested: _requested,
+    decisions.MessageDeferred: _deferred,
+    decisions.MessageSuppressed: _suppressed,
     decisions.MessageResolved: _resolved,
     decisions.MessageReported: _reported,
     decisions.ConsentUpdated: _consent_updated,
+    decisions.ProfileUpdated: _profile_updated,
+    decisions.SegmentEntered: _segment_entered,
+    decisions.SegmentLeft: _segment_left,
+    decisions.GoalReached: _goal_reached,
 }
-"""The facts that change more than the clock. The others (`journey.refused`, `branch.taken`, `message.suppressed`, …) are
+"""The facts that change more than the clock. The others (`journey.refused`, `branch.taken`, `split.assigned`, …) are
 recorded for people."""
 
 

@@ -28,6 +28,8 @@ JOURNEY_COMMAND: Final = "journey.command"
 BUNDLE_ACTIVATED: Final = "bundle.activated"
 IDENTIFIED: Final = "customer.identified"
 ERASED: Final = "customer.erased"
+SEGMENT_ENTERED: Final = "segment.entered"
+SCHEDULE_DUE: Final = "schedule.due"
 CONSENT_GRANTED: Final = "consent.granted"
 CONSENT_WITHDRAWN: Final = "consent.withdrawn"
 MESSAGE_RECEIVED: Final = "message.received"
@@ -43,6 +45,14 @@ BUILT_IN: Final = frozenset(
     | {MESSAGE_RECEIVED, *RECEIPTS}
 )
 """The types that the engine itself understands, whatever the journeys name."""
+
+OWN_SOURCE: Final = "dalang/journeys"
+"""The source of the events that journeys emit. They are taken where they are emitted; on the log they only tell others."""
+
+TIMELESS: Final = frozenset({JOURNEY_COMMAND, BUNDLE_ACTIVATED})
+"""What operators write has the time of the wall: under the stream clock it happens at the stream's time, and moves it not."""
+
+COMMANDS: Final = ("stop", "enter", "pause", "resume")
 
 # RFC 3339 section 5.6; a space for the T is allowed there, a missing zone is not.
 _RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -61,6 +71,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     subject: str = ""
     source: str = ""
     data: Any = None
+    depth: int = 0
+    """How many journeys stand behind it, each having emitted the event that moved the next; 0: the shop itself."""
 
     def field(self, name: str) -> Any:
         """`data[name]` where data is an object that has it, else None."""
@@ -85,6 +97,7 @@ class _Wire(msgspec.Struct):
     recordedtime: str | None = None
     kafkapartition: int | str | None = None
     kafkaoffset: int | str | None = None
+    dalangdepth: int | str | None = None
     data: Any = None
 
 
@@ -161,9 +174,23 @@ def decode(
         time = instant(wire.time) if wire.time is not None else recorded
     if time is None:
         raise errors.NotATime("The event has no `time`, and no record gave it one.")
-    event = Event(wire.id, wire.type, time, recorded or time, wire.subject or "", wire.source, wire.data)
+    event = Event(
+        wire.id, wire.type, time, recorded or time, wire.subject or "", wire.source, wire.data, _whole(wire.dalangdepth) or 0
+    )
     _check_data(event)
     return Record(event, _whole(wire.kafkapartition), _whole(wire.kafkaoffset))
+
+
+def encode(event: Event) -> bytes:
+    """The event as a CloudEvent in structured JSON."""
+    wire: dict[str, Any] = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
+    if event.subject:
+        wire["subject"] = event.subject
+    wire["time"] = text(event.time)
+    wire["recordedtime"] = text(event.recorded)  # without it the stream clock would take the wall's time for it
+    if event.depth:
+        wire["dalangdepth"] = event.depth
+    return msgspec.json.encode({**wire, "data": event.data})
 
 
 def tick(at: datetime.datetime) -> Event:
@@ -190,6 +217,8 @@ def _check_data(event: Event) -> None:
     if needed is None:
         if event.type == TIMER_DUE:
             _check_customers(event.field("customers"))
+        elif event.type == JOURNEY_COMMAND:
+            _check_command(event)
         return
     for name, kind in needed.items():
         if not isinstance(event.field(name), kind):
@@ -202,6 +231,17 @@ def _check_data(event: Event) -> None:
 def _check_customers(named: object) -> None:
     if named is not None and not (isinstance(named, list) and all(isinstance(each, str) for each in named)):
         raise errors.BadData("timer.due needs data.customers (a list of customer ids), or none for everybody.")
+
+
+def _check_command(event: Event) -> None:
+    command = event.field("command")
+    if command not in COMMANDS:
+        raise errors.BadData(f"journey.command needs data.command, one of {', '.join(COMMANDS)}; not {str(command)[:40]!r}.")
+    for name in ("journey", "key"):
+        if not isinstance(event.field(name), (str, type(None))):
+            raise errors.BadData(f"journey.command takes data.{name} as text.")
+    if command == "enter" and not event.field("journey"):
+        raise errors.BadData("journey.command enter needs data.journey.")
 
 
 _NEEDED: Final[Mapping[str, Mapping[str, type]]] = {

@@ -1,47 +1,135 @@
 """The one function that answers: may this message go on this channel, when, and if not why?
 
-Called by `steps/send.py` at the moment of sending, for every attempt. The policy is always the newest one.
+Called by `steps/send.py` at the moment of sending, for every attempt. The policy is always the newest one. What it looks at
+in turn: expiry, pause, consent, reachability, WhatsApp's window, caps, quiet hours. (The holdout is asked by the step, of what
+may go.)
 """
 
 import datetime
+from typing import Final
 
 import msgspec
 
-from engine.core import scope, view
+from engine.core import caps, definition, quiet_hours, scope, state, view
+
+WINDOW: Final = datetime.timedelta(hours=24)
+"""How long after a customer's last message WhatsApp takes free text (Meta, customer service window)."""
+
+DAY: Final = datetime.timedelta(days=1)
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What is asked about. `to` overrides the customer's own address; None: the policy's.
+
+    `tried`: the channels on which the message was requested already; none: this would be its first attempt.
+    """
+
+    channel: str
+    to: str | None = None
+    expires_at: datetime.datetime | None = None
+    tried: tuple[str, ...] = ()
+    free_text: bool = False
+    """Whether the body is free text, which WhatsApp takes only within 24 hours of the customer's last message."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`send_at` is None when the message may not go, and `reasons` say why; an adapter must not send after `send_before`."""
+    """`send_at` is now, or later, or None where the message may not go on this channel; `reasons` say why not, or not yet.
+
+    `held`: it waits for the end of a pause. `whole`: no other channel helps either. An adapter must not send after `send_before`.
+    """
 
     send_at: datetime.datetime | None
     send_before: datetime.datetime | None = None
     address: str = ""
     reasons: tuple[str, ...] = ()
+    held: bool = False
+    whole: bool = False
 
 
-def judge(looking: view.View, channel: str, address: str | None, expires_at: datetime.datetime | None) -> Verdict:
-    """The verdict on one attempt now. `address` overrides the customer's own (a send's `to`); None: the policy's address.
+def judge(looking: view.View, asked: Asked) -> Verdict:
+    """The verdict on one attempt now.
 
-    Reasons: `expired`, `no_consent` (UU PDP 27/2022 art. 20 and 40), `no_channel`, `unreachable`, `stopped`.
+    Reasons: `expired`, `paused`, `no_channel`, `no_consent` (UU PDP 27/2022 art. 20 and 40), `unreachable`, `stopped`,
+    `outside_window`, `cap`, `quiet_hours`.
     """
-    customer, purpose = looking.customer, looking.journey.purpose
-    settings = looking.catalog.policy.channels.get(channel)
-    if expires_at is not None and looking.now >= expires_at:
-        return Verdict(None, reasons=("expired",))
+    if asked.expires_at is not None and looking.now >= asked.expires_at:
+        return Verdict(None, reasons=("expired",), whole=True)
+    if looking.paused(looking.journey.name, looking.here.key):
+        return Verdict(None, reasons=("paused",), held=True)
+    settings = looking.catalog.policy.channels.get(asked.channel)
     if settings is None:
         return Verdict(None, reasons=("no_channel",))
+    address = text(looking.value(settings.address)) if asked.to is None else asked.to
+    reasons = _barred(looking, asked, address)
+    if reasons:
+        return Verdict(None, reasons=reasons)
+    return _timed(looking, asked, address)
+
+
+def _barred(looking: view.View, asked: Asked, address: str) -> tuple[str, ...]:
+    """Why the channel may not, or cannot, carry it at any time."""
     reasons = []
-    if not scope.consented(looking.catalog.policy, customer, purpose, channel):
+    if not scope.consented(looking.catalog.policy, looking.customer, looking.journey.purpose, asked.channel):
         reasons.append("no_consent")
-    if address is None:
-        address = text(looking.value(settings.address))
     if not address:
         reasons.append("unreachable")
-    elif customer.stopped.get(channel) == address:
+    elif looking.customer.stopped.get(asked.channel) == address:
         reasons.append("stopped")
-    if reasons:
-        return Verdict(None, reasons=tuple(reasons))
-    return Verdict(looking.now, send_before=expires_at, address=address)
+    if asked.free_text and asked.channel == "whatsapp":
+        wrote = looking.customer.inbound.get(asked.channel)
+        if wrote is None or looking.now - wrote >= WINDOW:
+            reasons.append("outside_window")
+    return tuple(reasons)
+
+
+def _timed(looking: view.View, asked: Asked, address: str) -> Verdict:
+    """When it may go: from the first moment with a place under every cap and outside quiet hours, if that comes in time."""
+    rule = hours(looking)
+    zone, holidays = looking.zone, looking.catalog.holidays
+    at, reasons = looking.now, []
+    for cap in _caps(looking, asked):
+        free = caps.place_at(cap, looking.customer.sends, looking.now, zone)
+        if free <= looking.now:
+            continue
+        if cap.channel or cap.then == "drop":
+            return Verdict(None, reasons=("cap",), whole=not cap.channel)
+        at, reasons = max(at, free), ["cap"]
+    if rule is not None:
+        opens = quiet_hours.opens_at(rule, at, zone, holidays)
+        if opens is None:
+            return Verdict(None, reasons=(*reasons, "quiet_hours"), whole=True)
+        if opens > at:
+            at, reasons = opens, [*reasons, "quiet_hours"]
+    if asked.expires_at is not None and at >= asked.expires_at:
+        return Verdict(None, reasons=(*reasons, "expired"), whole=True)
+    closes = None if rule is None else quiet_hours.closes_at(rule, at, zone, holidays)
+    before = min((each for each in (closes, asked.expires_at) if each is not None), default=None)
+    return Verdict(at, before, address, tuple(reasons))
+
+
+def hours(looking: view.View) -> definition.QuietHours | None:
+    """The quiet hours of the journey's messages: the rule that it names, else its purpose's."""
+    rules = looking.catalog.policy.quiet_hours
+    return rules.get(looking.journey.hours or looking.journey.purpose)
+
+
+def count_since(looking: view.View) -> datetime.datetime | None:
+    """How far back any cap looks from now, a day more for calendar days, which start before; None where there are none."""
+    windows = [cap.days * DAY + DAY if cap.days else cap.rolling * view.MILLISECOND for cap in looking.catalog.policy.caps]
+    return looking.now - max(windows) if windows else None
+
+
+def _caps(looking: view.View, asked: Asked) -> list[definition.Cap]:
+    """The caps that this attempt would count against and did not yet: the message's at its first attempt, a channel's at its
+    first attempt there.
+    """
+    journey = looking.journey
+    return [
+        cap
+        for cap in looking.catalog.policy.caps
+        if caps.applies(cap, journey.purpose, asked.channel, journey.name)
+        and (asked.channel not in asked.tried if cap.channel else not asked.tried)
+    ]
 
 
 def text(value: object) -> str:
@@ -49,3 +137,8 @@ def text(value: object) -> str:
     if isinstance(value, str):
         return value.strip()
     return str(value) if type(value) is int else ""
+
+
+def tried(message: state.Message | None) -> tuple[str, ...]:
+    """The channels on which a message was requested already."""
+    return () if message is None else tuple(attempt.channel for attempt in message.attempts)

@@ -1,9 +1,11 @@
-"""What the core asks of the outside: to evaluate an expression and to render a template. Both are pure functions.
+"""What the core asks of the outside: to evaluate an expression, to render a template, to find a time zone. All are pure.
 
-`engine/authoring` implements them with CEL (`expressions.py`) and Liquid (`templates.py`); `PythonExpressions` and
-`PlainTemplates` are their in-memory twins, for tests and simple embeddings.
+`engine/authoring` implements them with CEL (`expressions.py`), Liquid (`templates.py`) and the zone database
+(`calendars.py`); `PythonExpressions`, `PlainTemplates` and `FixedZones` are their in-memory twins, for tests and simple
+embeddings.
 """
 
+import datetime
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -45,6 +47,14 @@ class Templates(Protocol):
         ...
 
 
+class Zones(Protocol):
+    """Time zones by their IANA name."""
+
+    def zone(self, name: str) -> datetime.tzinfo | None:
+        """The zone; None if there is none of that name."""
+        ...
+
+
 class PythonExpressions:
     """Expressions as Python functions by their text: `PythonExpressions({"event.data.total > 5": lambda s: ...})`."""
 
@@ -75,3 +85,14 @@ class PlainTemplates:
             if body is not None:
                 return Rendered(language, body)
         return None
+
+
+class FixedZones:
+    """Zones of one offset each: `FixedZones({"Asia/Jakarta": 7})`, in hours."""
+
+    def __init__(self, hours: Mapping[str, float] | None = None) -> None:
+        self._zones = {name: datetime.timezone(datetime.timedelta(hours=each), name) for name, each in (hours or {}).items()}
+
+    def zone(self, name: str) -> datetime.tzinfo | None:
+        """The zone of that name, UTC among them."""
+        return datetime.UTC if name == "UTC" else self._zones.get(name)

@@ -4,7 +4,7 @@ Built by the decider for each evaluation, read by the ports' implementations; va
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -14,8 +14,16 @@ from engine.core import definition, inputs, state
 NAMES: Final = ("event", "entry", "profile", "consent", "traits", "segments", "steps", "now", "journey", "policy")
 
 
+def nothing(_: state.Customer, __: datetime.datetime) -> Mapping[str, Any]:
+    """The traits of a scope without any."""
+    return {}
+
+
 class Scope(msgspec.Struct):
-    """What is in scope. `event` and `entry` are None where there is none. `memo` is the port's own, for this scope."""
+    """What is in scope. `event` and `entry` are None where there is none. `memo` is the port's own, for this scope.
+
+    `reckon` gives the traits' values of a customer at a time; `segments` are the names of all that there are.
+    """
 
     customer: state.Customer
     policy: definition.Policy
@@ -24,6 +32,9 @@ class Scope(msgspec.Struct):
     entry: inputs.Event | None = None
     journey: definition.Journey | None = None
     outcomes: Mapping[str, str] = {}
+    zone: datetime.tzinfo | None = None
+    reckon: Callable[[state.Customer, datetime.datetime], Mapping[str, Any]] = nothing
+    segments: tuple[str, ...] = ()
     memo: Any = None
 
     def value(self, name: str) -> Any:
@@ -45,8 +56,10 @@ class Scope(msgspec.Struct):
                 return _journey(self.journey)
             case "policy":
                 return {"timezone": self.policy.timezone, "language": self.policy.language}
-            case "traits" | "segments":
-                return {}
+            case "traits":
+                return self.reckon(self.customer, self.now)
+            case "segments":
+                return {name: name in self.customer.segments for name in self.segments}
             case _:
                 raise KeyError(name)
 

@@ -10,12 +10,14 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from engine.core import inputs
+from engine.core import caps, inputs
+from engine.core.traits import Tally
 
 EPOCH: Final = inputs.EPOCH
 NEVER: Final = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC)
 
-TimerKind = Literal["wait", "timeout", "fallback", "retry"]
+TimerKind = Literal["wait", "timeout", "fallback", "retry", "reply", "schedule", "segment"]
+"""`reply` is a handoff's; `schedule` and `segment` are the customer's own. The `step` of a schedule is its journey."""
 
 # The lattice of receipts (semantics 8) as bits: each status implies those below it; `clicked` and `replied` are not ordered.
 REPORTED: Final[Mapping[str, int]] = {
@@ -76,6 +78,25 @@ class Instance(msgspec.Struct, frozen=True, array_like=True):
     sent_at: datetime.datetime | None = None
     """When its latest message was first requested (`since: previous_send`)."""
     parked: str = ""
+    held_out: bool = False
+
+
+class Goal(msgspec.Struct, frozen=True, array_like=True):
+    """A goal that is watched for an entry until a time, also after the instance has left."""
+
+    journey: str
+    version: str
+    entered_at: datetime.datetime
+    until: datetime.datetime
+    entry: inputs.Event
+    held_out: bool = False
+
+
+class Pause(msgspec.Struct, frozen=True, array_like=True):
+    """An operator's pause for this customer: of a journey (empty: all), of one key (None: every)."""
+
+    journey: str = ""
+    key: str | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
@@ -106,6 +127,11 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     expires_at: datetime.datetime | None
     attempts: tuple[Attempt, ...]
     outcome: str = ""
+    waiting: int | None = None
+    """The place in the step's channels at which the next attempt waits, while it is deferred."""
+    held: str = ""
+    """Why it waits."""
+    skipped: tuple[tuple[str, str], ...] = ()
 
 
 class Consent(msgspec.Struct, frozen=True, array_like=True):
@@ -136,8 +162,23 @@ class Customer(msgspec.Struct, frozen=True, array_like=True):
     messages: Mapping[str, Message] = {}
     entries: Mapping[str, Entries] = {}
     seen: bytes = b""
+    traits: Mapping[str, Tally] = {}
+    segments: tuple[str, ...] = ()
+    """The segments that she is in, by name."""
+    goals: Mapping[str, Goal] = {}
+    """Instance -> the goal of its entry."""
+    sends: tuple[caps.Sent, ...] = ()
+    """What counts against caps."""
+    inbound: Mapping[str, datetime.datetime] = {}
+    """Channel -> when she last wrote on it."""
+    pauses: tuple[Pause, ...] = ()
 
     @property
     def next_due(self) -> datetime.datetime:
         """When the earliest timer is due; `NEVER` without one."""
         return min((timer.due for timer in self.timers.values()), default=NEVER)
+
+    @property
+    def drained(self) -> bool:
+        """Whether nothing but schedules is left, which never end."""
+        return all(timer.kind == "schedule" for timer in self.timers.values())

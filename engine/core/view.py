@@ -4,27 +4,48 @@ Made by the decider for one instance at one moment; steps read it and answer wit
 """
 
 import datetime
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
-from engine.core import catalog, decisions, definition, errors, inputs, scope, state
+from engine.core import catalog, commands, decisions, definition, errors, inputs, scope, state, traits
 from engine.core import trace as traces
 
 MILLISECOND = inputs.MILLISECOND
 
 
+NOTHING: Final = object()
+"""What an expression gives that fails."""
+
+
 class View(msgspec.Struct):
-    """One instance at `now`. `event` is the input that is being taken, None while a timer fires."""
+    """One instance at `now`; no journey and no instance where only the customer is looked at.
+
+    `event` is the input that is being taken, None while a timer fires. `held` are the journeys that are paused for everybody
+    (`*`: all of them).
+    """
 
     catalog: catalog.Catalog
-    journey: definition.Journey
+    of: definition.Journey | None
     customer: state.Customer
     instance: state.Instance | None
     now: datetime.datetime
     event: inputs.Event | None
     trace: traces.Trace | None = None
     names: scope.Scope | None = None
+    held: frozenset[str] = frozenset()
+
+    @property
+    def journey(self) -> definition.Journey:
+        """The version of the journey that is looked at."""
+        assert self.of is not None
+        return self.of
+
+    @property
+    def zone(self) -> datetime.tzinfo:
+        """The customer's zone."""
+        return self.catalog.zone_of(self.customer)
 
     def scope(self) -> scope.Scope:
         """The names for expressions; after a timer `event` is the last event that moved the instance."""
@@ -36,20 +57,44 @@ class View(msgspec.Struct):
                 now=self.now,
                 event=self.event or (at.moved_by or at.entry if at else None),
                 entry=at.entry if at else None,
-                journey=self.journey,
+                journey=self.of,
                 outcomes=at.outcomes if at else {},
+                zone=self.zone,
+                reckon=self._reckoned,
+                segments=tuple(segment.name for segment in self.catalog.segments),
             )
         return self.names
 
-    def value(self, expression: definition.Expression) -> Any:
-        """The expression's value; None where it gives none (the error is traced and counted)."""
-        result, error = None, ""
+    def value(self, expression: definition.Expression, *, failed: Any = None) -> Any:
+        """The expression's value; `failed` where it gives none (the error is traced and counted)."""
+        result, error = failed, ""
         try:
             result = self.catalog.expressions.evaluate(expression, self.scope())
         except errors.EvaluationError as exc:
             error = exc.args[0]
-        self._traced(expression, result, error)
+        self._traced(expression, None if error else result, error)
         return result
+
+    def given(self, values: Mapping[str, definition.Given]) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The values that a step writes, as JSON has them (times as RFC 3339), and the names of those that failed."""
+        written, failed = {}, []
+        for name, each in values.items():
+            result = each.constant if each.expression is None else self.value(each.expression, failed=NOTHING)
+            if result is NOTHING:
+                failed.append(name)
+            else:
+                written[name] = plain(result)
+        return written, tuple(failed)
+
+    def paused(self, journey: str, key: str) -> bool:
+        """Whether the journey is paused: by its live version's status, by an operator for all, or for this customer."""
+        live = self.catalog.live.get(journey)
+        if (live is not None and live.status == "paused") or not self.held.isdisjoint((commands.ALL, journey)):
+            return True
+        return any(each.journey in ("", journey) and each.key in (None, key) for each in self.customer.pauses)
+
+    def _reckoned(self, customer: state.Customer, now: datetime.datetime) -> Mapping[str, Any]:
+        return traits.values(self.catalog.bundle.traits, customer.traits, now, self.zone)
 
     def holds(self, condition: definition.Expression | None) -> bool:
         """Whether the condition is true; a condition that fails to evaluate is false, no condition is true."""
@@ -94,4 +139,31 @@ class View(msgspec.Struct):
         if self.trace is None or not (error or self.trace.detailed):
             return
         seen = self.catalog.expressions.inputs(expression, self.scope()) if self.trace.detailed else {}
-        self.trace.add(traces.Condition(self.journey.name, expression.path, expression.text, result, seen, error))
+        journey = self.of.name if self.of is not None else ""
+        self.trace.add(traces.Condition(journey, expression.path, expression.text, result, seen, error))
+
+
+def number(value: Any) -> float | None:
+    """A finite number as it is; None for anything else, booleans among them."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if value - value == 0 else None
+
+
+def plain(value: Any) -> Any:
+    """A value of an expression as JSON has it: times as RFC 3339 in UTC, maps and lists through and through."""
+    match value:
+        case datetime.datetime():
+            return inputs.text(value.astimezone(datetime.UTC))
+        case datetime.timedelta():
+            return value.total_seconds()
+        case dict():
+            return {str(name): plain(each) for name, each in value.items()}
+        case list() | tuple():
+            return [plain(each) for each in value]
+        case bytes():
+            return value.decode("utf-8", "replace")
+        case float():
+            return number(value)  # JSON has no NaN and no infinity
+        case _:
+            return value

@@ -85,28 +85,50 @@ def text(chapters: Iterable[Chapter]) -> Iterator[str]:
 
 def _told(decision: decisions.Decision) -> str:
     """The few words that matter of a decision; never an address or a text."""
-    match decision.data:
-        case decisions.JourneyRefused(reason=reason) | decisions.JourneyExited(reason=reason):
-            words = reason
-        case decisions.StepCompleted(outcome=outcome):
-            words = outcome
+    words = _of_message(decision.data) or _of_journey(decision.data)
+    place = f"  {decision.journey}" + (f"/{decision.step}" if decision.step else "")
+    return place.rstrip() + (f"  {words}" if words else "")
+
+
+def _of_journey(data: decisions.Payload) -> str:
+    match data:
+        case decisions.JourneyRefused(reason=words) | decisions.JourneyExited(reason=words):
+            return words
+        case decisions.JourneyEntered(held_out=True):
+            return "held out: never messaged"
+        case decisions.StepCompleted(outcome=words):
+            return words
         case decisions.TimerScheduled(kind=kind, due=due):
-            words = f"{kind} until {inputs.text(due)}"
+            return f"{kind} until {inputs.text(due)}"
+        case decisions.BranchTaken(arm=arm):
+            return "no arm" if arm is None else f"arm {arm + 1}"
+        case decisions.SplitAssigned(arm=choice) | decisions.OfferChosen(offer=choice):
+            return choice or "none"
+        case decisions.SegmentEntered(segment=words) | decisions.SegmentLeft(segment=words):
+            return words
+        case decisions.ProfileUpdated(set=written, removed=removed):
+            return ", ".join([*written, *(f"without {name}" for name in removed)])
+        case decisions.EventEmitted(event=event):
+            return event.type
+        case decisions.GoalReached(event=words, value=value):
+            return words + (f", worth {value:g}" if value is not None else "")
+    return ""
+
+
+def _of_message(data: decisions.Payload) -> str:
+    match data:
         case decisions.MessageRequested(channel=channel, attempt=attempt, skipped=skipped):
             passed = "".join(f", not {other}: {why}" for other, why in skipped)
-            words = f"attempt {attempt} by {channel}{passed}"
-        case decisions.MessageSuppressed(skipped=skipped):
-            words = ", ".join(f"{channel}: {why}" for channel, why in skipped)
+            return f"attempt {attempt} by {channel}{passed}"
+        case decisions.MessageDeferred(until=until, reason=reason):
+            return f"{reason} until {inputs.text(until) if until is not None else 'it is resumed'}"
+        case decisions.MessageSuppressed(skipped=skipped, reason=reason, reasons=reasons):
+            return ", ".join([*(f"{channel}: {why}" for channel, why in skipped)] or [*reasons] or [reason])
         case decisions.MessageReported(status=status, channel=channel, code=code, late=late):
-            words = f"{status} by {channel}" + (f" ({code})" if code else "") + (", late" if late else "")
+            return f"{status} by {channel}" + (f" ({code})" if code else "") + (", late" if late else "")
         case decisions.MessageResolved(outcome=outcome, reason=reason):
-            words = f"{outcome} {reason}".rstrip()
-        case decisions.BranchTaken(arm=arm):
-            words = "no arm" if arm is None else f"arm {arm + 1}"
-        case _:
-            words = ""
-    place = f"  {decision.journey}" + (f"/{decision.step}" if decision.step else "")
-    return place + (f"  {words}" if words else "")
+            return f"{outcome} {reason}".rstrip()
+    return ""
 
 
 def _short(value: Any) -> str:

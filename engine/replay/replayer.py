@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from engine.core import actions, catalog, decider, decisions, errors, inputs, state, trace
+from engine.core import actions, catalog, commands, decider, decisions, errors, inputs, state, trace
 from engine.replay import definitions, simulation, summary
 
 Clock = Literal["virtual", "recorded"]
@@ -53,6 +53,8 @@ class _Subject(msgspec.Struct):
 
 _subject: Final = msgspec.json.Decoder(_Subject)
 EVERYBODY: Final = Share()
+DRAIN_AT_MOST: Final = datetime.timedelta(days=366)
+"""How long the clock runs on for a customer whom schedules keep entering."""
 
 
 class Outlet:
@@ -90,6 +92,9 @@ class Replayer:
         self._pending: dict[str, list[tuple[datetime.datetime, int, bytes]]] = {}
         self._sent = 0
         self._written: dict[str, datetime.datetime] = {}
+        self._last: dict[str, datetime.datetime] = {}
+        self._held: dict[int | None, frozenset[str]] = {}
+        self._stream: dict[int | None, datetime.datetime] = {}
 
     def run(self, lines: Iterable[bytes], share: Share = EVERYBODY) -> summary.Summary:
         """Fold the lines that are in the share, then let the clock run on as the options say."""
@@ -105,6 +110,7 @@ class Replayer:
                 if owner is not None or share.index == 0:
                     self.summary.bad[exc.reason] += 1
                 continue
+            record = self._timed(record)
             event = record.event
             if not event.subject:
                 self._take_for_all(record, line, count=share.index == 0)
@@ -116,6 +122,18 @@ class Replayer:
         for (journey, path), count in self.tracing.errors.items():
             self.summary.condition_errors[f"{journey} {path}"] += count
         return self.summary
+
+    def _timed(self, record: inputs.Record) -> inputs.Record:
+        """Under the stream clock, what operators wrote happens at the stream's time."""
+        event, partition = record.event, record.partition
+        if event.type not in inputs.TIMELESS:
+            if self._clocks.get(partition) == "stream":
+                self._stream[partition] = max(self._stream.get(partition, state.EPOCH), event.recorded)
+            return record
+        if "stream" not in (self._clocks.get(partition), event.field("clock")):
+            return record
+        at = self._stream.get(partition, state.EPOCH)
+        return msgspec.structs.replace(record, event=msgspec.structs.replace(event, recorded=at))
 
     def _take(self, record: inputs.Record, line: bytes) -> None:
         """An event about one customer."""
@@ -129,7 +147,7 @@ class Replayer:
         if self.options.receipts is not None:
             self._advance(customer, event.recorded)
             self._write(customer, event.recorded, line)
-        if event.type in self.catalogs[record.partition].named or event.type in inputs.BUILT_IN:
+        if self.catalogs[record.partition].takes(event.type, known=customer in self.customers):
             self._transition(customer, event, record.partition)
         elif customer in self._due and self._due[customer] <= event.recorded:
             self._transition(customer, inputs.tick(event.recorded), record.partition)
@@ -142,6 +160,8 @@ class Replayer:
         self.summary.events += count
         if event.type == inputs.BUNDLE_ACTIVATED:
             self._activate(record, count=count)
+        elif event.type == inputs.JOURNEY_COMMAND:
+            self._obey(record)
         if count and self.options.receipts is not None:
             self.outlet.took(event.recorded, "", line)
         if event.type == inputs.TIMER_DUE:
@@ -152,10 +172,28 @@ class Replayer:
     def _activate(self, record: inputs.Record, *, count: bool) -> None:
         """From here on this bundle is live and this clock in force, in the partition of the record."""
         self.summary.activations += count
+        before = self.catalogs[record.partition]
         if self.catalogs.activate(record.partition, record.event.field("bundle")):
             self._clocks[record.partition] = str(record.event.field("clock") or "wall")
+            if self.catalogs[record.partition].concerns_all(before):
+                self._decide_all(record)
         else:
             self.summary.bad[UNKNOWN_BUNDLE] += count
+
+    def _obey(self, record: inputs.Record) -> None:
+        """An operator's command for everybody of the partition."""
+        event, partition = record.event, record.partition
+        self._held[partition] = commands.held_after(self._held.get(partition, frozenset()), event)
+        if event.field("command") != "pause":
+            self._decide_all(record)
+
+    def _decide_all(self, record: inputs.Record) -> None:
+        """An input that concerns every customer of the partition."""
+        for customer in tuple(self.customers):
+            if record.partition is None or self._partitions.get(customer) == record.partition:
+                if self.options.receipts is not None:
+                    self._advance(customer, record.event.recorded)
+                self._transition(customer, record.event, record.partition)
 
     def _concerned(self, record: inputs.Record) -> list[str]:
         named = record.event.field("customers")
@@ -175,6 +213,7 @@ class Replayer:
             customer_id=customer,
             punctual=punctual,
             trace=self.tracing,
+            held=self._held.get(partition, frozenset()),
         )
         if not done.facts:
             return
@@ -215,6 +254,8 @@ class Replayer:
             at = min(due, arrives)
             if at > until or at == state.NEVER or (at == until and not through):
                 return
+            if not pending and self._is_drained(customer, until):
+                return
             if pending and arrives <= due:
                 _, _, line = heapq.heappop(pending)
                 record = inputs.decode(line)
@@ -239,4 +280,17 @@ class Replayer:
             if self.options.receipts is not None:
                 self._advance(customer, until or state.NEVER, through=True)
             while self._due.get(customer, state.NEVER) <= (until or state.NEVER) and customer in self._due:
+                if self._is_drained(customer, until or state.NEVER):
+                    break
                 self._transition(customer, inputs.tick(self._due[customer]), self._partitions.get(customer))
+
+    def _is_drained(self, customer: str, until: datetime.datetime) -> bool:
+        """Whether the drain is over for a customer: nothing but schedules is left, which have no end, or nothing but what
+        they have led to for a year.
+        """
+        if until != state.NEVER:
+            return False
+        known = self.customers[customer]
+        last = self._last.setdefault(customer, known.now)
+        scheduled = any(timer.kind == "schedule" for timer in known.timers.values())
+        return known.drained or (scheduled and self._due[customer] - last > DRAIN_AT_MOST)

@@ -10,8 +10,20 @@ _COUNTED: Final = {
     "journey.refused": "refused",
     "journey.exited": "exited",
     "journey.completed": "completed",
+    "goal.reached": "goals",
+    **dict.fromkeys(("split.assigned", "offer.chosen"), "choices"),
+    **dict.fromkeys(("segment.entered", "segment.left"), "segments"),
     **dict.fromkeys(
-        ("message.requested", "message.reported", "message.suppressed", "message.resolved", "step.failed"), "messages"
+        (
+            "message.requested",
+            "message.reported",
+            "message.deferred",
+            "message.suppressed",
+            "message.resolved",
+            "step.failed",
+            "event.emitted",
+        ),
+        "messages",
     ),
 }
 
@@ -30,6 +42,9 @@ class Summary:
         self.journeys: dict[str, dict[str, Counter[str]]] = {}
         self.messages: Counter[str] = Counter()
         self.suppressed: Counter[str] = Counter()
+        self.deferred: Counter[str] = Counter()
+        self.emitted: Counter[str] = Counter()
+        self.segments: dict[str, Counter[str]] = {}
         self.resolved: Counter[str] = Counter()
         self.planned: dict[str, float] = {}
         self.reported: dict[str, float] = {}
@@ -46,8 +61,21 @@ class Summary:
 
     def _count(self, kind: str, decision: decisions.Decision) -> None:
         match decision.data:
-            case decisions.JourneyRefused(reason=reason) | decisions.JourneyExited(reason=reason):
-                self._of(decision.journey, kind)[reason] += 1
+            case decisions.JourneyRefused(reason=told) | decisions.JourneyExited(reason=told):
+                self._of(decision.journey, kind)[told] += 1
+            case decisions.SplitAssigned(arm=choice) | decisions.OfferChosen(offer=choice):
+                self._of(decision.journey, kind)[f"{decision.step}: {choice or 'none'}"] += 1
+            case decisions.JourneyEntered(held_out=held_out) | decisions.GoalReached(held_out=held_out):
+                self._of(decision.journey, kind)["held_out" if held_out else "all"] += 1
+            case decisions.SegmentEntered(segment=segment) | decisions.SegmentLeft(segment=segment):
+                self.segments.setdefault(segment, Counter())[decision.type.removeprefix("segment.")] += 1
+            case decisions.JourneyCompleted():
+                self._of(decision.journey, kind)["all"] += 1
+            case _:
+                self._count_message(decision.data)
+
+    def _count_message(self, data: decisions.Payload) -> None:
+        match data:
             case decisions.MessageRequested(channel=channel, cost=cost):
                 self.actions += 1
                 self.messages[channel] += 1
@@ -56,12 +84,14 @@ class Summary:
                 self.reported[channel] = self.reported.get(channel, 0.0) + cost
             case decisions.MessageSuppressed(reason=reason):
                 self.suppressed[reason] += 1
+            case decisions.MessageDeferred(reason=reason):
+                self.deferred[reason] += 1
             case decisions.MessageResolved(outcome=outcome):
                 self.resolved[outcome] += 1
+            case decisions.EventEmitted(event=event):
+                self.emitted[event.type] += 1
             case decisions.StepFailed():
                 self.failed_steps += 1
-            case _:
-                self._of(decision.journey, kind)["all"] += 1
 
     def add(self, other: "Summary") -> None:
         """The counts of another part of the same replay."""
@@ -73,6 +103,9 @@ class Summary:
                 for journey, kinds in value.items():
                     for kind, counts in kinds.items():
                         self._of(journey, kind).update(counts)
+            elif name == "segments":
+                for segment, counts in value.items():
+                    self.segments.setdefault(segment, Counter()).update(counts)
             elif name in ("planned", "reported"):
                 mine.update({channel: mine.get(channel, 0.0) + cost for channel, cost in value.items()})
             elif name != "seconds":
@@ -93,11 +126,17 @@ class Summary:
                     "refused": dict(sorted(kinds.get("refused", Counter()).items())),
                     "exited": dict(sorted(kinds.get("exited", Counter()).items())),
                     "completed": kinds.get("completed", Counter()).total(),
+                    "held_out": kinds.get("entered", Counter())["held_out"],
+                    "goals": kinds.get("goals", Counter()).total(),
+                    "choices": dict(sorted(kinds.get("choices", Counter()).items())),
                 }
                 for name, kinds in sorted(self.journeys.items())
             },
             "messages": dict(sorted(self.messages.items())),
             "suppressed": dict(sorted(self.suppressed.items())),
+            "deferred": dict(sorted(self.deferred.items())),
+            "emitted": dict(sorted(self.emitted.items())),
+            "segments": {name: dict(sorted(counts.items())) for name, counts in sorted(self.segments.items())},
             "resolved": dict(sorted(self.resolved.items())),
             "cost": {
                 "planned": round(sum(self.planned.values()), 2),

@@ -32,7 +32,9 @@ class UnknownFormat(errors.RuntimeFailure):
 
 
 class PartitionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a partition knows beside its customers: the last offset handled, what is live, and its stream's time (ms)."""
+    """What a partition knows beside its customers: the last offset handled, what is live, its stream's time (ms), and the
+    journeys that are paused for everybody.
+    """
 
     offset: int = -1
     bundle: str = ""
@@ -40,6 +42,7 @@ class PartitionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     stream_time: int = 0
     partitions: int = 0
     """How many partitions there were when it was written; 0: not known."""
+    held: tuple[str, ...] = ()
 
 
 _record_decoder: Final = msgspec.json.Decoder(PartitionRecord)

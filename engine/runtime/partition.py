@@ -12,7 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from engine.core import actions, catalog, decider, decisions, errors, inputs, state, trace
+import msgspec
+
+from engine.core import actions, catalog, commands, decider, decisions, errors, inputs, state, trace
 from engine.replay import replayer
 from engine.runtime import batches, bundles, codec, logs, metrics, store, topics, writer
 
@@ -45,6 +47,7 @@ class _Batch:
         self.bundle, self.catalog = record.bundle, catalog
         self.streaming = record.clock == "stream"
         self.stream_time = codec.instant(record.stream_time)
+        self.held = frozenset(record.held)
         self.decided: list[decisions.Decision] = []
         self.acted, self.buried = Counter[str](), Counter[str]()
         self.activations = 0
@@ -53,7 +56,8 @@ class _Batch:
     def record(self, offset: int) -> codec.PartitionRecord:
         """The partition's own record once everything up to `offset` is handled."""
         clock = "stream" if self.streaming else "wall"
-        return codec.PartitionRecord(offset, self.bundle, clock, codec.milliseconds(self.stream_time), self.partitions)
+        held = tuple(sorted(self.held))
+        return codec.PartitionRecord(offset, self.bundle, clock, codec.milliseconds(self.stream_time), self.partitions, held)
 
 
 class Partition:
@@ -77,6 +81,7 @@ class Partition:
         self._decisions = names.name(topics.DECISIONS)
         self._dead = names.name(topics.DEAD_LETTERS)
         self._states = names.name(topics.STATE)
+        self._events = names.name(topics.EVENTS)
         self._actions = {channel: names.name(topic) for channel, topic in topics.ACTIONS.items()}
         self._batch: _Batch
 
@@ -150,7 +155,9 @@ class Partition:
         except errors.Malformed as exc:
             self._bury(record, exc.reason)
             return
-        if event.recorded > batch.stream_time and batch.streaming and event.type != inputs.BUNDLE_ACTIVATED:
+        if batch.streaming and event.type in inputs.TIMELESS:
+            event = msgspec.structs.replace(event, recorded=batch.stream_time)
+        elif event.recorded > batch.stream_time and batch.streaming:
             batch.stream_time = event.recorded
         if event.subject:
             self._take_event(event, event.subject.encode(), record)
@@ -158,10 +165,14 @@ class Partition:
             self._pass_time(event, record)
         elif event.type == inputs.BUNDLE_ACTIVATED:
             self._activate(event, record)
+        elif event.type == inputs.JOURNEY_COMMAND:
+            batch.held = commands.held_after(batch.held, event)
+            if event.field("command") != "pause":
+                self._decide_all(event, record)
 
     def _take_event(self, event: inputs.Event, key: bytes, record: Any) -> None:
         """An event of one customer; most are named by nothing, and let time pass at most."""
-        if event.type not in self._batch.catalog.named and event.type not in inputs.BUILT_IN:
+        if not self._batch.catalog.takes(event.type, known=self._knows(key)):
             due = self._due(key)
             if due > codec.milliseconds(event.recorded):
                 return
@@ -190,10 +201,23 @@ class Partition:
             _log.error("bundle unknown", partition=self.number, offset=record.offset)
             self._bury(record, replayer.UNKNOWN_BUNDLE)
             return
-        self._batch.bundle, self._batch.catalog = id_, live
-        self._batch.streaming = clock == "stream"
+        before, self._batch.catalog = self._batch.catalog, live
+        self._batch.bundle, self._batch.streaming = id_, clock == "stream"
         self._batch.activations += 1
+        if self._batch.streaming:
+            event = msgspec.structs.replace(event, recorded=self._batch.stream_time)
+        if live.concerns_all(before):
+            self._decide_all(event, record)
         _log.info("bundle activated", partition=self.number, bundle=id_, clock=clock)
+
+    def _decide_all(self, event: inputs.Event, record: Any) -> None:
+        """An input that concerns every customer of the partition."""
+        for key in {**self.store.snapshots, **self._batch.touched}:
+            self._decide(event, key, record)
+
+    def _knows(self, key: bytes) -> bool:
+        touched = self._batch.touched.get(key)
+        return key in self.store.snapshots if touched is None else touched[0] is not None
 
     def _decide(self, event: inputs.Event, key: bytes, record: Any) -> None:
         """One input of one customer."""
@@ -203,7 +227,13 @@ class Partition:
             return  # her state was written, the partition's record not yet: only without transactions
         try:
             done = decider.transition(
-                batch.catalog, customer, event, customer_id=key.decode(), punctual=batch.streaming, trace=self._trace
+                batch.catalog,
+                customer,
+                event,
+                customer_id=key.decode(),
+                punctual=batch.streaming,
+                trace=self._trace,
+                held=batch.held,
             )
         except Exception as exc:  # noqa: BLE001 - one customer must not stop the others
             _log.error("not decided", customer=key.decode(), cause=event.id, error=type(exc).__name__)
@@ -220,6 +250,8 @@ class Partition:
                 topic = self._actions[action.channel]
                 batch.acted[action.channel] += 1
                 batch.outputs.append(writer.Output(topic, key, actions.encode(action)))
+            for emitted in decider.emissions(decision):
+                batch.outputs.append(writer.Output(self._events, key, inputs.encode(emitted)))
 
     def _due(self, key: bytes) -> int:
         """When the customer's earliest timer is due (ms), this batch's changes included."""

@@ -36,7 +36,7 @@ class Fold:
         for fact in done.facts:
             if isinstance(fact, decisions.Decision):
                 fact = decisions.decode(decisions.encode(fact))
-            folded = decider.evolve(folded, fact)
+            folded = decider.evolve(folded, fact, self.catalog)
         assert folded == done.state, "folding the facts gives the state"
         assert done.facts or done.state is self.customer, "no facts, no change"
         self.customer = done.state

@@ -1,24 +1,31 @@
 """The steps, one file each, and the table that says which file answers for which type.
 
 A step module answers with `moves`: `begin` when the instance comes to the step, and, where the type needs them,
-`on_event`, `on_timer` and (send) `on_receipt`. It never moves anything itself.
+`on_event`, `on_timer` and `on_receipt`. It never moves anything itself.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from engine.core import definition, moves, state, view
-from engine.core.steps import branch, exit, send, wait, wait_for
+from engine.core import decisions, definition, moves, state, view
+from engine.core.steps import branch, choose, emit, exit, handoff, send, set, split, wait, wait_for, wait_until
 
 Begin = Callable[[Any, view.View], moves.Move]
 OnEvent = Callable[[Any, view.View], moves.Move | None]
+OnReceipt = Callable[[Any, view.View, decisions.MessageReported], moves.Move | None]
 OnTimer = Callable[[Any, view.View, state.Timer], moves.Move]
 
 BEGIN: Final[Mapping[type[definition.Step], Begin]] = {
     definition.Send: send.begin,
     definition.WaitDuration: wait.begin,
+    definition.WaitUntil: wait_until.begin,
     definition.WaitEvents: wait_for.begin,
     definition.Branch: branch.begin,
+    definition.Split: split.begin,
+    definition.Choose: choose.begin,
+    definition.Set: set.begin,
+    definition.Emit: emit.begin,
+    definition.Handoff: handoff.begin,
     definition.Exit: exit.begin,
 }
 ON_EVENT: Final[Mapping[type[definition.Step], OnEvent]] = {
@@ -28,5 +35,11 @@ ON_EVENT: Final[Mapping[type[definition.Step], OnEvent]] = {
 ON_TIMER: Final[Mapping[type[definition.Step], OnTimer]] = {
     definition.Send: send.on_timer,
     definition.WaitDuration: wait.on_timer,
+    definition.WaitUntil: wait_until.on_timer,
     definition.WaitEvents: wait_for.on_timer,
+    definition.Handoff: handoff.on_timer,
+}
+ON_RECEIPT: Final[Mapping[type[definition.Step], OnReceipt]] = {
+    definition.Send: send.on_receipt,
+    definition.Handoff: handoff.on_receipt,
 }

@@ -17,6 +17,7 @@ class Plan(msgspec.Struct, frozen=True):
     message_id: str
     attempt: int
     expires_at: datetime.datetime | None
+    tried: tuple[str, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
 
 
@@ -28,10 +29,17 @@ def begin(step: definition.Send, looking: view.View) -> moves.Move:
 
 
 def on_timer(step: definition.Send, looking: view.View, timer: state.Timer) -> moves.Move:
-    """`fallback`: the channel had its time, the next one follows. `retry`: the same channel again."""
-    message = _message(step, looking)
-    place = message.attempts[-1].place
-    return _request(step, looking, _next(message), place if timer.kind == "retry" else place + 1)
+    """`fallback`: the channel had its time, the next one follows. `retry`: what was deferred is tried now."""
+    known = message(step, looking)
+    if known.waiting is not None:
+        return resume(step, looking)
+    return _request(step, looking, _next(known), _place(step, known.attempts[-1]) + 1)
+
+
+def resume(step: definition.Send, looking: view.View) -> moves.Move:
+    """The attempt that was deferred, again."""
+    known = message(step, looking)
+    return _request(step, looking, _next(known), known.waiting or 0)
 
 
 def on_receipt(step: definition.Send, looking: view.View, report: decisions.MessageReported) -> moves.Move | None:
@@ -39,48 +47,98 @@ def on_receipt(step: definition.Send, looking: view.View, report: decisions.Mess
 
     A success ends the message, a failure goes to the next channel or is tried again, as its class says.
     """
-    message = _message(step, looking)
-    attempt = message.attempts[-1]
-    place = step.places[attempt.place]
+    known = message(step, looking)
+    attempt = known.attempts[-1]
+    index = _place(step, attempt)
     if report.status != "failed":
-        if place.success is None or not attempt.reported & state.OWN_BIT[place.success]:
+        success = step.places[index].success if index < len(step.places) else None
+        if success is None or not attempt.reported & state.OWN_BIT[success]:
             return None
-        resolved = decisions.MessageResolved(message.id, "reached")
+        resolved = decisions.MessageResolved(known.id, "reached")
         return moves.Goto((*looking.disarmed(), resolved), "reached", step.next)
+    if known.waiting is not None and known.waiting != index:
+        return None  # the next channel is on its way already
     if report.failure == "too_late":
-        return _after(looking.disarmed(), _request(step, looking, _next(message), attempt.place))
+        return _after(looking.disarmed(), _request(step, looking, _next(known), index))
     if report.failure == "retry":
         rule = looking.catalog.policy.failure_classes[report.channel][report.code]
-        if sum(each.place == attempt.place for each in message.attempts) <= rule.at_most:
+        if sum(each.place == attempt.place for each in known.attempts) <= rule.at_most:
             until = looking.after(rule.retry_after)
-            deferred = decisions.MessageDeferred(message.id, until, "retry")
+            deferred = _deferral(looking, _next(known), index, until, ("retry",))
             return moves.Stay((*looking.disarmed(), deferred, looking.timer("retry", until)))
-    return _after(looking.disarmed(), _request(step, looking, _next(message), attempt.place + 1))
+    return _after(looking.disarmed(), _request(step, looking, _next(known), index + 1))
 
 
 def _request(step: definition.Send, looking: view.View, plan: Plan, first: int) -> moves.Move:
-    """An attempt on the first channel from index `first` that the policy allows; else the end of the message."""
+    """An attempt on the first channel from index `first` that the policy allows, now or later; else the end of the message."""
     skipped = list(plan.skipped)
     for index in range(first, len(step.places)):
         place = step.places[index]
-        to = None if step.to is None else policy.text(looking.value(step.to))
-        verdict = policy.judge(looking, place.channel, to, plan.expires_at)
+        verdict = policy.judge(looking, _asked(step, looking, plan, place.channel))
+        known = msgspec.structs.replace(plan, skipped=tuple(skipped))
+        if verdict.held:
+            return _held(looking, known, index, verdict)
         if verdict.send_at is None:
             skipped.append((place.channel, verdict.reasons[0]))
+            if verdict.whole:
+                return _ended(step, looking, plan, verdict.reasons, skipped)
             continue
-        request = _attempt(step, looking, msgspec.structs.replace(plan, skipped=tuple(skipped)), index, verdict)
+        if verdict.send_at > looking.now:
+            deferred = _deferral(looking, known, index, verdict.send_at, verdict.reasons)
+            return moves.Stay((deferred, looking.timer("retry", verdict.send_at)))
+        request = _attempt(step, looking, known, index, verdict)
         if request is None:
             skipped.append((place.channel, "no_template"))
+        elif looking.here.held_out:
+            ghost = decisions.MessageSuppressed(plan.message_id, "held_out", known.skipped)
+            return moves.Goto((ghost,), "held_out", step.next)
         elif place.success is None or place.fallback_after is None:
             resolved = decisions.MessageResolved(plan.message_id, "requested")
             return moves.Goto((request, resolved), "requested", step.next)
         else:
             return moves.Stay((request, looking.timer("fallback", looking.after(place.fallback_after))))
+    return _ended(step, looking, plan, (), skipped)
+
+
+def _ended(
+    step: definition.Send, looking: view.View, plan: Plan, reasons: tuple[str, ...], skipped: list[tuple[str, str]]
+) -> moves.Move:
+    """No channel is left, or none may carry it: suppressed where it was never requested, else unreached."""
+    reason = reasons[0] if reasons else skipped[0][1] if skipped else "no_more_channels"
     if plan.attempt == 1:
-        reason = skipped[0][1]
-        return moves.Goto((decisions.MessageSuppressed(plan.message_id, reason, tuple(skipped)),), "suppressed", step.next)
-    reason = skipped[0][1] if skipped else "no_more_channels"
+        suppressed = decisions.MessageSuppressed(plan.message_id, reason, tuple(skipped), reasons)
+        return moves.Goto((suppressed,), "suppressed", step.next)
     return moves.Goto((decisions.MessageResolved(plan.message_id, "unreached", reason),), "unreached", step.next)
+
+
+def _asked(step: definition.Send, looking: view.View, plan: Plan, channel: str) -> policy.Asked:
+    to = None if step.to is None else policy.text(looking.value(step.to))
+    free = False
+    if channel == "whatsapp":
+        bodies = looking.journey.templates[step.template]
+        written = (bodies[code].get(channel) for code in _wished(looking) if code in bodies)
+        body = next((each for each in written if each is not None), None)
+        free = isinstance(body, dict) and "template" not in body
+    return policy.Asked(channel, to, plan.expires_at, plan.tried, free)
+
+
+def _wished(looking: view.View) -> tuple[str, ...]:
+    return languages.order(looking.customer.profile.get("language"), looking.catalog.policy)
+
+
+def _held(looking: view.View, plan: Plan, index: int, verdict: policy.Verdict) -> moves.Move:
+    """Waits for the end of the pause, at most until the message expires."""
+    deferred = _deferral(looking, plan, index, None, verdict.reasons)
+    expiry = () if plan.expires_at is None else (looking.timer("retry", plan.expires_at),)
+    return moves.Stay((deferred, *expiry))
+
+
+def _deferral(
+    looking: view.View, plan: Plan, index: int, until: datetime.datetime | None, reasons: tuple[str, ...]
+) -> decisions.MessageDeferred:
+    return decisions.MessageDeferred(
+        plan.message_id, until, reasons[0], reasons, index, looking.journey.purpose, plan.expires_at, plan.skipped
+    )
 
 
 def _attempt(
@@ -89,9 +147,8 @@ def _attempt(
     """The request of one attempt, rendered; None if the template has no body for the channel."""
     channel = step.places[index].channel
     settings = looking.catalog.policy
-    wished = languages.order(looking.customer.profile.get("language"), settings)
     bodies = looking.journey.templates[step.template]
-    rendered = looking.catalog.templates.render(bodies, wished, channel, looking.scope())
+    rendered = looking.catalog.templates.render(bodies, _wished(looking), channel, looking.scope())
     if rendered is None:
         return None
     parts = sms.parts(str(rendered.content.get("text", ""))).count if channel == "sms" else 0
@@ -111,16 +168,35 @@ def _attempt(
         skipped=plan.skipped,
         missing=rendered.missing,
         parts=parts,
+        count_since=policy.count_since(looking),
     )
 
 
-def _message(step: definition.Send, looking: view.View) -> state.Message:
+def message(step: definition.Send, looking: view.View) -> state.Message:
+    """The open message of the step; its id is another where a migration brought it from a step of another name."""
     at = looking.here
-    return looking.customer.messages[decisions.hashed(at.id, step.id, at.visit)]
+    known = looking.customer.messages.get(decisions.hashed(at.id, step.id, at.visit))
+    if known is not None:
+        return known
+    return next(
+        each
+        for each in looking.customer.messages.values()
+        if each.instance == at.id and each.step == step.id and not each.outcome
+    )
+
+
+def _place(step: definition.Send, attempt: state.Attempt) -> int:
+    """The index of the attempt's channel in the step as it is now; past the end if the live version has it no more."""
+    channels = [place.channel for place in step.places]
+    if channels[attempt.place : attempt.place + 1] == [attempt.channel]:
+        return attempt.place
+    return channels.index(attempt.channel) if attempt.channel in channels else len(channels)
 
 
 def _next(message: state.Message) -> Plan:
-    return Plan(message.id, message.attempts[-1].number + 1, message.expires_at)
+    """The plan of the next attempt: of one that is deferred, or after the latest."""
+    number = message.attempts[-1].number + 1 if message.attempts else 1
+    return Plan(message.id, number, message.expires_at, policy.tried(message), message.skipped)
 
 
 def _after(facts: tuple[decisions.Payload, ...], move: moves.Move) -> moves.Move:

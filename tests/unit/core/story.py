@@ -23,7 +23,7 @@ policy:
     whatsapp: {"busy": {retry_after: 1m, at_most: 2}, "never": stop_channel, "setup": configuration}
 """
 TEMPLATE = """
-whatsapp: {text: "Halo {{ profile.name }}"}
+whatsapp: {template: hello, language: id, parameters: ["{{ profile.name }}"]}
 sms: {text: "Hai {{ profile.name }}"}
 email: {subject: "Halo", text: "Isi"}
 """
@@ -96,7 +96,7 @@ class Story:
         for fact in done.facts:
             if isinstance(fact, decisions.Decision):
                 fact = decisions.decode(decisions.encode(fact))
-            folded = decider.evolve(folded, fact)
+            folded = decider.evolve(folded, fact, self.catalog)
         assert folded == done.state
         if not done.facts:
             assert done.state is before

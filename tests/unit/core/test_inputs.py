@@ -65,7 +65,7 @@ def test_a_key_that_is_not_the_subject_is_refused() -> None:
 def test_only_the_engines_own_types_may_lack_a_subject() -> None:
     """Only `timer.due`, `journey.command` and `bundle.activated` may lack a subject."""
     for type_ in ("timer.due", "journey.command", "bundle.activated"):
-        assert inputs.decode(line(type=type_, subject=...)).event.subject == ""
+        assert inputs.decode(line(type=type_, subject=..., data={"command": "stop"})).event.subject == ""
 
 
 def test_the_recorded_time_of_an_event_is_believed_where_it_may_be() -> None:

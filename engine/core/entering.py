@@ -1,0 +1,75 @@
+"""Entering: may this event bring this customer into this journey, and if not why?
+
+Called by the decider for every journey that an event, a segment, a schedule or an operator may enter. Looks and answers.
+"""
+
+import msgspec
+
+from engine.core import definition, inputs, shares, state, view
+
+MOST_DEPTH = 10
+"""An emitted event with more journeys than this behind it enters nothing: reason `loop` (semantics 12)."""
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """The answer: refused for a `reason`; or to be met by the `active` instance of this key; or free to begin."""
+
+    key: str = ""
+    reason: str = ""
+    active: state.Instance | None = None
+
+
+def judge(looking: view.View, event: inputs.Event, *, by_hand: bool) -> Admission | None:
+    """The answer for the event that `looking` is at; None where trigger and condition are not met, so nothing is recorded.
+
+    An operator (`by_hand`) is asked for no condition, age or key expression; the rest holds for her too.
+    """
+    enter = looking.journey.enter
+    if not by_hand and not looking.holds(enter.when):
+        return None
+    key = _named(event) if by_hand else "" if enter.key is None else _key(looking.value(enter.key))
+    if looking.paused(looking.journey.name, key or ""):
+        return Admission(key or "", "paused")
+    if event.depth > MOST_DEPTH:
+        return Admission(key or "", "loop")
+    late = enter.max_age is not None and event.recorded - event.time > enter.max_age * view.MILLISECOND
+    if late and not by_hand:
+        return Admission("", "max_age")
+    if key is None:
+        return Admission("", "no_key")
+    return _again(looking, key)
+
+
+def _again(looking: view.View, key: str) -> Admission:
+    """What re-entry says."""
+    journey, customer = looking.journey, looking.customer
+    active = [i for i in customer.instances.values() if i.journey == journey.name and i.key == key]
+    if journey.enter.reentry.rule == "parallel":
+        return Admission(key, "parallel" if len(active) >= journey.enter.reentry.parallel else "")
+    if active:
+        return Admission(key, active=active[0])
+    return Admission(key, "reentry" if _barred(looking, key) else "")
+
+
+def _barred(looking: view.View, key: str) -> bool:
+    rule = looking.journey.enter.reentry
+    last = looking.customer.entries.get(looking.journey.name, state.Entries()).last.get(key)
+    if last is None or rule.rule == "after_exit":
+        return False
+    return rule.rule == "never" or looking.now - last < rule.after * view.MILLISECOND
+
+
+def held_out(journey: definition.Journey, customer: str) -> bool:
+    """Whether the customer is in the journey's holdout: the same customers whenever it is asked."""
+    return journey.holdout > 0 and shares.held_out(f"{journey.name}/holdout", customer, journey.holdout)
+
+
+def _named(event: inputs.Event) -> str:
+    return str(event.field("key") or "")
+
+
+def _key(value: object) -> str | None:
+    """An instance's key as text; None where there is none. Numbers and booleans are written as in JSON."""
+    if isinstance(value, str):
+        return value or None
+    return msgspec.json.encode(value).decode() if isinstance(value, (bool, int, float)) else None

@@ -1,0 +1,141 @@
+"""The mover: carries out what steps answer. With `decider.py` the only file that moves an instance.
+
+Called by the decider alone, once a step, a receipt or a timer has an answer. It does no I/O, knows no clock and takes no
+chances, as the decider.
+"""
+
+import datetime
+from typing import Final
+
+import msgspec
+
+from engine.core import catalog, decisions, definition, errors, inputs, moves, recorder, state, steps
+from engine.core import trace as traces
+from engine.core.steps import send
+from engine.core.view import MILLISECOND
+
+MOST_STEPS: Final = 100
+"""An instance that enters more steps than this in one input leaves with reason `loop` (semantics 12)."""
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """A message that waits for its turn: at the end of an instant all that were asked for compete for the places under caps."""
+
+    journey: definition.Journey
+    instance: str
+    visit: int
+    step: definition.Send
+    expires_at: datetime.datetime
+    resumed: bool
+    cause: str
+    taking: inputs.Event | None
+    late: bool
+
+
+class Mover(recorder.Recorder):
+    """Moves instances, and asks for their messages in turn."""
+
+    def __init__(
+        self,
+        catalog: catalog.Catalog,
+        customer: state.Customer | None,
+        customer_id: str,
+        event: inputs.Event,
+        trace: traces.Trace | None,
+        held: frozenset[str],
+    ) -> None:
+        super().__init__(catalog, customer, customer_id, event, trace, held)
+        self.entered: dict[str, int] = {}
+        self.asking: list[Asking] = []
+
+    def guarded(self, journey: definition.Journey, instance: str, ask: moves.Ask) -> None:
+        """Do what a step answers. A step that raises ends its own instance and touches nothing else (semantics 11)."""
+        try:
+            move = ask()
+            if move is not None:
+                self._move(journey, instance, move)
+        except Exception as exc:  # noqa: BLE001 - whatever a step raises, the stream goes on
+            told = exc.args[0] if isinstance(exc, errors.DalangError) else type(exc).__name__
+            at = self.known.instances[instance]
+            self.record(journey.name, journey.version, instance, at.step, decisions.StepFailed(str(told)))
+            self.leave(at, "failed")
+
+    def _move(self, journey: definition.Journey, instance: str, move: moves.Move) -> None:
+        """Carry out one answer, then those of the steps that it leads to, until the instance stays or leaves."""
+        while True:
+            here = self.known.instances[instance]
+            if isinstance(move, moves.Leave):
+                return self.leave(here, move.reason)
+            self.record_all(journey, instance, move.facts)
+            if isinstance(move, moves.Stay):
+                return
+            completed = decisions.StepCompleted(move.outcome, move.event or self.taking)
+            self.record(journey.name, journey.version, instance, here.step, completed)
+            if move.step is None:
+                return self.record(journey.name, journey.version, instance, "", decisions.JourneyCompleted())
+            if self.entered.get(instance, 0) >= MOST_STEPS:
+                return self.leave(self.known.instances[instance], "loop")
+            move = self._come_to(journey, instance, move.step)
+
+    def go(self, journey: definition.Journey, instance: str, step: str) -> None:
+        """From the first step on."""
+        self.guarded(journey, instance, lambda: self._come_to(journey, instance, step))
+
+    def _come_to(self, journey: definition.Journey, instance: str, id_: str) -> moves.Move:
+        self.entered[instance] = self.entered.get(instance, 0) + 1
+        visit = self.known.instances[instance].visit
+        self.record(journey.name, journey.version, instance, id_, decisions.StepEntered(visit))
+        step = journey.steps[id_]
+        if isinstance(step, definition.Send) and self.catalog.policy.caps:
+            self.ask(journey, instance, step)
+            return moves.Stay()
+        return steps.BEGIN[type(step)](step, self.view(journey, instance))
+
+    def leave(self, instance: state.Instance, reason: str) -> None:
+        """Timers cancelled, open message abandoned, out."""
+        for id_, timer in tuple(self.known.timers.items()):
+            if timer.instance == instance.id and id_ != self.cause:
+                cancelled = decisions.TimerCancelled(id_)
+                self.record(instance.journey, instance.version, instance.id, instance.step, cancelled)
+        exited = decisions.JourneyExited(reason)
+        self.record(instance.journey, instance.version, instance.id, instance.step, exited)
+
+    def journey_of(self, instance: state.Instance) -> definition.Journey | None:
+        """The version that the instance entered with; without it the instance is parked, never moved by another."""
+        try:
+            return self.catalog.journey(instance.version)
+        except errors.BundleError as exc:
+            if not instance.parked or self.cause in self.known.timers:
+                parked = decisions.InstanceParked(exc.args[0])
+                self.record(instance.journey, instance.version, instance.id, instance.step, parked)
+            return None
+
+    # Messages that compete for a place under a cap.
+
+    def ask(self, journey: definition.Journey, instance: str, step: definition.Send, *, resumed: bool = False) -> None:
+        """Ask for a step's message, the first time or (`resumed`) after it was deferred."""
+        here = self.known.instances[instance]
+        known = send.message(step, self.view(journey, instance)) if resumed else None
+        expires = None if step.expires_after is None else self.now + step.expires_after * MILLISECOND
+        expires_at = (known.expires_at if known is not None else expires) or state.NEVER
+        asked = Asking(journey, instance, here.visit, step, expires_at, resumed, self.cause, self.taking, self.late)
+        self.asking.append(asked)
+
+    def request_all(self) -> None:
+        """Every message that was asked for; who goes first takes the last place under a cap."""
+        while self.asking:
+            self._request(min(self.asking, key=_precedence))
+
+    def _request(self, asking: Asking) -> None:
+        self.asking.remove(asking)
+        instance = self.known.instances.get(asking.instance)
+        if instance is None or instance.step != asking.step.id or instance.visit != asking.visit:
+            return
+        self.cause, self.taking, self.late = asking.cause, asking.taking, asking.late
+        begin = send.resume if asking.resumed else send.begin
+        self.guarded(asking.journey, instance.id, lambda: begin(asking.step, self.view(asking.journey, instance.id)))
+
+
+def _precedence(asking: Asking) -> tuple[int, datetime.datetime, str, str]:
+    """Priority, then earliest expiry, then name."""
+    return -asking.journey.priority, asking.expires_at, asking.journey.name, asking.instance

@@ -1,0 +1,73 @@
+"""The recorder: one input of one customer while it is handled; the facts so far, and the state to which they fold.
+
+The lowest part of the decider: `mover.py` and `decider.py` record through it. It makes decisions of what it is told, and decides
+nothing itself.
+"""
+
+from collections.abc import Iterable
+
+from engine.core import catalog, decisions, definition, evolution, inputs, state
+from engine.core import trace as traces
+from engine.core.view import View
+
+
+class Recorder:
+    """The state so far, the facts so far, and what they are recorded with: the time, the cause, the event that is taken."""
+
+    def __init__(
+        self,
+        catalog: catalog.Catalog,
+        customer: state.Customer | None,
+        customer_id: str,
+        event: inputs.Event,
+        trace: traces.Trace | None,
+        held: frozenset[str],
+    ) -> None:
+        self.catalog, self.customer, self.event, self.trace, self.held = catalog, customer, event, trace, held
+        self.customer_id = customer_id
+        self.facts: list[inputs.Event | decisions.Decision] = []
+        self.now = event.recorded if customer is None else max(customer.now, event.recorded)
+        self.cause = event.id
+        self.late = False
+        self.taking: inputs.Event | None = None
+        self.indices: dict[str, int] = {}
+        self.emitted: list[inputs.Event] = []
+
+    @property
+    def known(self) -> state.Customer:
+        """The customer as she is now."""
+        assert self.customer is not None
+        return self.customer
+
+    def view(self, journey: definition.Journey, instance: str) -> View:
+        """The customer with one instance: for steps, exits and goals."""
+        customer = self.known
+        at = customer.instances[instance]
+        return View(self.catalog, journey, customer, at, self.now, self.taking, self.trace, held=self.held)
+
+    def looking(self, journey: definition.Journey | None, event: inputs.Event | None = None) -> View:
+        """The customer without an instance: for entries, segments and schedules."""
+        return View(self.catalog, journey, self.known, None, self.now, event, self.trace, held=self.held)
+
+    def record_all(self, journey: definition.Journey, instance: str, facts: Iterable[decisions.Payload]) -> None:
+        """Facts of an instance at its step, in their order."""
+        step = self.known.instances[instance].step
+        for data in facts:
+            self.record(journey.name, journey.version, instance, step, data)
+
+    def record(self, journey: str, version: str, instance: str, step: str, data: decisions.Payload) -> None:
+        """Make the fact, and the state that it leads to."""
+        index = self.indices.get(self.cause, 0)
+        self.indices[self.cause] = index + 1
+        id_ = decisions.hashed(self.customer_id, self.cause, index)
+        decision = decisions.Decision(
+            id_, data.type, self.customer_id, self.now, journey, version, instance, step, self.cause, data, self.late
+        )
+        self.facts.append(decision)
+        self.customer = evolution.evolve(self.customer, decision)
+        self.emitted += emissions(decision)
+
+
+def emissions(decision: decisions.Decision) -> tuple[inputs.Event, ...]:
+    """The events that a decision puts on `customer.events`. They were taken already: their records tell the others."""
+    return (decision.data.event,) if isinstance(decision.data, decisions.EventEmitted) else ()

@@ -1,0 +1,51 @@
+"""Schedules: when a customer next enters a journey by the calendar.
+
+Called by the decider when a customer is first known, when her zone changes, at an activation and after each scheduled entry.
+Looks and answers; records nothing.
+"""
+
+import datetime
+from collections.abc import Iterator
+
+from engine.core import calendar, decisions, definition, inputs, state, view
+
+SOURCE = "dalang/schedules"
+
+
+def planned(looking: view.View) -> Iterator[tuple[definition.Journey | None, str, decisions.Payload]]:
+    """What has to change for the customer's schedule timers to be right: (journey or None, its name, the fact)."""
+    known = {timer.step: (id_, timer) for id_, timer in looking.customer.timers.items() if timer.kind == "schedule"}
+    wanted = {journey.name: journey for journey in looking.catalog.scheduled}
+    for name, (id_, _) in known.items():
+        if name not in wanted:
+            yield None, name, decisions.TimerCancelled(id_)
+    for name, journey in wanted.items():
+        due = next_entry(journey, looking)
+        if name in known:
+            id_, timer = known[name]
+            if timer.due == due or timer.due <= looking.now:  # it stands, or is about to fire
+                continue
+            yield journey, name, decisions.TimerCancelled(id_)
+        if due is not None:
+            yield journey, name, armed(journey, looking, due)
+
+
+def next_entry(journey: definition.Journey, looking: view.View) -> datetime.datetime | None:
+    """The first scheduled moment after now, in the customer's zone; None if there is none any more."""
+    assert journey.enter.schedule is not None
+    rules, holidays = looking.catalog.policy.calendar, looking.catalog.holidays
+    return calendar.next_entry(looking.now, journey.enter.schedule, rules, holidays, looking.zone)
+
+
+def armed(journey: definition.Journey, looking: view.View, due: datetime.datetime) -> decisions.TimerScheduled:
+    """The timer of the next entry; its id is the same whenever it is planned again."""
+    ms = (due - state.EPOCH) // view.MILLISECOND
+    return decisions.TimerScheduled(decisions.hashed(journey.name, looking.customer.id, "schedule", ms), "schedule", due)
+
+
+def entry(
+    journey: definition.Journey, customer: str, timer_id: str, due: datetime.datetime, now: datetime.datetime
+) -> inputs.Event:
+    """The event that a scheduled entry enters with."""
+    data = {"journey": journey.name, "due": inputs.text(due)}
+    return inputs.Event(f"schedule-{timer_id}", inputs.SCHEDULE_DUE, due, now, customer, SOURCE, data)

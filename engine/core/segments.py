@@ -1,0 +1,56 @@
+"""Segments: who is in them, and when that can change by itself.
+
+Called by the decider after every input that changed what segments read, and by the customer's segment timer. Looks and
+answers; records nothing.
+"""
+
+import datetime
+from collections.abc import Iterator
+
+from engine.core import catalog, decisions, definition, traits, view
+
+Change = decisions.SegmentEntered | decisions.SegmentLeft
+
+
+def changes(looking: view.View, *, already: bool) -> tuple[Change, ...]:
+    """The segments that the customer came to or left, in the order of the bundle; one that is no more is left.
+
+    `already`: found at an activation, so what made it true is older than the definition.
+    """
+    within = looking.customer.segments
+    found: list[Change] = []
+    for segment in looking.catalog.segments:
+        holds = looking.holds(segment.condition)
+        if holds and segment.name not in within:
+            found.append(decisions.SegmentEntered(segment.name, already))
+        elif not holds and segment.name in within:
+            found.append(decisions.SegmentLeft(segment.name, already))
+    known = {segment.name for segment in looking.catalog.segments}
+    found += [decisions.SegmentLeft(name, already) for name in within if name not in known]
+    return tuple(found)
+
+
+def next_change(looking: view.View) -> datetime.datetime | None:
+    """The first moment after now at which passing time alone may change a segment; None if it never can."""
+    return min(_moments(looking), default=None)
+
+
+def _moments(looking: view.View) -> Iterator[datetime.datetime]:
+    zone, tallies = looking.zone, looking.customer.traits
+    for trait in _read(looking.catalog):
+        at = traits.changes_at(trait, tallies.get(trait.name), looking.now, zone)
+        if at is not None:
+            yield at
+    for segment in looking.catalog.segments:
+        for moment in segment.moments:
+            at = looking.value(moment.at)
+            if isinstance(at, datetime.datetime):
+                flips = at + moment.offset * view.MILLISECOND
+                if flips > looking.now:
+                    yield flips
+
+
+def _read(catalog: catalog.Catalog) -> tuple[definition.Trait, ...]:
+    """The traits that any segment reads."""
+    named = {name for segment in catalog.segments for name in segment.traits}
+    return tuple(trait for trait in catalog.bundle.traits if trait.name in named)

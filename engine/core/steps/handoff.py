@@ -1,0 +1,54 @@
+"""`handoff`: ask a human. An action on `actions.agent`, with a summary of the customer; no policy asks for leave.
+
+It goes on at once; with `reply_within` it waits for the reply: `replied`, or `unanswered`.
+"""
+
+from engine.core import decisions, definition, languages, moves, state, view
+
+CHANNEL = "agent"
+
+
+def begin(step: definition.Handoff, looking: view.View) -> moves.Move:
+    """Asks. A held-out customer is not handed to anybody."""
+    at = looking.here
+    message_id = decisions.hashed(at.id, step.id, at.visit)
+    if at.held_out:
+        return moves.Goto((decisions.MessageSuppressed(message_id, "held_out"),), "held_out", step.next)
+    wished = languages.order(looking.customer.profile.get("language"), looking.catalog.policy)
+    body = {CHANNEL: {"text": step.summary}}
+    rendered = looking.catalog.templates.render({wished[0]: body}, wished, CHANNEL, looking.scope())
+    assert rendered is not None
+    request = decisions.MessageRequested(
+        message_id=message_id,
+        attempt=1,
+        channel=CHANNEL,
+        place=0,
+        to={"queue": step.queue},
+        purpose=looking.journey.purpose,
+        template="",
+        language=rendered.language,
+        content={
+            **rendered.content,
+            "priority": step.priority,
+            "profile": looking.customer.profile,
+            "steps": dict(at.outcomes),
+        },
+        missing=rendered.missing,
+    )
+    if step.reply_within is None:
+        return moves.Goto((request, decisions.MessageResolved(message_id, "requested")), "requested", step.next)
+    return moves.Stay((request, looking.timer("reply", looking.after(step.reply_within))))
+
+
+def on_receipt(step: definition.Handoff, looking: view.View, report: decisions.MessageReported) -> moves.Move | None:
+    """The reply ends the wait; what else the agent's desk reports does not."""
+    if report.status != "replied":
+        return None
+    return moves.Goto((*looking.disarmed(), decisions.MessageResolved(report.message_id, "reached")), "replied", step.next)
+
+
+def on_timer(step: definition.Handoff, looking: view.View, timer: state.Timer) -> moves.Move:
+    """Nobody answered in time."""
+    at = looking.here
+    message_id = decisions.hashed(at.id, step.id, at.visit)
+    return moves.Goto((decisions.MessageResolved(message_id, "unreached", "unanswered"),), "unanswered", step.next)
