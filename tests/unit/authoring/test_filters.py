@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import filters, names, templates, tongues
+from engine.authoring import filters, liquids, names, templates, tongues
 from engine.core import definition, inputs, scope, state
 
 NOW = inputs.instant("2026-11-22T03:05:00Z")
@@ -40,7 +40,7 @@ def test_the_page_tells_the_truth(written: str, expected: str) -> None:
 def test_the_page_names_every_filter_and_letter() -> None:
     """No filter of ours, and no letter of a date, is a secret."""
     assert len(EXAMPLES) > 10
-    assert [name for name in templates.FILTERS if f"| {name}" not in PAGE.replace("\\|", "|")] == []
+    assert [name for name in liquids.FILTERS if f"| {name}" not in PAGE.replace("\\|", "|")] == []
     assert [letter for letter in filters.DIRECTIVES if f"%{letter}" not in PAGE] == []
 
 

@@ -11,7 +11,7 @@ NOW = inputs.instant("2026-11-22T03:00:00Z")
 
 
 def around() -> scope.Scope:
-    data = {"total": 275000, "html": "<b>&</b>", "items": [{"sku": "KOPI"}, {"sku": "TEH"}]}
+    data = {"total": 275000, "infinite": float("inf"), "html": "<b>&</b>", "items": [{"sku": "KOPI"}, {"sku": "TEH"}]}
     event = inputs.Event("evt-1", "cart.updated", NOW, NOW, "cust-1", "shop/web", data)
     return scope.Scope(state.Customer("cust-1", profile={"name": "Budi"}), definition.Policy(), NOW, event, event)
 
@@ -75,6 +75,25 @@ def test_a_filter_that_cannot_work_renders_empty_and_is_listed() -> None:
     assert (given.content["text"], given.missing) == ("a  b", ("profile.name",))
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{{ 5 | modulo: profile.name }}", ""),
+        ("{% if profile.name > 5 %}x{% endif %}", ""),
+        ("{% for i in entry.data.items limit: entry.data.infinite %}x{% endfor %}", ""),
+        ("{% assign a = profile.name | rupiah %}b{{ a }}", "b"),
+        ("{% if entry.data.total %}a {{ profile.name | tanggal }} b{% endif %} c", "a  b c"),
+        ("{% for i in entry.data.items %}{{ i.sku }}{{ i.sku | ribuan }}{% break %}{% endfor %}.", "KOPI."),
+        ("{% unless profile.vip %}{% if entry.data contains entry.data.items %}x{% endif %}y{% endunless %}", "y"),
+    ],
+)
+def test_what_cannot_be_rendered_leaves_its_surroundings(written: str, expected: str) -> None:
+    """Also where Liquid lets an error of Python through, and inside of tags: only the placeholder or tag itself is left out."""
+    given = rendered({"text": written})
+    assert given.content["text"] == expected
+    assert len(given.missing) > 0
+
+
 def test_values_are_escaped_in_html_alone() -> None:
     """A customer's name is no markup in a mail's html, and stays as it is in its text and in any other channel."""
     body = {"subject": "{{ entry.data.html }}", "text": "{{ entry.data.html }}", "html": "<p>{{ entry.data.html }}</p>"}
@@ -111,6 +130,19 @@ def test_nothing_that_could_differ_between_machines_is_there(written: str) -> No
     assert list(templates.check(written, names.known(None, None))) != []
 
 
+@pytest.mark.parametrize("name", ["today", "now", "'today'"])
+@pytest.mark.parametrize(
+    "written", ["{{ [profile.name] }}", "{% assign x = [profile.name] %}{{ x }}", "{{ today }}{{ ['today'] }}"]
+)
+def test_no_name_leads_to_the_clock(written: str, name: str) -> None:
+    """Liquid has a `today` of its own, which even a name that data gives does not find."""
+    names = around()
+    names = scope.Scope(state.Customer("cust-1", profile={"name": name}), names.policy, NOW)
+    given = templates.LiquidTemplates().render({"id": {"sms": {"text": written}}}, ("id",), "sms", names)
+    assert given is not None
+    assert given.content["text"] in ("", "2026-11-22T03:00:00Z")
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
@@ -137,12 +169,13 @@ def test_a_template_is_checked_without_a_customer(written: str, expected: list[t
 
 
 def test_liquid_and_cel_are_imported_once() -> None:
-    """templates.py alone knows python-liquid, environment.py alone CEL, load.py alone ruamel.yaml."""
+    """templates.py and liquids.py alone know python-liquid, environment.py alone CEL, load.py alone ruamel.yaml."""
     package = pathlib.Path(templates.__file__).parent
-    for library, module in (("liquid", "templates"), ("cel_expr_python", "environment"), ("ruamel", "load")):
+    known = (("liquid", ["liquids", "templates"]), ("cel_expr_python", ["environment"]), ("ruamel", ["load"]))
+    for library, modules in known:
         found = [
             file.stem
-            for file in package.glob("*.py")
+            for file in sorted(package.glob("*.py"))
             if any(line.startswith((f"import {library}", f"from {library}")) for line in file.read_text().splitlines())
         ]
-        assert [module] == found
+        assert modules == found
