@@ -24,7 +24,7 @@ _WHOLE_DAYS: Final = {"d": 1, "w": 7}
 def clock(value: object) -> int:
     """The minute of the day of `09:00`."""
     if not isinstance(value, str) or not re.fullmatch(_CLOCK, value, re.ASCII):
-        raise ValueError("A time of the day is two digits, a colon and two digits, from 00:00 to 23:59")
+        raise ValueError("A time of the day has two digits, a colon and two digits, from 00:00 to 23:59")
     return int(value[:2]) * 60 + int(value[3:])
 
 
@@ -65,7 +65,12 @@ def window(value: object) -> tuple[int, int]:
 
 def per(value: object) -> tuple[int, int]:
     """As `window`, and `day` for one calendar day."""
-    return (1, 0) if value == "day" else window(value)
+    if value == "day":
+        return 1, 0
+    try:
+        return window(value)
+    except ValueError as exc:
+        raise ValueError(f"{exc}; or day, for one calendar day") from None
 
 
 def day(value: object) -> object:

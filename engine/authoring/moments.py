@@ -48,7 +48,14 @@ def check(text: str) -> Iterator[findings.Problem]:
     """Uses of the clock whose moments cannot be foretold."""
     for found in _found(expressions.tree(text)):
         if isinstance(found, syntax.Node):
-            yield findings.Problem(found.offset, findings.UnforeseenTime, {})
+            yield findings.Problem(_start(found, text), findings.UnforeseenTime, {})
+
+
+def _start(node: syntax.Node, text: str) -> int:
+    """Where the node is named: CEL has a call at its bracket."""
+    if isinstance(node, syntax.Call) and node.function in environment.CLOCKED:
+        return max(text.rfind(node.function, 0, node.offset + 1), 0)
+    return node.offset
 
 
 def of(text: str, path: str) -> tuple[definition.Moment, ...]:

@@ -85,8 +85,12 @@ def _why(error: ErrorDetails) -> str:
     match kind:
         case "literal_error":
             return f"{_told(given)} is none of {context['expected']}".replace("'", "").replace(" or ", ", ")
+        case "too_short" | "too_long" if context.get("min_length", context.get("max_length")) != 1:
+            return f"This has {context.get('min_length', context.get('max_length'))} items, not {len(given)}"
         case "too_short" | "string_too_short":
             return "This is empty"
+        case "string_pattern_mismatch":
+            return f"{_told(given)} is not written as it should be"
         case "greater_than_equal":
             return f"This is at least {context['ge']}, not {_told(given)}"
         case "less_than_equal":

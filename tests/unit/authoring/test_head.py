@@ -1,0 +1,182 @@
+"""The head of a journey and the policy, as the second release compiles them."""
+
+import datetime
+from typing import Any
+
+import pytest
+
+from engine.authoring import compile as compiler
+from engine.core import definition
+
+TRAITS = """\
+traits:
+  orders: {of: order.placed, compute: count, within: 90d}
+segments:
+  loyal: traits.orders >= 3
+"""
+
+
+def compiled(shop: Any) -> definition.Bundle:
+    result = compiler.compile_directory(shop.root, datetime.date(2026, 11, 25))
+    assert result.findings == ()
+    assert result.bundle is not None
+    return result.bundle
+
+
+def test_a_segment_enters(shop: Any) -> None:
+    """`segment` instead of `event`, with when, key and while_active."""
+    shop.write("traits.yaml", TRAITS)
+    shop.replace("cart.yaml", "  event: cart.updated\n", "  segment: loyal\n")
+    shop.replace("cart.yaml", "event.data.total >= 100000", 'event.data.segment == "loyal"')
+    shop.replace("cart.yaml", "event.data.cart_id\n", "event.data.segment\n  while_active: restart\n")
+    enter = compiled(shop).journeys[0].enter
+    assert (enter.events, enter.segment, enter.schedule, enter.while_active) == ((), "loyal", None, "restart")
+    assert enter.when == definition.Expression('event.data.segment == "loyal"', "enter.when", ("event",))
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        ("payday", definition.Schedule(540, "payday")),
+        ("daily", definition.Schedule(540, "day")),
+        ("[thu, mon]", definition.Schedule(540, "weekday", days=(0, 3))),
+        ("31", definition.Schedule(540, "month", day=31)),
+        ("2026-12-12", definition.Schedule(540, "once", date=datetime.date(2026, 12, 12))),
+    ],
+)
+def test_a_schedule_enters(shop: Any, day: str, expected: definition.Schedule) -> None:
+    """On payday, daily, on weekdays, on a day of the month, or once."""
+    shop.replace("cart.yaml", "event: cart.updated", f"schedule: {{time: 09:00, day: {day}}}")
+    bundle = compiled(shop)
+    assert expected == bundle.journeys[0].enter.schedule
+    assert bundle.journeys[0].enter.events == ()
+
+
+def test_a_schedule_has_an_audience(shop: Any) -> None:
+    """A condition, before anybody has entered."""
+    shop.write("traits.yaml", TRAITS)
+    shop.replace("cart.yaml", "event: cart.updated", "schedule: {time: 09:00, day: daily, audience: segments.loyal}")
+    schedule = compiled(shop).journeys[0].enter.schedule
+    assert schedule is not None
+    assert schedule.audience == definition.Expression("segments.loyal", "enter.schedule.audience", ("segments",))
+
+
+def test_goal_holdout_updates_and_hours(shop: Any) -> None:
+    """What stands at the top of the file."""
+    shop.replace("policy.yaml", "  channels:", "  quiet_hours: {collection: 20:00-08:00}\n  channels:")
+    head = "goal: {event: order.placed, when: event.data.total > 0, within: 3d, value: event.data.total}\nholdout: 2.5%\n"
+    head += "on_update: migrate\nmigrations: {old: nudge, older: exit}\nhours: collection\npriority: 7\nsteps:"
+    shop.replace("cart.yaml", "steps:", head)
+    journey = compiled(shop).journeys[0]
+    assert journey.goal == definition.Goal(
+        definition.Trigger("order.placed", definition.Expression("event.data.total > 0", "goal.when", ("event",))),
+        259_200_000,
+        definition.Expression("event.data.total", "goal.value", ("event",)),
+    )
+    assert (journey.holdout, journey.on_update, journey.hours, journey.priority) == (250, "migrate", "collection", 7)
+    assert journey.migrations == {"old": "nudge", "older": "exit"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("event: cart.updated", "event: cart.updated\n  segment: loyal", ["6:3 DLG622"]),
+        ("  event: cart.updated\n", "", ["6:3 DLG622"]),
+        ("event: cart.updated", "segment: loyl", ["6:12 DLG646"]),
+        ("event: cart.updated", "segment: Loyal", ["6:12 DLG622"]),
+        ("event: cart.updated", "segment: loyal\n  max_age: 1h", ["6:3 DLG622"]),
+        ("event: cart.updated", "schedule: {time: 09:00}", ["6:13 DLG621"]),
+        ("event: cart.updated", "schedule: {time: 9:00, day: daily}", ["6:20 DLG622"]),
+        ("event: cart.updated", "schedule: {time: 09:00, day: 32}", ["6:32 DLG622"]),
+        ("event: cart.updated", "schedule: {time: 09:00, day: daily, audience: entry.data.x}", ["6:49 DLG651"]),
+        ("event: cart.updated", "schedule: {time: 09:00, day: daily, audience: segments.loyl}", ["6:58 DLG651"]),
+        ("event: cart.updated", "schedule: {time: 09:00, day: daily, audience: now}", ["6:49 DLG652"]),
+        ("steps:", "goal: {event: x}\nsteps:", ["12:7 DLG621"]),
+        ("steps:", "goal: {event: x, within: 3}\nsteps:", ["12:26 DLG622"]),
+        ("steps:", "goal: {event: x, within: 3d, value: now}\nsteps:", ["12:37 DLG652"]),
+        ("steps:", "goal: {event: timer.due, within: 3d}\nsteps:", ["12:15 DLG640"]),
+        ("steps:", "holdout: 10\nsteps:", ["12:10 DLG622"]),
+        ("steps:", "on_update: move\nsteps:", ["12:12 DLG622"]),
+        ("steps:", "migrations: {old: nugde}\nsteps:", ["12:19 DLG647"]),
+        ("steps:", "migrations: {old: 3}\nsteps:", ["12:19 DLG622"]),
+        ("steps:", "hours: collection\nsteps:", ["12:8 DLG645"]),
+        ("steps:", "hours: Collection\nsteps:", ["12:8 DLG622"]),
+    ],
+)
+def test_what_the_head_may_not_say_is_found(shop: Any, old: str, new: str, expected: list[str]) -> None:
+    """Each at its line and column."""
+    shop.write("traits.yaml", TRAITS)
+    shop.replace("cart.yaml", old, new)
+    assert [f"cart.yaml:{each}" for each in expected] == shop.said()
+
+
+def test_names_are_not_missed_where_their_file_cannot_be_used(shop: Any) -> None:
+    """traits.yaml and policy.yaml have findings of their own then; nobody knows what they declare."""
+    shop.write("traits.yaml", "traits: 5")
+    shop.write("policy.yaml", "policy: 5")
+    shop.replace("cart.yaml", "event: cart.updated", "segment: loyal")
+    shop.replace("cart.yaml", "steps:", "hours: collection\nsteps:")
+    shop.replace("cart.yaml", "event.data.total >= 100000", "segments.other && traits.x > 5")
+    assert shop.said() == ["policy.yaml:1:9 DLG622", "traits.yaml:1:9 DLG622"]
+
+
+def test_a_version_does_not_depend_on_policy_or_traits(shop: Any) -> None:
+    """They are always the newest, whatever version an instance entered with."""
+    before = compiled(shop)
+    shop.write("traits.yaml", TRAITS)
+    shop.replace("policy.yaml", "  channels:", "  quiet_hours: {marketing: 20:00-08:00}\n  channels:")
+    after = compiled(shop)
+    assert before.journeys[0].version == after.journeys[0].version
+    assert before.id != after.id
+
+
+def test_the_policy_has_quiet_hours_and_caps(shop: Any) -> None:
+    """Quiet hours as text or as a rule with days; caps by calendar days or exact windows."""
+    rules = """\
+  quiet_hours:
+    marketing: 20:00-08:00
+    collection: {quiet: "18:00-08:00", days_off: [sun, sat], holidays_off: true, source: POJK 22/2023}
+    holidays: {holidays_off: true}
+  caps:
+    - {purpose: marketing, at_most: 2, per: day}
+    - {channel: whatsapp, at_most: 4, per: 1w, then: defer}
+    - {journey: cart, at_most: 1, per: 12h}
+  channels:"""
+    shop.replace("policy.yaml", "  channels:", rules)
+    policy = compiled(shop).policy
+    assert list(policy.quiet_hours) == ["collection", "holidays", "marketing"]
+    assert policy.quiet_hours["marketing"] == definition.QuietHours(1200, 480)
+    assert policy.quiet_hours["collection"] == definition.QuietHours(1080, 480, (5, 6), True, "POJK 22/2023")
+    assert policy.quiet_hours["holidays"] == definition.QuietHours(0, 0, (), True)
+    assert policy.caps == (
+        definition.Cap(2, days=1, purpose="marketing"),
+        definition.Cap(4, days=7, channel="whatsapp", then="defer"),
+        definition.Cap(1, rolling=43_200_000, journey="cart"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("calendar: {payday: 32}", ["3:22 DLG622"]),
+        ("calendar: {payday_shift: before}", ["3:28 DLG622"]),
+        ("calendar: {country: id}", ["3:23 DLG622"]),
+        ("quiet_hours: {marketing: '20:00'}", ["3:28 DLG622"]),
+        ("quiet_hours: {marketing: 08:00-08:00}", ["3:28 DLG622"]),
+        ("quiet_hours: {Marketing: 20:00-08:00}", ["3:17 DLG622"]),
+        ("quiet_hours: {marketing: {source: x}}", ["3:28 DLG622"]),
+        ("quiet_hours: {marketing: {quiet: 20:00-08:00, days_off: [sunday]}}", ["3:60 DLG622"]),
+        ("quiet_hours: {marketing: {quiet: 20:00-08:00, on: 5}}", ["3:49 DLG620"]),
+        ("caps: [{at_most: 0, per: day}]", ["3:20 DLG622"]),
+        ("caps: [{at_most: 1, per: month}]", ["3:28 DLG622"]),
+        ("caps: [{at_most: 1, per: 0d}]", ["3:28 DLG622"]),
+        ("caps: [{at_most: 1}]", ["3:10 DLG621"]),
+        ("caps: [{at_most: 1, per: day, then: wait}]", ["3:39 DLG622"]),
+        ("caps: [{at_most: 1, per: day, channel: email}]", ["3:42 DLG633"]),
+        ("caps: [{at_most: 1, per: day, journey: crat}]", ["3:42 DLG648"]),
+    ],
+)
+def test_what_the_policy_may_not_say_is_found(shop: Any, rule: str, expected: list[str]) -> None:
+    """Each at its line and column."""
+    shop.replace("policy.yaml", "  channels:", f"  {rule}\n  channels:")
+    assert [f"policy.yaml:{each}" for each in expected] == shop.said()
