@@ -10,11 +10,10 @@ import datetime
 import functools
 import operator
 import re
-import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from engine.authoring import environment, fields, findings, names, places, reading, syntax
+from engine.authoring import calendars, environment, fields, findings, names, places, reading, syntax
 from engine.core import definition, errors, inputs, scope
 
 _ABSENT: Final = object()
@@ -141,7 +140,10 @@ class CelExpressions:
 
 def _zone(names: scope.Scope) -> datetime.tzinfo:
     zone: datetime.tzinfo | None = getattr(names, "zone", None)
-    return zone or zoneinfo.ZoneInfo(names.policy.timezone)
+    return zone or _ZONES.zone(names.policy.timezone) or datetime.UTC
+
+
+_ZONES: Final = calendars.Zones()
 
 
 def compiled(text: str, path: places.Path) -> definition.Expression:

@@ -359,6 +359,13 @@ class BandsOutOfOrder(Kind):
     hint = "Write four rising numbers: a value on a band takes the better score."
 
 
+class UnknownCountry(Kind):
+    """No public holidays are known of the country `{country}`."""
+
+    code = "DLG655"
+    hint = "Write the two letters of ISO 3166, like ID."
+
+
 # Expressions.
 
 

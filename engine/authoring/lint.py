@@ -5,11 +5,11 @@ Called by `compile.py` with the directory as it was read. Findings only: a rule 
 """
 
 import itertools
-import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from engine.authoring import (
+    calendars,
     expressions,
     findings,
     language,
@@ -261,8 +261,11 @@ def _named(file: File[language.Journey], read: Directory, ids: Mapping[str, int]
 
 def _policy(file: File[rules.PolicyFile], read: Directory, scope: names.Workspace) -> Found:
     policy = file.model.policy
-    if policy.timezone not in zoneinfo.available_timezones():
+    if not calendars.Zones().known(policy.timezone):
         yield findings.UnknownZone.at(file.document.place(("policy", "timezone")), zone=policy.timezone)
+    if not calendars.knows(policy.calendar.country):
+        place = file.document.place(("policy", "calendar", "country"))
+        yield findings.UnknownCountry.at(place, country=policy.calendar.country)
     known = scope.after(())
     for path, text, wanted in walk.expressions(file.model):
         yield from said(file.document, path, expressions.check(text, known, wanted))

@@ -5,7 +5,7 @@ Called by `compile.py`.
 
 import datetime
 
-from engine.authoring import expressions, failures, hours, workspace
+from engine.authoring import calendars, expressions, failures, hours, workspace
 from engine.core import definition
 
 
@@ -28,7 +28,7 @@ def compiled(policy: workspace.Policy, today: datetime.date) -> definition.Polic
         channels=channels,
         failure_classes=failures.merged(written, channels),
         languages={tag: tuple(others) for tag, others in sorted(policy.languages.items())},
-        calendar=_calendar(policy.calendar, today),
+        calendar=calendars.compiled(policy.calendar, today),
         quiet_hours={name: _quiet(rule) for name, rule in sorted(policy.quiet_hours.items())},
         caps=tuple(_cap(cap) for cap in policy.caps),
     )
@@ -38,10 +38,6 @@ def _failure(written: str | workspace.Retry) -> definition.FailureClass:
     if isinstance(written, workspace.Retry):
         return definition.FailureClass("retry", written.retry_after, written.at_most)
     return definition.FailureClass(written)  # type: ignore[arg-type]
-
-
-def _calendar(calendar: workspace.Calendar, today: datetime.date) -> definition.Calendar:
-    return definition.Calendar(calendar.country, calendar.cuti_bersama, calendar.payday, calendar.payday_shift)
 
 
 def _quiet(rule: tuple[int, int] | workspace.QuietRule) -> definition.QuietHours:

@@ -155,12 +155,23 @@ def test_the_policy_has_quiet_hours_and_caps(shop: Any) -> None:
     )
 
 
+def test_the_calendar_has_its_holidays_from_last_year_to_five_years_on(shop: Any) -> None:
+    """They are in the bundle, so that a replay in any year has the same."""
+    shop.replace("policy.yaml", "  channels:", "  calendar: {cuti_bersama: true, payday: 28, payday_shift: next}\n  channels:")
+    calendar = compiled(shop).policy.calendar
+    assert (calendar.country, calendar.cuti_bersama, calendar.payday, calendar.payday_shift) == ("ID", True, 28, "next")
+    assert (calendar.first, calendar.last) == (2025, 2031)
+    assert datetime.date(2026, 8, 17) in calendar.holidays
+    assert {day.year for day in calendar.holidays} == set(range(2025, 2032))
+
+
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
         ("calendar: {payday: 32}", ["3:22 DLG622"]),
         ("calendar: {payday_shift: before}", ["3:28 DLG622"]),
         ("calendar: {country: id}", ["3:23 DLG622"]),
+        ("calendar: {country: XX}", ["3:23 DLG655"]),
         ("quiet_hours: {marketing: '20:00'}", ["3:28 DLG622"]),
         ("quiet_hours: {marketing: 08:00-08:00}", ["3:28 DLG622"]),
         ("quiet_hours: {Marketing: 20:00-08:00}", ["3:17 DLG622"]),

@@ -53,7 +53,7 @@ def test_a_moved_duration_points_back() -> None:
     [("90d", (90, 0)), ("2w", (14, 0)), ("1h", (0, 3_600_000)), ("24h", (0, 86_400_000)), ("30s", (0, 30_000))],
 )
 def test_a_window_counts_days_or_is_exact(text: str, expected: tuple[int, int]) -> None:
-    """d and w are calendar days; h, m and s are not, so 24h is another thing than 1d."""
+    """Of d and w calendar days, of h, m and s so long exactly: 24h is not 1d."""
     assert expected == hours.window(text) == hours.per(text)
 
 
