@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.core import definition, inputs, measures, tallies, windows
+from engine.core import bounds, definition, inputs, measures, tallies, windows
 
 Tally = tallies.Tally
 MISSING: Final = msgspec.UNSET
@@ -49,13 +49,18 @@ def take(
         tally = kept.get(trait.name)
         if tally is None or tally.hash != trait.hash:
             tally = Tally(trait.hash, now, trait.compute)
-        changed = tallies.add(tally, mark, low, value, place.ms)
-        if changed is not tally:
-            after[trait.name] = changed
-            grown = grown or changed.size > tally.size
+        added = tallies.add(tally, mark, low, value, place.ms)
+        if added is tally:
+            continue
+        if added.size > tally.size:
+            within = bounds.one(added)
+            if within is not added and within == tally:
+                continue  # a late value that would be the first to go
+            grown, added = True, within
+        after[trait.name] = added
     if not after:
         return kept
-    return _bounded({**kept, **after}) if grown else {**kept, **after}
+    return bounds.together({**kept, **after}) if grown else {**kept, **after}
 
 
 def value(trait: definition.Trait, tally: Tally | None, now: datetime.datetime, zone: datetime.tzinfo) -> Any:
@@ -118,14 +123,6 @@ def changes_at(
         return leaving
     older = windows.begins(max(windows.day(now, zone), _last_day(trait, tally, zone)) + 1, zone)
     return min(older, leaving or older)
-
-
-def _bounded(kept: dict[str, Tally]) -> dict[str, Tally]:
-    """All within `tallies.ALL_BYTES`: past it, whoever has more than an equal share is joined or forgets."""
-    if sum([tally.size for tally in kept.values()]) <= tallies.ALL_BYTES:
-        return kept
-    share = tallies.ALL_BYTES // len(kept)
-    return {name: tallies.fit(tally, share) if tally.size > share else tally for name, tally in kept.items()}
 
 
 def _most_frequent(tally: Tally, start: int) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.core import definition, inputs, tallies, traits
+from engine.core import bounds, definition, inputs, traits
 
 JAKARTA = zoneinfo.ZoneInfo("Asia/Jakarta")
 DAY = 24 * 3600 * 1000
@@ -342,22 +342,48 @@ def test_a_full_rolling_window_joins_its_neighbours() -> None:
     for second in range(3000):
         ayu.sees(time=f"24 10:{second // 60:02}:{second % 60:02}")
     tally = ayu.kept["t"]
-    assert len(tally.marks) <= tallies.BUCKETS
+    assert len(tally.marks) <= bounds.BUCKETS
     assert ayu.value("24 10:50") == 3000
     assert tally.step <= HOUR / 100
     exact = 3000 - 1201  # of 10:20:00 and before
     assert exact <= ayu.value("24 11:20:00") <= exact + tally.step / 1000
 
 
-def test_the_value_not_seen_for_longest_goes() -> None:
-    """`distinct` and `most_frequent` keep 100 values; past that the least recently seen goes."""
-    for compute in ("distinct", "most_frequent"):
-        ayu = Customer(trait(compute, rolling=24 * HOUR))
-        for number in range(100):
-            ayu.sees(number, time=f"24 10:{number // 2:02}:{number % 2:02}")
-        ayu.sees(0, time="24 11:00").sees("new", time="24 11:01")
-        kept = ayu.kept["t"].values
-        assert len(kept) == 100
-        assert 0 in kept
-        assert 1 not in kept
-        assert "new" in kept
+@pytest.mark.parametrize(("compute", "left"), [("distinct", 100), ("most_frequent", 89)])
+def test_the_value_not_seen_for_longest_goes(compute: definition.Compute, left: int) -> None:
+    """`distinct` and `most_frequent` keep 100 values; past that the least recently seen goes, of most_frequent an eighth."""
+    ayu = Customer(trait(compute, rolling=24 * HOUR))
+    for number in range(100):
+        ayu.sees(number, time=f"24 10:{number // 2:02}:{number % 2:02}")
+    ayu.sees(0, time="24 11:00")
+    assert len(ayu.kept["t"].values) == 100
+    kept = ayu.sees("new", time="24 11:01").kept["t"].values
+    assert (kept[0], kept[-1], len(kept)) == (0, "new", left)
+    assert kept[1:-1] == tuple(range(101 - left + 1, 100))
+
+
+def test_a_late_value_does_not_drive_out_a_newer_one() -> None:
+    """A full `distinct` does not take a value older than all that it has: the tallies are the same object."""
+    ayu = Customer(trait("distinct", rolling=24 * HOUR))
+    for number in range(100):
+        ayu.sees(number, time=f"24 10:{number // 2:02}:{number % 2:02}")
+    before = ayu.kept
+    assert ayu.sees("late", time="24 09:00", now="24 11:00").kept is before
+
+
+def test_all_traits_share_what_there_is() -> None:
+    """Past the bytes for all traits of a customer each has its equal share; who has less keeps all of it."""
+    traits_ = [
+        msgspec.structs.replace(trait("distinct"), name="small"),
+        *(msgspec.structs.replace(trait("distinct", "event.data.text"), name=f"large-{number}") for number in range(6)),
+    ]
+    kept: Mapping[str, traits.Tally] = {}
+    for number in range(100):
+        data = {"value": number, "text": f"{number:0250}"}
+        event = inputs.Event("e", "order.placed", at("24 10:00"), at("24 10:00"), "ayu", "t", data)
+        kept = traits.take(traits_, kept, event, at("24 10:00"), JAKARTA, lambda each, event=event: evaluate(each, event))  # type: ignore[misc]
+        assert sum(tally.size for tally in kept.values()) <= bounds.ALL_BYTES
+        assert len(msgspec.msgpack.encode(kept)) <= bounds.ALL_BYTES
+    assert kept["small"].values == tuple(range(100))
+    assert all(1 < len(kept[f"large-{number}"].values) < 30 for number in range(6))
+    assert all(kept[f"large-{number}"].values[-1] == f"{99:0250}" for number in range(6))

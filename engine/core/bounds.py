@@ -1,0 +1,113 @@
+"""Bounds of tallies: what goes when a customer's traits would take too many bytes.
+
+Called by `traits.py` when a tally has grown. Past `BUCKETS` neighbours join and leave the window together, at the later
+one's time; past `VALUES` the values that were not seen for longest go. Nothing here knows events or conditions.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from engine.core import measures, tallies
+from engine.core.tallies import Tally
+
+BUCKETS: Final = 400
+"""So many buckets of one trait are exact: a year of days, or 400 events of a rolling window."""
+VALUES: Final = 100
+"""`distinct` and `most_frequent` keep so many values."""
+EACH_BYTES: Final = 8_000
+"""No tally is larger."""
+ALL_BYTES: Final = 32_000
+"""All tallies of a customer together; past that each has its equal share. Held for up to 80 traits, whatever they keep."""
+
+_WIDEST: Final = 1 << 62
+_MANY: Final = frozenset({"distinct", "most_frequent"})
+
+
+def one(tally: Tally) -> Tally:
+    """The tally within the bounds of one; itself where it is."""
+    if tally.size > EACH_BYTES:
+        tally = fit(tally, EACH_BYTES)
+    if len(tally.marks) > BUCKETS:
+        tally = fit(tally, EACH_BYTES, BUCKETS // 2)
+    if len(tally.values) > VALUES and tally.compute in _MANY:
+        # One value of most_frequent has many buckets: several go at once, so that the next ones cost nothing.
+        tally = _forget(tally, 1 if tally.compute == "distinct" else VALUES // 8)
+    return tally
+
+
+def together(kept: Mapping[str, Tally]) -> Mapping[str, Tally]:
+    """All tallies of a customer within `ALL_BYTES`: past it, whoever has more than an equal share is joined or forgets."""
+    if sum([tally.size for tally in kept.values()]) <= ALL_BYTES:
+        return kept
+    share = ALL_BYTES // len(kept)
+    return {name: fit(tally, share) if tally.size > share else tally for name, tally in kept.items()}
+
+
+def fit(tally: Tally, most_bytes: int, most_buckets: int = BUCKETS) -> Tally:
+    """The tally in fewer bytes, with a quarter left to grow, and at most so many buckets; one of them is always left."""
+    while tally.size > most_bytes * 3 // 4 or len(tally.marks) > most_buckets:
+        values = len(tally.values) if tally.compute in _MANY else 1
+        buckets = len(tally.marks)
+        if buckets > values:
+            tally = _join(tally, max(values, min(buckets // 2, most_buckets)))
+        elif values > 1:
+            tally = _forget(tally, max(1, values // 8))
+        else:
+            break
+    return tally
+
+
+def _forget(tally: Tally, some: int) -> Tally:
+    """Without the values that were not seen for longest; of equals the first goes first."""
+    if tally.compute == "distinct":
+        return _forget_distinct(tally, some)
+    places, seen = [int(place) for place in tally.numbers], [0] * len(tally.values)
+    for mark, place in zip(tally.marks, places, strict=True):
+        seen[place] = max(seen[place], mark)
+    gone = frozenset(sorted(range(len(seen)), key=seen.__getitem__)[:some])
+    return tallies.reduced(tally, [at for at, place in enumerate(places) if place not in gone])
+
+
+def _forget_distinct(tally: Tally, some: int) -> Tally:
+    marks, values, text = list(tally.marks), list(tally.values), tallies.text(tally)
+    for _ in range(some):
+        at = marks.index(min(marks))
+        del marks[at]
+        text -= measures.size(values.pop(at))
+    return tallies.sized(tally, tuple(marks), (), (), tuple(values), text)
+
+
+def _join(tally: Tally, most: int) -> Tally:
+    """At most so many buckets: those whose marks fall into one step become one, at the latest mark. The step only doubles,
+    so no event stays longer in the window than one step, however often its bucket is joined.
+    """
+    step, buckets = tally.step, range(len(tally.marks))
+    while step < _WIDEST and len({_cell(tally, at, step) for at in buckets}) > most:
+        step *= 2
+    cells: dict[tuple[int, int | float], list[int]] = {}
+    for at in buckets:
+        cells.setdefault(_cell(tally, at, step), []).append(at)
+    joined = sorted(cells.values(), key=lambda cell: tally.marks[cell[-1]])
+    after = tallies.sized(
+        tally,
+        tuple([tally.marks[cell[-1]] for cell in joined]),
+        tuple([_joined(tally, cell) for cell in joined]),
+        tuple([sum([tally.counts[at] for at in cell]) for cell in joined]) if tally.counts else (),
+        tuple([tally.values[cell[0]] for cell in joined]) if tally.compute == "first" else tally.values,
+    )
+    return msgspec.structs.replace(after, step=step)
+
+
+def _cell(tally: Tally, at: int, step: int) -> tuple[int, int | float]:
+    return tally.marks[at] // step, tally.numbers[at] if tally.compute == "most_frequent" else 0
+
+
+def _joined(tally: Tally, cell: list[int]) -> int | float:
+    result = tally.numbers[cell[0]]
+    join = tallies.JOINED.get(tally.compute)
+    if join is not None:
+        for at in cell[1:]:
+            result = join(result, tally.numbers[at])
+    return result
