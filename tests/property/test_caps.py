@@ -15,6 +15,11 @@ channels = st.sampled_from(["whatsapp", "sms"])
 journeys = st.sampled_from(["cart", "payday"])
 
 
+def _rarely(names: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Mostly no name, so that most examples have something to count."""
+    return st.one_of(st.just(""), st.just(""), names)
+
+
 @st.composite
 def rules(draw: st.DrawFn) -> definition.Cap:
     days = draw(st.integers(0, 3))
@@ -22,18 +27,18 @@ def rules(draw: st.DrawFn) -> definition.Cap:
         draw(st.integers(1, 3)),
         days=days,
         rolling=0 if days else draw(st.integers(1, 2 * 1440)) * 60_000,
-        purpose=draw(st.just("") | purposes),
-        channel=draw(st.just("") | channels),
-        journey=draw(st.just("") | journeys),
+        purpose=draw(_rarely(purposes)),
+        channel=draw(_rarely(channels)),
+        journey=draw(_rarely(journeys)),
     )
 
 
 @st.composite
 def ledgers(draw: st.DrawFn, now: datetime.datetime) -> caps.Ledger:
-    """Up to a dozen entries of the four days before now, in order; now and then one that is reserved for later."""
-    ages = sorted(draw(st.lists(st.integers(-60, 4 * 1440), max_size=12)), reverse=True)
+    """Four to a dozen entries of the four days before now, in order; now and then one that is reserved for later."""
+    ages = sorted(draw(st.lists(st.integers(-60, 4 * 1440), min_size=4, max_size=12)), reverse=True)
     return tuple(
-        caps.Sent(now - age * MINUTE, draw(purposes), draw(channels), draw(journeys), draw(st.booleans())) for age in ages
+        caps.Sent(now - age * MINUTE, draw(purposes), draw(channels), draw(journeys), draw(st.integers(0, 3)) > 0) for age in ages
     )
 
 

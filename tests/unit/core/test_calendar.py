@@ -91,6 +91,14 @@ def test_a_time_waits_for_its_weekday() -> None:
     assert calendar.next_time(utc("2026-11-25 05:00"), 540, (0, 4), zones.zone("Asia/Jakarta")) == utc("2026-11-27 02:00")
 
 
+def test_a_weekday_that_a_zone_leaves_out_is_passed_over_at_its_end() -> None:
+    """Apia had no Friday 30 December 2011: a wait until Friday at 09:00 ends as Saturday begins, also if it begins then."""
+    apia = zones.zone("Pacific/Apia")
+    assert calendar.next_time(utc("2011-12-29 20:00"), 540, (4,), apia) == utc("2011-12-30 10:00")
+    assert calendar.next_time(utc("2011-12-30 10:00"), 540, (4,), apia) == utc("2011-12-30 10:00")
+    assert calendar.next_time(utc("2011-12-30 10:01"), 540, (4,), apia) == utc("2012-01-05 19:00")
+
+
 def test_the_second_of_two_equal_times_does_not_count() -> None:
     """At 01:45 for the second time, 01:50 is tomorrow's: an ambiguous time means its first."""
     assert calendar.next_time(utc("2026-11-01 06:45"), 110, (), zones.zone("America/New_York")) == utc("2026-11-02 06:50")

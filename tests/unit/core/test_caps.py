@@ -84,6 +84,23 @@ def test_a_place_waits_for_as_many_as_are_too_many() -> None:
     assert caps.place_at(cap, ledger, utc("2026-11-25 05:30"), JAKARTA) == utc("2026-11-25 06:10")
 
 
+def test_a_place_of_days_waits_for_the_oldest_day_that_is_too_many() -> None:
+    """Two in two days are allowed: with one yesterday and one today, a place comes free as yesterday leaves; with both today, a day later."""
+    cap = definition.Cap(2, days=2)
+    now = utc("2026-11-25 05:00")
+    assert caps.place_at(cap, (sent("2026-11-24 05:00"), sent("2026-11-25 04:00")), now, JAKARTA) == utc("2026-11-25 17:00")
+    assert caps.place_at(cap, (sent("2026-11-25 03:00"), sent("2026-11-25 04:00")), now, JAKARTA) == utc("2026-11-26 17:00")
+
+
+def test_the_date_decides_where_a_day_begins_twice() -> None:
+    """St John's went back from 00:01 to 23:01: what was sent in that hour is yesterday's once the day has come for good."""
+    st_johns = zones.zone("America/St_Johns")
+    ledger = (sent("2010-11-07 02:30:30"), sent("2010-11-07 03:00"))
+    assert caps.count(DAILY, ledger, utc("2010-11-07 03:30"), st_johns) == 1
+    assert caps.count(DAILY, ledger, utc("2010-11-07 03:00"), st_johns) == 2
+    assert caps.place_at(DAILY, ledger, utc("2010-11-07 03:00"), st_johns) == utc("2010-11-07 03:30")
+
+
 def test_a_place_comes_free_where_a_day_is_missing() -> None:
     """Apia had no 30 December 2011: what was sent on the 29th leaves as the 31st begins."""
     apia = zones.zone("Pacific/Apia")
