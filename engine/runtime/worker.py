@@ -310,6 +310,8 @@ class Worker:
                 self.watch.health.ticked()
                 try:
                     async with self._lock(tp.partition):
+                        if not self._holds(tp.partition, generation):
+                            break  # loading it now would fence its new owner
                         current = await self._ensure(tp.partition, generation)
                         due = current.due(codec.instant(self.wall.now()))
                     await self._activate(current, generation)

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, UnknownError, UnsupportedVersionError
+from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, ProducerFenced, UnknownError, UnsupportedVersionError
 
 from engine.runtime import connection, topics, wall
 
@@ -118,6 +118,8 @@ async def has_transactions(broker: connection.Address, app_id: str) -> bool:
                 await producer.start()
         except _NO_TRANSACTIONS:
             return False
+        except ProducerFenced:
+            return True  # by another worker that asks at the same time
         finally:
             with contextlib.suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(2):

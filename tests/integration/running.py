@@ -1,16 +1,17 @@
 """Workers as processes, for the tests: start, kill, wait, and read what they recorded."""
 
 import asyncio
+import contextlib
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from engine.runtime import history, recorded, store, topics
+from tests.integration import supervision, traffic
 
 ROOT = pathlib.Path(__file__).parents[2]
 DALANG = [sys.executable, "-m", "engine.cli.app"]
@@ -24,25 +25,38 @@ class Cluster:
         self.broker, self.directory = broker, directory
         self.names = topics.Topics(prefix)
         self.events = self.names.name(topics.EVENTS)
+        self.app_id = f"{prefix}tests"
+        """Its own, as groups are the broker's and tests may run side by side."""
+        self.brokers = broker
+        """What its workers are told: `broker`, several, or a proxy before it."""
         self.workers: list[subprocess.Popen[bytes]] = []
+        self.kept: supervision.Supervisor | None = None
         self.log = directory / "workers.log"
 
-    def create_topics(self) -> None:
-        asyncio.run(topics.create(self.broker, self.names, PARTITIONS))
+    def create_topics(self, replication: int = 1) -> None:
+        asyncio.run(topics.create(self.broker, self.names, PARTITIONS, replication))
 
-    def start(self, journeys: pathlib.Path, clock: str = "wall") -> subprocess.Popen[bytes]:
+    def start(
+        self, journeys: pathlib.Path, clock: str = "wall", dalang: Sequence[str] = DALANG, **environment: str
+    ) -> subprocess.Popen[bytes]:
         """A worker; its log is kept."""
-        command = [*DALANG, "worker", "--broker", self.broker, "--app-id", "tests", "--journeys", str(journeys)]
+        command = [*dalang, "worker", "--broker", self.brokers, "--app-id", self.app_id, "--journeys", str(journeys)]
         environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "DALANG_TOPIC_PREFIX": self.names.prefix,
             "DALANG_SESSION_TIMEOUT": "2",
+            **environment,
         }
         with self.log.open("ab") as log:
             process = subprocess.Popen([*command, "--clock", clock], env=environment, stdout=log, stderr=log)
         self.workers.append(process)
         return process
+
+    def keep(self, journeys: pathlib.Path, count: int) -> supervision.Supervisor:
+        """So many workers, each started again when it ends."""
+        self.kept = supervision.Supervisor(lambda: self.start(journeys), count)
+        return self.kept
 
     def send(self, lines: Iterable[bytes]) -> dict[int, int]:
         """Put events onto the log; the last offset of each partition."""
@@ -66,9 +80,47 @@ class Cluster:
 
     async def handled(self) -> dict[int, int]:
         """The last offset that is in the states, for each partition."""
+        return {number: each.record.offset for number, each in (await self.states()).items()}
+
+    def settle(self, seconds: float = 90) -> None:
+        """Wait until the log stands still: all of it is handled, lag 0, and no timer is left that would write to it."""
+        told = ""
+
+        def still() -> bool:
+            nonlocal told
+            loaded = asyncio.run(self.states())
+            handled, ends = {number: each.record.offset for number, each in loaded.items()}, self.ends()
+            waiting = sum(each.waiting for each in loaded.values())
+            told = f"handled {handled}, ends {ends}, {waiting} timers"
+            return waiting == 0 and all(handled[number] >= end for number, end in ends.items())
+
+        try:
+            self.until(still, seconds)
+        except AssertionError as exc:
+            raise AssertionError(f"{told}; {exc}") from None
+
+    def proven(self, journeys: pathlib.Path, *, twice: bool = False) -> tuple[list[bytes], list[bytes]]:
+        """Assert that what is committed is what `dalang replay` of the topic decides, once it stands still: nothing lost,
+        nothing twice, nothing different. `twice`: repeats are allowed, byte for byte (a broker without transactions).
+        """
+        self.settle()
+        if self.kept is not None:
+            assert self.kept.wrong == [], self.log.read_text()[-5000:]
+        live = self.recorded()
+        decided, acted = self.replayed(journeys)
+        if twice:
+            same([*dict.fromkeys(live.decisions)], decided)
+            same([*dict.fromkeys(live.actions)], acted)
+        else:
+            same(live.decisions, decided)
+            same(live.actions, acted)
+        return decided, acted
+
+    async def states(self) -> dict[int, store.Store]:
+        """The committed states of every partition."""
         state = self.names.name(topics.STATE)
         loaded = await asyncio.gather(*(store.load(self.broker, state, number) for number in range(PARTITIONS)))
-        return {number: each.record.offset for number, each in enumerate(loaded)}
+        return dict(enumerate(loaded))
 
     def activated(self) -> None:
         """Wait until the journeys are live in every partition."""
@@ -105,11 +157,23 @@ class Cluster:
 
         return asyncio.run(read())
 
+    @contextlib.contextmanager
+    def flowing(self, count: int, of: int, seed: int, seconds: float) -> Iterator[None]:
+        """Events flow, at an even pace over so many seconds, while the block goes on; at its end all are on the log."""
+        flow = traffic.Flow(self.brokers, self.events, count, of, seed, seconds)
+        flow.start()
+        try:
+            yield
+        finally:
+            flow.join()
+        if flow.failed is not None:
+            raise flow.failed
+
     def end(self) -> None:
+        if self.kept is not None:
+            self.kept.end()
         for process in self.workers:
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
+            supervision.kill(process)
 
 
 def same(live: list[bytes], replayed: list[bytes]) -> None:

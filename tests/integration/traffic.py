@@ -1,9 +1,13 @@
 """Events for the tests on a broker, and journeys quick enough to finish within one."""
 
+import asyncio
 import json
 import pathlib
 import random
+import threading
 from collections.abc import Iterator
+
+from aiokafka import AIOKafkaProducer
 
 from tests.unit.core import story
 
@@ -39,9 +43,39 @@ def events(count: int, of: int, seed: int = 7) -> Iterator[bytes]:
     chance = random.Random(seed)
     for number in range(count):
         kind = chance.choices(("page.viewed", "go", "touch", "order"), (70, 15, 9, 6))[0]
-        yield event(f"c{chance.randrange(of):04d}", f"e{number}", kind, k=chance.choice("ab"))
+        yield event(f"c{chance.randrange(of):04d}", f"e{seed}-{number}", kind, k=chance.choice("ab"))
 
 
 def event(customer: str, id_: str, type_: str, **data: object) -> bytes:
     told = {"specversion": "1.0", "id": id_, "source": "tests", "type": type_, "subject": customer, "data": data}
     return json.dumps(told).encode()
+
+
+class Flow(threading.Thread):
+    """Events that flow onto the log at an even pace, through whatever happens to the brokers."""
+
+    def __init__(self, brokers: str, topic: str, count: int, of: int, seed: int, seconds: float) -> None:
+        super().__init__(name="flow")
+        self._brokers, self._topic, self._seconds = brokers, topic, seconds
+        self._lines = list(events(count, of, seed))
+        self.failed: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            asyncio.run(self._send())
+        except BaseException as exc:  # told to the thread that waits for the end
+            self.failed = exc
+
+    async def _send(self) -> None:
+        # Idempotent, so that it tries again for as long as it takes, and no event comes twice.
+        producer = AIOKafkaProducer(bootstrap_servers=self._brokers, enable_idempotence=True, metadata_max_age_ms=5_000)
+        await producer.start()
+        loop = asyncio.get_running_loop()
+        started, sent = loop.time(), []
+        for number, line in enumerate(self._lines):
+            wait = started + number / len(self._lines) * self._seconds - loop.time()
+            if wait > 0.05:
+                await asyncio.sleep(wait)
+            sent.append(await producer.send(self._topic, line, key=json.loads(line)["subject"].encode()))
+        await asyncio.gather(*sent)
+        await producer.stop()
