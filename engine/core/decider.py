@@ -28,6 +28,7 @@ from engine.core import (
     recorder,
     schedules,
     segments,
+    size,
     state,
     steps,
 )
@@ -78,6 +79,7 @@ def transition(
     `customer_id` is needed where the event has no subject. `punctual` is false under the wall clock alone: then a timer
     that is later than the policy's `late_after` runs at the input's time and says so (semantics 2). `held` are the journeys
     that an operator has paused for everybody (`*`: all), this input included; at `bundle.activated` the catalog is the new one.
+    `errors.StateTooLarge`: the input is refused whole.
     """
     handling = _Handling(catalog, customer, customer_id or event.subject, event, punctual, trace, held)
     handling.fire(through=False)
@@ -86,6 +88,7 @@ def transition(
     elif event.type != inputs.TIMER_DUE and event.source != inputs.OWN_SOURCE:
         handling.take(event)
     handling.fire(through=True)
+    size.check(customer, handling.customer, event)
     return Transition(handling.customer, tuple(handling.facts))
 
 

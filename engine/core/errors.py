@@ -91,6 +91,14 @@ class BadData(Malformed):
     reason = "bad_data"
 
 
+class StateTooLarge(Malformed):
+    """The event would make its customer's state larger than 1 MiB."""
+
+    code = "DLG562"
+    hint = "It was put aside; look for what fills the state: large events that instances keep, keys without end, a profile."
+    reason = "state_too_large"
+
+
 class EvaluationError(DalangError):
     """The condition gave no value for this customer."""
 

@@ -19,6 +19,8 @@ from engine.replay import definitions, simulation, summary
 Clock = Literal["virtual", "recorded"]
 UNKNOWN_BUNDLE: Final = "unknown_bundle"
 """The reason of an activation of a bundle that is not there: the one before it stays live."""
+FAILED: Final = "failed"
+"""The reason of a fine event that made the decider itself raise: a fault of Dalang's."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -206,15 +208,22 @@ class Replayer:
     def _transition(self, customer: str, event: inputs.Event, partition: int | None) -> None:
         """Decide, and hand on what was decided."""
         punctual = self.options.clock == "virtual" or self._clocks.get(partition) == "stream"
-        done = decider.transition(
-            self.catalogs[partition],
-            self.customers.get(customer),
-            event,
-            customer_id=customer,
-            punctual=punctual,
-            trace=self.tracing,
-            held=self._held.get(partition, frozenset()),
-        )
+        try:
+            done = decider.transition(
+                self.catalogs[partition],
+                self.customers.get(customer),
+                event,
+                customer_id=customer,
+                punctual=punctual,
+                trace=self.tracing,
+                held=self._held.get(partition, frozenset()),
+            )
+        except errors.Malformed as exc:
+            self.summary.bad[exc.reason] += 1
+            return
+        except Exception:  # noqa: BLE001 - as in the worker, one customer must not stop the others
+            self.summary.bad[FAILED] += 1
+            return
         if not done.facts:
             return
         if done.state is None:
@@ -282,7 +291,8 @@ class Replayer:
             while self._due.get(customer, state.NEVER) <= (until or state.NEVER) and customer in self._due:
                 if self._is_drained(customer, until or state.NEVER):
                     break
-                self._transition(customer, inputs.tick(self._due[customer]), self._partitions.get(customer))
+                if not self._let_pass(customer, self._due[customer], self._partitions.get(customer)):
+                    break
 
     def _is_drained(self, customer: str, until: datetime.datetime) -> bool:
         """Whether the drain is over for a customer: nothing but schedules is left, which have no end, or nothing but what
@@ -294,3 +304,9 @@ class Replayer:
         last = self._last.setdefault(customer, known.now)
         scheduled = any(timer.kind == "schedule" for timer in known.timers.values())
         return known.drained or (scheduled and self._due[customer] - last > DRAIN_AT_MOST)
+
+    def _let_pass(self, customer: str, at: datetime.datetime, partition: int | None) -> bool:
+        """Time passes for a customer; False if that changed nothing, and so never would."""
+        before = self.customers.get(customer)
+        self._transition(customer, inputs.tick(at), partition)
+        return self.customers.get(customer) is not before

@@ -10,16 +10,13 @@ import datetime
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from engine.core import actions, catalog, commands, decider, decisions, errors, inputs, state, trace
 from engine.replay import replayer
 from engine.runtime import batches, bundles, codec, logs, metrics, store, topics, writer
-
-FAILED: Final = "failed"
-"""The reason of a dead letter that is a fine event, but made the decider itself raise: a fault of Dalang's."""
 
 _log = logs.log()
 
@@ -235,9 +232,13 @@ class Partition:
                 trace=self._trace,
                 held=batch.held,
             )
+        except errors.Malformed as exc:
+            _log.error("input refused", customer=key.decode(), cause=event.id, error=str(exc))
+            self._bury(record, exc.reason, key)
+            return
         except Exception as exc:  # noqa: BLE001 - one customer must not stop the others
             _log.error("not decided", customer=key.decode(), cause=event.id, error=type(exc).__name__)
-            self._bury(record, FAILED)
+            self._bury(record, replayer.FAILED, key)
             return
         if not done.facts:
             return
@@ -261,17 +262,23 @@ class Partition:
         customer = touched[0]
         return codec.milliseconds(customer.next_due) if customer is not None and customer.timers else codec.NO_TIMER
 
-    def _bury(self, record: Any, reason: str) -> None:
-        """The record as it came, with its position and the reason, to the dead letters."""
+    def _bury(self, record: Any, reason: str, key: bytes | None = None) -> None:
+        """The record as it came, with its position and the reason, to the dead letters; `key` is the customer's, if known."""
         headers = {
             "topic": record.topic,
             "partition": str(record.partition),
             "offset": str(record.offset),
             "reason": reason,
         }
+        if key is not None and record.key is None:
+            headers["customer"] = key.decode()  # one of those that a timer.due names
+        value = record.value
+        if value is not None and len(value) > topics.LARGEST:
+            # Compressed by its producer it passed the broker's limit, which is one for what arrives there.
+            headers["bytes"], value = str(len(value)), value[: topics.LARGEST // 2]
         self._batch.buried[reason] += 1
-        encoded = tuple((name, value.encode()) for name, value in headers.items())
-        self._batch.outputs.append(writer.Output(self._dead, record.key, record.value, encoded))
+        encoded = tuple((name, told.encode()) for name, told in headers.items())
+        self._batch.outputs.append(writer.Output(self._dead, record.key, value, encoded))
 
     # The clock's side.
 

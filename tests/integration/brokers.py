@@ -11,22 +11,42 @@ from tests.integration import kafka, running
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an Apache Kafka: DALANG_TEST_BROKER, else one that the tests start."""
-    given = os.environ.get("DALANG_TEST_BROKER")
-    if given:
-        yield given
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Kafka | None]:
+    """The one broker that the tests start, None where DALANG_TEST_BROKER names another."""
+    if os.environ.get("DALANG_TEST_BROKER"):
+        yield None
         return
+    need_kafka()
+    node = kafka.Kafka(tmp_path_factory.mktemp("kafka"))
+    node.start()
+    yield node
+    node.stop()
+
+
+@pytest.fixture(scope="session")
+def broker(own_kafka: kafka.Kafka | None) -> str:
+    """The address of an Apache Kafka: DALANG_TEST_BROKER, else one that the tests start."""
+    return own_kafka.address if own_kafka is not None else os.environ["DALANG_TEST_BROKER"]
+
+
+def need_kafka() -> None:
+    """Say loudly what is not tested without Java and Maven; fail where DALANG_REQUIRE_KAFKA is set."""
     missing = kafka.why_not()
     if missing:
         told = f"NOT TESTED: nothing on a real Apache Kafka was tested, because there is {missing} here"
         if os.environ.get("DALANG_REQUIRE_KAFKA"):
             pytest.fail(told)
         pytest.skip(told)
-    node = kafka.Kafka(tmp_path_factory.mktemp("kafka"))
-    node.start()
-    yield node.address
-    node.stop()
+
+
+@pytest.fixture(scope="session")
+def kafkas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Kafkas]:
+    """Three brokers that a test may kill; always started by the tests."""
+    need_kafka()
+    brokers = kafka.Kafkas(tmp_path_factory.mktemp("kafkas"))
+    brokers.start()
+    yield brokers
+    brokers.stop()
 
 
 @pytest.fixture

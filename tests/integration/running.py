@@ -143,7 +143,8 @@ class Cluster:
 
     def replayed(self, journeys: pathlib.Path | None, *flags: str) -> tuple[list[bytes], list[bytes]]:
         """The decisions and actions of `dalang replay` of the topic, by a directory or by what was live."""
-        return replay(f"kafka://{self.broker}/{self.events}", journeys, self.directory, *flags)
+        first = self.broker.split(",", maxsplit=1)[0]
+        return replay(f"kafka://{first}/{self.events}", journeys, self.directory, *flags)
 
     def dead_letters(self) -> list[tuple[bytes | None, dict[str, str]]]:
         """The dead letters: original bytes, and headers."""

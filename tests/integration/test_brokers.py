@@ -1,0 +1,108 @@
+"""Brokers that die, stand still, or say no, three of them: what is committed is what a replay decides."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from engine.runtime import topics
+from tests.integration import kafka, traffic
+from tests.integration.running import Cluster
+
+CUSTOMERS = 100
+EVENTS = 2_500
+
+
+@pytest.fixture(scope="module")
+def shop(kafkas: kafka.Kafkas, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One set of topics on three brokers for all cases here, and two workers, each started again when it ends."""
+    cluster = Cluster(kafkas.address, "three.", tmp_path_factory.mktemp("three"))
+    cluster.create_topics(replication=3)
+    cluster.keep(traffic.journeys(cluster.directory / "journeys"), 2)
+    cluster.activated()
+    cluster.send(traffic.customers(CUSTOMERS))
+    yield cluster
+    cluster.end()
+
+
+@pytest.fixture(autouse=True)
+def whole(kafkas: kafka.Kafkas, shop: Cluster) -> None:
+    """Every case begins with three brokers that are in step."""
+    kafkas.start()
+    shop.until(lambda: asyncio.run(kafkas.whole(*(spec.name for spec in shop.names.specs()))))
+
+
+def proven(shop: Cluster) -> None:
+    _, acted = shop.proven(shop.directory / "journeys")
+    assert len(acted) > 100
+
+
+def test_the_leader_of_a_partition_dies(kafkas: kafka.Kafkas, shop: Cluster) -> None:
+    """SIGKILL of the broker that leads a partition of the events, in mid-stream: another leads, nothing is lost or twice."""
+    with shop.flowing(EVENTS, CUSTOMERS, seed=21, seconds=8):
+        time.sleep(2)
+        kafkas.node(asyncio.run(kafkas.leader(shop.events, 0))).stop(signal.SIGKILL)
+    kafkas.start()
+    proven(shop)
+
+
+def test_a_transaction_coordinator_moves(kafkas: kafka.Kafkas, shop: Cluster) -> None:
+    """SIGKILL of the broker that coordinates a partition's transactions: they go on by another, each whole or not at all."""
+    with shop.flowing(EVENTS, CUSTOMERS, seed=22, seconds=8):
+        time.sleep(2)
+        kafkas.node(kafkas.coordinator(f"{shop.names.prefix}{shop.app_id}-0")).stop(signal.SIGKILL)
+    kafkas.start()
+    proven(shop)
+
+
+def test_all_brokers_are_started_again(kafkas: kafka.Kafkas, shop: Cluster) -> None:
+    """SIGKILL of all three at once, in mid-stream, and a new start: nothing that was confirmed is lost, nothing is twice."""
+    with shop.flowing(EVENTS, CUSTOMERS, seed=23, seconds=8):
+        time.sleep(2)
+        kafkas.stop(signal.SIGKILL)
+        kafkas.start()
+    proven(shop)
+
+
+def test_a_broker_stands_still_for_twenty_seconds(kafkas: kafka.Kafkas, shop: Cluster) -> None:
+    """SIGSTOP of a leader for 20 s, its connections open: the others take over; woken, it follows, and nothing is twice."""
+    with shop.flowing(EVENTS, CUSTOMERS, seed=24, seconds=20):
+        time.sleep(1)
+        with kafkas.node(asyncio.run(kafkas.leader(shop.events, 1))).stalled():
+            time.sleep(20)
+    proven(shop)
+
+
+def test_too_few_copies_are_waited_for(kafkas: kafka.Kafkas, shop: Cluster) -> None:
+    """A topic that has fewer copies in step than `min.insync.replicas` takes nothing (NotEnoughReplicas): the worker waits or
+    leaves with 70, decides nothing that is not written, and goes on when the copies are there again.
+    """
+    states = shop.names.name(topics.STATE)
+    asyncio.run(_insync(kafkas.nodes[0].address, states, 3))
+    try:
+        with shop.flowing(EVENTS, CUSTOMERS, seed=25, seconds=10):
+            time.sleep(1)
+            kafkas.node(2).stop(signal.SIGKILL)
+            time.sleep(5)
+            before = asyncio.run(shop.handled())
+            time.sleep(2)
+            assert asyncio.run(shop.handled()) == before
+            kafkas.start()
+    finally:
+        asyncio.run(_insync(kafkas.nodes[0].address, states, 2))
+    proven(shop)
+
+
+async def _insync(address: str, topic: str, count: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    await admin.start()
+    try:
+        configs = next(spec for spec in topics.Topics(topic.removesuffix(topics.STATE)).specs() if spec.name == topic).config
+        wanted = {**configs, "min.insync.replicas": str(count)}
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=wanted)])
+    finally:
+        await admin.close()

@@ -1,0 +1,97 @@
+"""What lies between a worker and its broker fails, or the broker says no: what is committed is what a replay decides."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from engine.runtime import topics
+from tests.integration import kafka, proxy, traffic
+from tests.integration.brokers import need_kafka
+from tests.integration.running import Cluster
+
+CUSTOMERS = 100
+EVENTS = 1_500
+
+
+@pytest.fixture(scope="module")
+def between(node: kafka.Kafka) -> Iterator[proxy.Proxy]:
+    """The proxy before the one broker."""
+    carried = proxy.Proxy(node.ports.proxy, node.ports.behind)
+    carried.start()
+    yield carried
+    carried.stop()
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, own_kafka: kafka.Kafka | None) -> Iterator[kafka.Kafka]:
+    """The session's broker where the tests started it; else one more, because a given one has no listener behind a proxy."""
+    if own_kafka is not None:
+        yield own_kafka
+        return
+    need_kafka()
+    started = kafka.Kafka(tmp_path_factory.mktemp("behind"))
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def shop(node: kafka.Kafka, between: proxy.Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two workers that reach the broker only through the proxy; events and proofs go past it."""
+    cluster = Cluster(node.address, "proxied.", tmp_path_factory.mktemp("proxied"))
+    cluster.create_topics()
+    cluster.brokers = node.proxied
+    cluster.keep(traffic.journeys(cluster.directory / "journeys"), 2)
+    cluster.activated()
+    cluster.send(traffic.customers(CUSTOMERS))
+    yield cluster
+    cluster.end()
+
+
+def proven(shop: Cluster) -> None:
+    _, acted = shop.proven(shop.directory / "journeys")
+    assert len(acted) > 50
+
+
+@pytest.mark.parametrize("code", [proxy.NOT_ENOUGH_REPLICAS, proxy.STORAGE_ERROR])
+def test_a_full_disk_is_waited_for(shop: Cluster, between: proxy.Proxy, code: int) -> None:
+    """A broker that takes no records (NotEnoughReplicas; KafkaStorageError, its answer when the disk is full): nothing is
+    decided that is not written, and the worker goes on when there is room again. The proxy gives the answers.
+    """
+    with shop.flowing(EVENTS, CUSTOMERS, seed=30 + code, seconds=6):
+        time.sleep(1)
+        with between.refusing(code):
+            time.sleep(4)
+    assert between.did[f"refused {code}"] > 0
+    proven(shop)
+
+
+def test_states_are_refused_while_outputs_are_taken(shop: Cluster, between: proxy.Proxy) -> None:
+    """The disk of one topic's leader alone is full: no output of a batch is seen without its states."""
+    with shop.flowing(EVENTS, CUSTOMERS, seed=32, seconds=6):
+        time.sleep(1)
+        with between.refusing(proxy.STORAGE_ERROR, lambda topic: topic.endswith(topics.STATE)):
+            time.sleep(3)
+    proven(shop)
+
+
+@pytest.mark.parametrize("kind", [proxy.PRODUCE, proxy.END_TXN])
+def test_an_answer_is_lost(shop: Cluster, between: proxy.Proxy, kind: int) -> None:
+    """The broker has written records, or has committed, and the worker never hears: it asks again, and nothing is twice."""
+    with shop.flowing(EVENTS, CUSTOMERS, seed=40 + kind, seconds=6):
+        for _ in range(4):
+            time.sleep(1)
+            between.lose_answers(kind, 2)
+    assert between.did[f"lost {kind}"] >= 4
+    proven(shop)
+
+
+def test_the_network_is_slow_and_is_cut(shop: Cluster, between: proxy.Proxy) -> None:
+    """300 ms before every request, then all connections cut for longer than the session timeout."""
+    with shop.flowing(EVENTS, CUSTOMERS, seed=33, seconds=8):
+        with between.slow(0.3):
+            time.sleep(3)
+        with between.cut():
+            time.sleep(3)
+    proven(shop)

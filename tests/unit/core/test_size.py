@@ -1,0 +1,58 @@
+"""A customer's state has a limit, which an input is held against before it counts."""
+
+import datetime
+import pathlib
+
+import pytest
+
+from engine.core import decider, errors, inputs, size, state
+from tests.unit.core import story
+
+WAITING = "enter: {event: go, key: event.data.k, reentry: never}\nsteps: [{id: p, wait: 1h}]"
+
+
+def big(kilobytes: int, k: str = "a", **more: object) -> inputs.Event:
+    at = story.at("10:00")
+    return inputs.Event(f"e-{k}", "go", at, at, "c", "tests", {"k": k, "text": "x" * kilobytes * 1024, **more})
+
+
+def test_an_input_that_makes_a_state_too_large_is_refused_whole(tmp_path: pathlib.Path) -> None:
+    """The input past the limit raises, and the state stays as it was; smaller ones of the customer go on being taken."""
+    told = story.Story(story.compiled(tmp_path, story.written("j", WAITING)))
+    before = decider.transition(told.catalog, None, big(700)).state
+    with pytest.raises(errors.StateTooLarge, match=f"the limit is {size.LARGEST}"):
+        decider.transition(told.catalog, before, big(700, "b"))
+    assert before is not None
+    after = decider.transition(told.catalog, before, big(1, "b")).state
+    assert after is not None
+    assert len(after.instances) == 2
+
+
+def test_one_event_alone_may_fill_a_state(tmp_path: pathlib.Path) -> None:
+    """An event just below its own limit (1 MiB of JSON) is refused if its journey keeps it, as then the state has more."""
+    told = story.Story(story.compiled(tmp_path, story.written("j", WAITING)))
+    with pytest.raises(errors.StateTooLarge):
+        decider.transition(told.catalog, None, big(1024))
+    assert decider.transition(told.catalog, None, big(1000)).state is not None
+
+
+def test_what_makes_a_large_state_smaller_is_always_taken() -> None:
+    """A state beyond the limit (an older version wrote it) can still be left: only growth is refused."""
+    event = big(1)
+    before = state.Customer("c", profile={"text": "x" * 3 * size.LARGEST})
+    size.check(before, state.Customer("c", profile={"text": "x" * 2 * size.LARGEST}), event)
+    size.check(before, None, event)
+    size.check(before, before, event)
+    with pytest.raises(errors.StateTooLarge):
+        size.check(before, state.Customer("c", profile={"text": "x" * 3 * size.LARGEST, "more": 1}), event)
+
+
+def test_passing_time_may_go_further_than_an_event() -> None:
+    """Timers of a large state still fire, up to twice the limit: so its journeys end and it becomes small again."""
+    at = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    after = state.Customer("c", profile={"text": "x" * (size.LARGEST + 10_000)})
+    size.check(None, after, inputs.tick(at))
+    with pytest.raises(errors.StateTooLarge):
+        size.check(None, after, big(1))
+    with pytest.raises(errors.StateTooLarge):
+        size.check(None, state.Customer("c", profile={"text": "x" * 2 * size.LARGEST}), inputs.tick(at))
