@@ -38,6 +38,7 @@ def test_the_contracts_are_kept(copy: pathlib.Path) -> None:
         ("engine/core/state.py", "from engine.authoring import load", "engine.core.state imports engine.authoring.load"),
         ("engine/replay/spool.py", "from engine.runtime import topics", "engine.replay.spool -> engine.runtime.topics"),
         ("engine/cli/check.py", "import faust", "engine.cli.check -> faust"),
+        ("engine/replay/replayer.py", "from engine.core import mover", "engine.replay.replayer -> engine.core.mover"),
     ],
 )
 def test_a_forbidden_import_breaks_them(copy: pathlib.Path, file: str, line: str, told: str) -> None:
