@@ -43,9 +43,9 @@ class Rendering:
 
     @property
     def zone(self) -> datetime.tzinfo:
-        """The customer's zone."""
+        """The customer's zone, as whoever made the scope knows it; else the workspace's."""
         if self._zone is None:
-            self._zone = _zone(self.names)
+            self._zone = self.names.zone or zoneinfo.ZoneInfo(self.names.policy.timezone)
         return self._zone
 
 
@@ -65,12 +65,6 @@ class _Values(dict[str, Any]):
 
     def __bool__(self) -> bool:
         return True  # Liquid replaces a mapping that is false by one of its own
-
-
-def _zone(names: scope.Scope) -> datetime.tzinfo:
-    zone: Any = getattr(names, "zone", None)
-    found = zone() if callable(zone) else zone
-    return found if isinstance(found, datetime.tzinfo) else zoneinfo.ZoneInfo(names.policy.timezone)
 
 
 _Filter = Callable[..., Any]

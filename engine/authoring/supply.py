@@ -6,10 +6,10 @@ what is written elsewhere: docs/decisions/021. Only warnings.
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from engine.authoring import expressions, findings, places, templates, walk
+from engine.authoring import expressions, findings, language, places, steps, templates, walk
 from engine.authoring.directory import Directory
 
 Path = tuple[str, ...]
@@ -30,7 +30,9 @@ class _Use:
 
 @dataclasses.dataclass(slots=True)
 class _Field:
-    """One field: whether anything else than a template names it, and the template files that do (name, language)."""
+    """One field: whether anything else than a text names it, and the texts that do, by template and language; those of a
+    journey itself by its name.
+    """
 
     firm: bool = False
     files: dict[tuple[str, str], list[_Use]] = dataclasses.field(default_factory=dict)
@@ -93,19 +95,31 @@ def _fields(read: Directory) -> dict[Path, _Field]:
         for end in range(2, len(path) + 1):
             known[path[:end]].firm = True
     for name, files in read.templates.items():
-        for language, file in files.items():
-            for path, use in _named(file.document) if file is not None else ():
-                for end in range(2, len(path) + 1):
-                    known[path[:end]].files.setdefault((name, language), []).append(use)
+        for code, file in files.items():
+            if file is not None:
+                _add(known, (name, code), file.document, walk.texts(file.document.plain()))
+    for journey in read.journeys:
+        _add(known, (journey.model.journey, ""), journey.document, _summaries(journey.model))
     return known
 
 
-def _named(template: places.Document) -> Iterator[tuple[Path, _Use]]:
-    """The fields that the texts of a template name."""
-    for place, text in walk.texts(template.plain()):
+def _add(
+    known: dict[Path, _Field], file: tuple[str, str], document: places.Document, texts: Iterable[tuple[places.Path, str]]
+) -> None:
+    """The fields that texts in Liquid name."""
+    for place, text in texts:
         for written, offset in templates.paths(text):
             path = _field(written)
-            yield path, _Use(template, place, offset, written[: len(written) - len(path)])
+            use = _Use(document, place, offset, written[: len(written) - len(path)])
+            for end in range(2, len(path) + 1):
+                known[path[:end]].files.setdefault(file, []).append(use)
+
+
+def _summaries(journey: language.Journey) -> Iterator[tuple[places.Path, str]]:
+    """What a journey itself says in Liquid."""
+    for path, step in walk.every(journey.steps):
+        if isinstance(step, steps.HandoffStep):
+            yield (*path, "handoff", "summary"), step.handoff.summary
 
 
 def _firm(read: Directory) -> Iterator[Path]:

@@ -3,7 +3,7 @@
 It goes on at once; with `reply_within` it waits for the reply: `replied`, or `unanswered`.
 """
 
-from engine.core import decisions, definition, languages, moves, state, view
+from engine.core import decisions, definition, moves, state, view
 
 CHANNEL = "agent"
 
@@ -14,9 +14,10 @@ def begin(step: definition.Handoff, looking: view.View) -> moves.Move:
     message_id = decisions.hashed(at.id, step.id, at.visit)
     if at.held_out:
         return moves.Goto((decisions.MessageSuppressed(message_id, "held_out"),), "held_out", step.next)
-    wished = languages.order(looking.customer.profile.get("language"), looking.catalog.policy)
+    # The summary is for colleagues: days and numbers are written in the workspace's language, not the customer's.
+    language = looking.catalog.policy.language
     body = {CHANNEL: {"text": step.summary}}
-    rendered = looking.catalog.templates.render({wished[0]: body}, wished, CHANNEL, looking.scope())
+    rendered = looking.catalog.templates.render({language: body}, (language,), CHANNEL, looking.scope())
     assert rendered is not None
     request = decisions.MessageRequested(
         message_id=message_id,

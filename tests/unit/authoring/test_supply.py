@@ -101,6 +101,12 @@ def test_a_field_of_two_files_is_nobodys_slip(shop: Any) -> None:
     assert shop.said() == []
 
 
+def test_the_summary_of_a_handoff_is_a_text_too(shop: Any) -> None:
+    """It is found at its place, and believed like a template's file."""
+    shop.steps('  - {id: ask, handoff: {queue: care, summary: "call {{ profile.phoen }}"}}\n')
+    assert shop.said() == ["cart.yaml:13:56 DLG672"]
+
+
 def test_what_a_journey_writes_is_known() -> None:
     """`set` fills the profile, `emit` an event."""
     steps = [{"id": "a", "set": {"tier": "'gold'"}}, {"branch": [{"then": [{"emit": {"event": "x", "data": {"cart": "1"}}}]}]}]

@@ -277,3 +277,11 @@ def test_other_channels_have_no_parts(tell: Tell) -> None:
     story.when("go", "10:00")
     assert (story.sent[-1].channel, story.sent[-1].parts) == ("whatsapp", 0)
     assert b"parts" not in actions.encode(story.sent[-1])
+
+
+def test_a_handoff_is_written_for_colleagues(tell: Tell) -> None:
+    """In the workspace's language and the customer's zone, whatever the customer speaks."""
+    story = tell(go('{id: ask, handoff: {queue: care, summary: "{{ now | hari }}, {{ now | jam }} di sana"}}'))
+    story.when("customer.identified", "09:00", traits={"language": "en", "timezone": "Asia/Jayapura"})
+    story.when("go", "16:30")
+    assert story.sent[-1].content["text"] == "Senin, 01.30 di sana"
