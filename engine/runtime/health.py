@@ -16,7 +16,7 @@ LOOP_WITHIN: Final = 30.0
 """Seconds after which a loop that has not turned is dead. A batch of everybody's timers may take some."""
 CLOCK_WITHIN: Final = 120.0
 """Seconds after which the clock is dead. It waits for the broker up to 40 s at a time, which is no death."""
-SILENT_WITHIN: Final = 30.0
+SILENT_WITHIN: Final = 10.0
 """Seconds without any answer to a fetch after which the broker is away: it answers idle ones every 1.5 s."""
 
 
@@ -102,10 +102,11 @@ class Health:
         loading = [str(each.number) for each in seen.standings if not each.loaded]
         if loading:
             reasons.append(f"loading partitions {', '.join(loading)}")
+        silent = max((each.silent for each in seen.standings), default=0.0)
+        if silent > SILENT_WITHIN:
+            reasons.append(f"the broker has not answered for {silent:.0f} s")
         for each in seen.standings:
             behind = each.lag_seconds(self._wall())
             if behind > self._ready_lag:
                 reasons.append(f"partition {each.number} is {behind:.0f} s behind, {self._ready_lag:g} s are allowed")
-            if each.silent > SILENT_WITHIN:
-                reasons.append(f"partition {each.number} has heard nothing of the broker for {each.silent:.0f} s")
         return Answer(tuple(reasons), len(seen.standings))

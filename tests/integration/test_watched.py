@@ -3,7 +3,9 @@
 import asyncio
 import http.client
 import json
+import pathlib
 import signal
+import threading
 from collections import Counter
 
 import pytest
@@ -110,3 +112,43 @@ def test_a_port_that_is_taken_ends_the_worker_with_a_sentence(cluster: Cluster, 
     worker = cluster.start(traffic.journeys(cluster.directory / "journeys"))
     assert worker.wait(30) == 2
     assert "DLG550" in cluster.log.read_text()
+
+
+def test_a_worker_whose_broker_stands_still_is_healthy_and_not_ready(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that does not answer is no reason to kill a worker, and one not to call it ready; once it answers all is well.
+
+    Behind the limit it is not ready either: 20,000 events at once are more than it handles within the fifth of a second allowed.
+    """
+    missing = kafka.why_not()
+    if missing:
+        pytest.skip(f"NOT TESTED: probes while a broker stands still, because there is {missing} here")
+    node, port = kafka.Kafka(tmp_path / "kafka"), kafka.free_port()
+    node.start()
+    cluster = Cluster(node.address, "", tmp_path)
+    monkeypatch.setenv("DALANG_METRICS_PORT", str(port))
+    monkeypatch.setenv("DALANG_READY_LAG", "0.2")
+    answers: list[tuple[int, int, str]] = []
+
+    def says(status: int, reason: str = "") -> bool:
+        answers.append((get(port, "/health")[0], *get(port, "/ready")))
+        return answers[-1][1] == status and reason in answers[-1][2]
+
+    try:
+        cluster.create_topics()
+        cluster.start(traffic.journeys(tmp_path / "journeys"))
+        cluster.activated()
+        cluster.until(lambda: says(200))
+        with node.stalled():
+            cluster.until(lambda: says(503, "the broker has not answered for"))
+        cluster.until(lambda: says(200))
+        sending = threading.Thread(target=cluster.send, args=([*traffic.events(20_000, 500)],))
+        sending.start()
+        cluster.until(lambda: says(503, "s behind, 0.2 s are allowed"))
+        sending.join()
+        cluster.until(lambda: says(200))
+        assert {healthy for healthy, _, _ in answers} == {200}
+    finally:
+        cluster.end()
+        node.stop()

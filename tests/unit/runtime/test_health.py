@@ -80,7 +80,7 @@ def test_the_clock_may_wait_for_partitions(known: health.Health, hands: Hands, s
         ({"stopping": True}, "stopping"),
         ({"standing": {"loaded": False}}, "loading partitions 4"),
         ({"standing": {"lag": 9, "behind": 939.0}}, "partition 4 is 61 s behind, 60 s are allowed"),
-        ({"standing": {"silent": 31.0}}, "partition 4 has heard nothing of the broker for 31 s"),
+        ({"standing": {"silent": 11.0}}, "the broker has not answered for 11 s"),
     ],
 )
 def test_a_worker_that_does_not_do_its_work_now_is_not_ready(known: health.Health, state: dict[str, Any], reason: str) -> None:
