@@ -5,7 +5,7 @@ from typing import Final
 
 import typer
 
-from engine.cli import check, dev, explain, history, replay, schema, topics, worker
+from engine.cli import check, command, deploy, dev, explain, history, replay, schema, topics, worker
 from engine.core import errors
 
 app: Final = typer.Typer(
@@ -20,6 +20,8 @@ app.command()(replay.replay)
 app.command()(explain.explain)
 app.command()(worker.worker)
 app.command()(dev.dev)
+app.command()(deploy.deploy)
+app.command()(command.command)
 app.add_typer(topics.app, name="topics", help="Make and check the topics.")
 app.add_typer(history.app, name="history", help="The log to a file.")
 app.add_typer(schema.app, name="schema", help="The JSON Schemas and the AsyncAPI document.")

@@ -28,31 +28,36 @@ def check(
         if not path.exists():
             raise typer.BadParameter(f"{path} does not exist.", param_hint="PATH")
         found |= dict.fromkeys(_findings(path))
-    match "json" if as_json else format:
+    report(list(found), "json" if as_json else format)
+    if any(finding.severity == "error" for finding in found):
+        raise typer.Exit(1)
+
+
+def report(found: list[Finding], format: Format, *, quiet: bool = False) -> None:
+    """Print findings; text on standard error alone where it must be `quiet`, because a program reads standard output."""
+    match format:
         case "json":
-            print(json.dumps({"findings": msgspec.to_builtins(list(found))}, indent=2, ensure_ascii=False))
+            print(json.dumps({"findings": msgspec.to_builtins(found)}, indent=2, ensure_ascii=False))
         case "github":
             for each in found:
                 place = f"file={_property(each.file)},line={each.line},col={each.column},title={each.code}"
                 print(f"::{each.severity} {place}::{_data(f'{each.message} {each.hint}')}")
         case _:
             for each in found:
-                print(f"{each}\n    {each.hint}")
-            print(_count(list(found)), file=sys.stderr)
-    if any(finding.severity == "error" for finding in found):
-        raise typer.Exit(1)
+                print(f"{each}\n    {each.hint}", file=sys.stderr if quiet else sys.stdout)
+            print(_count(found), file=sys.stderr)
 
 
 def _findings(path: pathlib.Path) -> list[Finding]:
     """The findings of a directory; for a file those of its own, looked at together with what stands around it."""
     if path.is_dir():
-        return [_shown(path, finding) for finding in compiler.compile_directory(path).findings]
+        return [shown(path, finding) for finding in compiler.compile_directory(path).findings]
     root = path.parent.parent if path.parent.name == "templates" else path.parent
-    found = [_shown(root, finding) for finding in compiler.compile_directory(root).findings]
+    found = [shown(root, finding) for finding in compiler.compile_directory(root).findings]
     return [finding for finding in found if finding.file == path.as_posix()]
 
 
-def _shown(root: pathlib.Path, finding: Finding) -> Finding:
+def shown(root: pathlib.Path, finding: Finding) -> Finding:
     """With the file as the user would open it from here."""
     return msgspec.structs.replace(finding, file=(root / finding.file).as_posix())
 

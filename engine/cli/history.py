@@ -1,6 +1,5 @@
 """`dalang history export|import`: the log to a file, and a file onto the log."""
 
-import asyncio
 import gzip
 import pathlib
 from typing import Annotated, Final
@@ -11,7 +10,7 @@ import typer
 from engine.cli import options
 from engine.replay import histories
 from engine.runtime import bundles as topic
-from engine.runtime import history
+from engine.runtime import connection, history
 
 app: Final = typer.Typer(no_args_is_help=True)
 
@@ -33,7 +32,7 @@ def export(
     print(f"{count} records in {file}")
     if bundles is not None:
         # After the log: what it activates was on the topic before.
-        kept = asyncio.run(topic.beside(*options.this_log(log)))
+        kept = connection.run(topic.beside(*options.this_log(log)))
         bundles.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in kept))
         print(f"{len(kept)} bundles in {bundles}")
 
@@ -45,5 +44,5 @@ def import_(
 ) -> None:
     """Put the events of a file onto the log, keyed by customer; those without subject into every partition."""
     broker, topic = options.this_log(log)
-    last = asyncio.run(history.send(histories.open_history(file).lines(), broker, topic))
+    last = connection.run(history.send(histories.open_history(file).lines(), broker, topic))
     print("\n".join(f"partition {number} ends at offset {offset}" for number, offset in sorted(last.items())))

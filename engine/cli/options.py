@@ -1,6 +1,5 @@
 """What several commands take: the history, the journeys, the customer. Each flag has an environment twin."""
 
-import asyncio
 import datetime
 import pathlib
 from collections.abc import Iterable
@@ -97,8 +96,9 @@ def decided_by(events: str, source: histories.History, journeys: pathlib.Path | 
         return definitions.read(pathlib.Path(bundles))
     if bundles or events.startswith("kafka://"):
         from engine.runtime import bundles as topic  # noqa: PLC0415 - Kafka is loaded only where it is asked for
+        from engine.runtime import connection  # noqa: PLC0415
 
-        return asyncio.run(topic.beside(*this_log(bundles or events)))
+        return connection.run(topic.beside(*this_log(bundles or events)))
     if recorded:
         raise WhichDefinitions
     return catalogs.bundle("journeys")

@@ -1,12 +1,11 @@
 """`dalang topics create|check`."""
 
-import asyncio
 from typing import Annotated, Final
 
 import typer
 
 from engine.cli import options
-from engine.runtime import settings, topics
+from engine.runtime import connection, settings, topics
 
 app: Final = typer.Typer(no_args_is_help=True)
 
@@ -32,7 +31,7 @@ def create(
         **dict.fromkeys(topics.ACTIONS.values(), chosen.retention_actions),
     }
     names = topics.Topics(chosen.topic_prefix)
-    made = asyncio.run(topics.create(chosen.connected(), names, chosen.partitions, chosen.replication, days))
+    made = connection.run(topics.create(chosen.connected(), names, chosen.partitions, chosen.replication, days))
     print("\n".join(f"made {name}" for name in made) or "All topics exist.")
 
 
@@ -40,5 +39,5 @@ def create(
 def check(broker: options.Broker = None, topic_prefix: options.Prefix = None) -> None:
     """Say whether all topics exist, with one partition count."""
     chosen = settings.read(settings.Access, broker=broker, topic_prefix=topic_prefix)
-    count = asyncio.run(topics.partitions(chosen.connected(), topics.Topics(chosen.topic_prefix)))
+    count = connection.run(topics.partitions(chosen.connected(), topics.Topics(chosen.topic_prefix)))
     print(f"All topics exist, with {count} partitions each.")

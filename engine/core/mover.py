@@ -105,7 +105,8 @@ class Mover(recorder.Recorder):
         try:
             return self.catalog.journey(instance.version)
         except errors.BundleError as exc:
-            if not instance.parked or self.cause in self.known.timers:
+            now = self.known.instances.get(instance.id, instance)  # the same input may have parked it already
+            if not now.parked or self.cause in self.known.timers:
                 parked = decisions.InstanceParked(exc.args[0])
                 self.record(instance.journey, instance.version, instance.id, instance.step, parked)
             return None

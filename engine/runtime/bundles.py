@@ -1,14 +1,18 @@
 """The bundles of `journey.bundles`: read back by every worker and replay, so that instances outlive the files they came from."""
 
 import asyncio
+import contextlib
+from typing import Any, Final
 
 import msgspec
 
-from engine.core import catalog, definition, errors
+from engine.core import catalog, definition, errors, inputs
 from engine.replay import definitions
 from engine.runtime import connection, history, logs, topics, writer
 
 _log = logs.log()
+_ENVELOPE: Final = 1024
+"""Bytes of a record beside its value, and more."""
 
 
 class NoBundles(errors.RuntimeFailure):
@@ -16,6 +20,13 @@ class NoBundles(errors.RuntimeFailure):
 
     code = "DLG541"
     hint = "Give --bundles kafka://host:port/journey.bundles with your prefix, or --journeys for a directory."
+
+
+class BundleTooLarge(errors.RuntimeFailure):
+    """The compiled bundle is larger than a record of the topic of bundles may be."""
+
+    code = "DLG533"
+    hint = "Split the directory, or take out what no journey names: the files' texts travel with it."
 
 
 async def read(broker: connection.Address, topic: str) -> tuple[dict[str, definition.Bundle], frozenset[str]]:
@@ -47,6 +58,18 @@ async def beside(broker: connection.Address, topic: str) -> tuple[definition.Bun
     return tuple(found.values())
 
 
+def activated(record: Any) -> tuple[str, object] | None:
+    """The bundle and the clock that a record of `customer.events` activates in its partition; None for any other record."""
+    if record.value is None or inputs.BUNDLE_ACTIVATED.encode() not in record.value:
+        return None
+    with contextlib.suppress(errors.Malformed):
+        event = inputs.decode(record.value, key=record.key, logged=record.timestamp, trust_recorded=False).event
+        id_ = event.field("bundle")
+        if event.type == inputs.BUNDLE_ACTIVATED and not event.subject and isinstance(id_, str):
+            return id_, event.field("clock")
+    return None
+
+
 class Registry:
     """Every bundle on the topic, by id, and the catalogs made of them."""
 
@@ -66,10 +89,13 @@ class Registry:
         """Write a bundle to the topic, if it is not there."""
         if bundle.id in self:
             return
+        encoded = msgspec.json.encode(bundle)
+        if len(encoded) > topics.LARGEST - _ENVELOPE:
+            raise BundleTooLarge(f"The compiled bundle has {len(encoded)} bytes; the limit is {topics.LARGEST - _ENVELOPE}.")
         producer = writer.plain(self._broker)
         await producer.start()
         try:
-            await producer.send_and_wait(self._topic, msgspec.json.encode(bundle), key=bundle.id.encode())
+            await producer.send_and_wait(self._topic, encoded, key=bundle.id.encode())
         finally:
             await producer.stop()
         self._recorded.add(bundle)

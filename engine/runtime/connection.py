@@ -5,10 +5,11 @@ password is a sentence and not a wait. Secrets are in `Broker` alone, which neve
 """
 
 import asyncio
+import contextlib
 import pathlib
 import ssl
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Coroutine, Iterator, Mapping
+from typing import Any, Final, TypeVar
 
 from aiokafka import abc
 from aiokafka import conn as connections
@@ -38,6 +39,20 @@ class BadFile(errors.RuntimeFailure):
 
     code = "DLG504"
     hint = "See DALANG_TLS_* and DALANG_SASL_TOKEN_FILE in docs/settings.md."
+
+
+class NotAllowed(errors.RuntimeFailure):
+    """The broker does not allow this to us."""
+
+    code = "DLG505"
+    hint = "docs/operations.md lists the rights that each process needs, under Rights."
+
+
+class Failed(errors.RuntimeFailure):
+    """The broker did not do it."""
+
+    code = "DLG506"
+    hint = "Do it again; if it stays so, see the broker's log."
 
 
 class Broker:
@@ -114,6 +129,34 @@ def tls(
         files = ", ".join(str(each) for each in (authority, certificate, key) if each is not None)
         raise BadFile(f"The TLS files {files} cannot be used ({_told(exc)}).") from None
     return context
+
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Do the work of a command; what the broker refuses is an error of ours, with a sentence."""
+    with sentences():
+        return asyncio.run(work)
+
+
+@contextlib.contextmanager
+def sentences() -> Iterator[None]:
+    """What the broker refuses within becomes an error of ours."""
+    try:
+        yield
+    except _FORBIDDEN as exc:
+        raise NotAllowed(f"The broker does not allow this to us ({_told(exc)}).") from None
+    except (kafka.KafkaError, TimeoutError) as exc:
+        raise Failed(f"The broker did not do it ({_told(exc)}).") from None
+
+
+_FORBIDDEN: Final = (
+    kafka.TopicAuthorizationFailedError,
+    kafka.GroupAuthorizationFailedError,
+    kafka.ClusterAuthorizationFailedError,
+    kafka.TransactionalIdAuthorizationFailed,
+)
 
 
 async def reachable(broker: Address) -> None:

@@ -7,7 +7,7 @@ so a replay of these lines sees the times that the worker saw. What is no event 
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from typing import Final
 
 import orjson
@@ -32,7 +32,7 @@ class NotALog(errors.RuntimeFailure):
 def read(broker: connection.Address, topic: str) -> Iterator[bytes]:
     """The lines of a topic, each partition's in the log's order, up to where the log ended when it was asked."""
     clocks: dict[int, str] = {}
-    with asyncio.Runner() as runner:
+    with connection.sentences(), asyncio.Runner() as runner:
         fetched = records(broker, topic)
 
         async def following() -> list[ConsumerRecord]:
@@ -50,10 +50,12 @@ def address(url: str) -> tuple[str, str]:
     return matched[1], matched[2]
 
 
-async def records(broker: connection.Address, *names: str) -> AsyncGenerator[list[ConsumerRecord], None]:
+async def records(
+    broker: connection.Address, *names: str, since: Mapping[TopicPartition, int] | None = None
+) -> AsyncGenerator[list[ConsumerRecord], None]:
     """The committed records of topics in chunks of one partition, up to the high watermark of each one's first fetch.
 
-    Each partition's order is kept; partitions come as they are fetched.
+    Each partition's order is kept; partitions come as they are fetched. `since`: the offsets to begin at.
     """
     await connection.reachable(broker)
     ahead = {TopicPartition(name, number) for name in names for number in await topics.numbers(broker, name)}
@@ -73,6 +75,8 @@ async def records(broker: connection.Address, *names: str) -> AsyncGenerator[lis
     try:
         consumer.assign(list(ahead))
         await consumer.seek_to_beginning(*ahead)
+        for tp, offset in (since or {}).items():
+            consumer.seek(tp, offset)
         while ahead:
             for fetched in (await consumer.getmany(*ahead, timeout_ms=200, max_records=5_000)).values():
                 yield fetched
@@ -81,11 +85,27 @@ async def records(broker: connection.Address, *names: str) -> AsyncGenerator[lis
                 if end is not None and await consumer.position(tp) >= ends.setdefault(tp, end):
                     ahead.discard(tp)
     finally:
-        try:
-            await consumer.stop()
-        except asyncio.CancelledError:  # see store.load
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise
+        await _stopped(consumer)
+
+
+async def ends(broker: connection.Address, name: str) -> dict[TopicPartition, int]:
+    """Where each partition of a topic ends by the broker's own word, which some give too small."""
+    tps = [TopicPartition(name, number) for number in await topics.numbers(broker, name)]
+    consumer = AIOKafkaConsumer(**connection.client(broker), group_id=None, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        found: dict[TopicPartition, int] = await consumer.end_offsets(tps)
+        return found
+    finally:
+        await _stopped(consumer)
+
+
+async def _stopped(consumer: AIOKafkaConsumer) -> None:
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:  # see store.load
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise
 
 
 async def send(lines: Iterable[bytes], broker: connection.Address, topic: str) -> dict[int, int]:

@@ -5,7 +5,6 @@
 Called by the worker under the partition's lock. Whatever cannot be written ends the process: memory would be ahead.
 """
 
-import contextlib
 import datetime
 import time
 from collections import Counter
@@ -102,7 +101,7 @@ class Partition:
             reached = max(reached, chunk[-1].offset)
         if not fresh:
             return 0
-        await self._registry.know(*_named(fresh))
+        await self._registry.know(*{named[0] for record in fresh if (named := bundles.activated(record)) is not None})
         live = self._registry.catalog(self.store.record.bundle)
         assert live is not None
         started, self.oldest = time.monotonic(), fresh[0].timestamp
@@ -293,16 +292,3 @@ class Partition:
         steady = int(time.monotonic() * 1000)
         chunks = self.store.calendar.due(here, steady, self.store.due_of, strictly=streaming)
         return [(codec.instant(due), [key.decode() for key in keys]) for due, keys in chunks]
-
-
-def _named(records: Sequence[Any]) -> set[str]:
-    """The bundles that are activated in these records."""
-    named: set[str] = set()
-    for record in records:
-        if record.value is not None and inputs.BUNDLE_ACTIVATED.encode() in record.value:
-            with contextlib.suppress(errors.Malformed):
-                event = inputs.decode(record.value, logged=record.timestamp, trust_recorded=False).event
-                id_ = event.field("bundle")
-                if event.type == inputs.BUNDLE_ACTIVATED and isinstance(id_, str):
-                    named.add(id_)
-    return named

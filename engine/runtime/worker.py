@@ -23,9 +23,11 @@ from engine.core import definition, errors
 from engine.core.decisions import hashed
 from engine.runtime import (
     batches,
+    broadcast,
     bundles,
     codec,
     connection,
+    deploys,
     health,
     layout,
     logs,
@@ -46,6 +48,7 @@ TICK: Final = 0.2
 """Seconds between two looks at the calendars."""
 STOP_WITHIN: Final = 9.0
 LOAD_WITHIN: Final = 60.0
+_DEPLOYS: Final = 5
 
 _log = logs.log()
 
@@ -70,7 +73,6 @@ class Worker:
         self._room = asyncio.Event()
         self.watch = watches.Watch(settings, lambda: self.wall.now() / 1000)
         self._started = False
-        self._activated: set[tuple[int, int]] = set()
         self._sent = 0
 
     async def run(self) -> int:
@@ -82,8 +84,7 @@ class Worker:
         self.transactions = await writer.has_transactions(self.broker, self.settings.app_id)
         _log.info("starting", partitions=count, transactions=self.transactions, clock=self.settings.clock)
         await self.registry.refresh()
-        if self.bundle is not None:
-            await self.registry.put(self.bundle)
+        await self._deploy()
         self.clock = writer.plain(self.broker)
         await self.clock.start()
         self.app = self._faust(count)
@@ -99,6 +100,24 @@ class Worker:
         ticking.cancel()
         await self._stop()
         return 0
+
+    async def _deploy(self) -> None:
+        """The worker's own directory and clock, once, where they differ from what is live now; later deploys are followed.
+
+        Several workers may start at once: who is overtaken looks again, and finds what the other one deployed.
+        """
+        clock = self.settings.clock if self.bundle is not None or "clock" in self.settings.model_fields_set else None
+        if self.bundle is None and clock is None:
+            return
+        for attempt in range(_DEPLOYS):
+            try:
+                done = await deploys.deploy(self.broker, self.names, self.registry, self.bundle, clock)
+            except broadcast.Overtaken:
+                await asyncio.sleep((1 + os.getpid() % 7) * (attempt + 1) / 7)
+                continue
+            _log.info("deployed", bundle=done.bundle, partitions=len(done.changed))
+            return
+        _log.warning("not deployed, others deploy all the time", bundle=self.bundle and self.bundle.id)
 
     def _faust(self, count: int) -> Any:
         app = faust.App(
@@ -296,7 +315,7 @@ class Worker:
             self._leave(ticking.exception() or RuntimeError("the clock ended"))
 
     async def _tick(self) -> None:
-        """Load what was assigned, activate the bundle where it is not live, and say which timers are due."""
+        """Load what was assigned, and say which timers are due."""
         while True:
             await asyncio.sleep(TICK)
             self.watch.health.ticked()
@@ -314,23 +333,10 @@ class Worker:
                             break  # loading it now would fence its new owner
                         current = await self._ensure(tp.partition, generation)
                         due = current.due(codec.instant(self.wall.now()))
-                    await self._activate(current, generation)
                     await self._send_due(current, due)
                 except KafkaError as exc:
                     # What was not sent is sent again; what was not loaded is tried again.
                     _log.warning("clock waits", partition=tp.partition, error=type(exc).__name__)
-
-    async def _activate(self, current: partition.Partition, generation: int) -> None:
-        """Say once for each generation that the worker's own bundle and clock are live, where they are not."""
-        record, wanted = current.store.record, self.bundle
-        if wanted is None or (record.bundle, record.clock) == (wanted.id, self.settings.clock):
-            return
-        if (generation, current.number) not in self._activated:
-            now = datetime.datetime.now(datetime.UTC)
-            id_ = f"activate-{hashed(wanted.id, self.settings.clock, current.number, codec.milliseconds(now))}"
-            event = codec.bundle_activated(wanted.id, self.settings.clock, codec.instant(codec.milliseconds(now)), id_)
-            await self.clock.send_and_wait(self.names.name(topics.EVENTS), event, partition=current.number)
-            self._activated.add((generation, current.number))
 
     async def _send_due(self, current: partition.Partition, due: list[tuple[datetime.datetime, list[str]]]) -> None:
         for at, customers in due:

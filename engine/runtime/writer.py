@@ -111,19 +111,25 @@ async def has_transactions(broker: connection.Address, app_id: str) -> bool:
     Only the broker's own answer counts. A coordinator that is slow or away is waited for, and then `KafkaError` or
     `TimeoutError`: a worker that took it for a no would write on Kafka without transactions.
     """
-    producer = _producer(broker, f"{app_id}-probe")
+    producer = transactional(broker, f"{app_id}-probe")
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            return await begun(producer)
+    except ProducerFenced:
+        return True  # by another worker that asks at the same time
+    finally:
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(2):
+                await producer.stop()
+
+
+async def begun(producer: AIOKafkaProducer) -> bool:
+    """Start a transactional producer, which fences the former one of its id; False if the broker has no transactions."""
     with _without_log("aiokafka.producer.sender"):  # it calls the answer that is looked for here unexpected
         try:
-            async with asyncio.timeout(_PROBE_SECONDS):
-                await producer.start()
+            await producer.start()
         except _NO_TRANSACTIONS:
             return False
-        except ProducerFenced:
-            return True  # by another worker that asks at the same time
-        finally:
-            with contextlib.suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(2):
-                    await producer.stop()
     return True
 
 
@@ -140,6 +146,11 @@ def _without_log(name: str) -> Iterator[None]:
 def plain(broker: connection.Address) -> AIOKafkaProducer:
     """A producer without transactions, for what may be written twice: `timer.due`, activations, bundles."""
     return _producer(broker, None)
+
+
+def transactional(broker: connection.Address, id_: str) -> AIOKafkaProducer:
+    """A producer with this transactional id."""
+    return _producer(broker, id_)
 
 
 def _producer(broker: connection.Address, transactional_id: str | None) -> AIOKafkaProducer:

@@ -37,19 +37,14 @@ class Cluster:
         asyncio.run(topics.create(self.broker, self.names, PARTITIONS, replication))
 
     def start(
-        self, journeys: pathlib.Path, clock: str = "wall", dalang: Sequence[str] = DALANG, **environment: str
+        self, journeys: pathlib.Path | None, clock: str = "wall", dalang: Sequence[str] = DALANG, **environment: str
     ) -> subprocess.Popen[bytes]:
-        """A worker; its log is kept."""
-        command = [*dalang, "worker", "--broker", self.brokers, "--app-id", self.app_id, "--journeys", str(journeys)]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "DALANG_TOPIC_PREFIX": self.names.prefix,
-            "DALANG_SESSION_TIMEOUT": "2",
-            **environment,
-        }
+        """A worker, without journeys of its own for None; its log is kept."""
+        command = [*dalang, "worker", "--broker", self.brokers, "--app-id", self.app_id]
+        if journeys is not None:
+            command += ["--journeys", str(journeys), "--clock", clock]
         with self.log.open("ab") as log:
-            process = subprocess.Popen([*command, "--clock", clock], env=environment, stdout=log, stderr=log)
+            process = subprocess.Popen(command, env={**self.environment(), **environment}, stdout=log, stderr=log)
         self.workers.append(process)
         return process
 
@@ -57,6 +52,16 @@ class Cluster:
         """So many workers, each started again when it ends."""
         self.kept = supervision.Supervisor(lambda: self.start(journeys), count)
         return self.kept
+
+    def environment(self) -> dict[str, str]:
+        """What every process of the engine is given here."""
+        own = {"PYTHONPATH": str(ROOT), "DALANG_TOPIC_PREFIX": self.names.prefix, "DALANG_SESSION_TIMEOUT": "2"}
+        return {**os.environ, **own}
+
+    def dalang(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command on this broker, to its end."""
+        command = [*DALANG, *arguments, "--broker", self.broker]
+        return subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
 
     def send(self, lines: Iterable[bytes]) -> dict[int, int]:
         """Put events onto the log; the last offset of each partition."""

@@ -1,0 +1,75 @@
+"""What an operator says to every partition of `customer.events`: one record each, in one transaction, one operator at a time.
+
+Called by deploys and commands. Each uses the same transactional id, so that who comes later ends who is still at it: either
+all partitions have a record or none has, and two deploys and a command stand in the same order in every partition.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from engine.core import errors
+from engine.runtime import connection, topics, writer
+
+OPERATOR: Final = "dalang.operator"
+"""The transactional id, after the prefix of the topics."""
+_WITHIN: Final = 30.0
+
+
+class Overtaken(errors.RuntimeFailure):
+    """Another deploy or command was made at the same time, and came later."""
+
+    code = "DLG532"
+    hint = "Look at what is live now, and do it again if it is still wanted."
+
+
+class Broadcast:
+    """A line to every partition, open within a `with` block. What is read within it holds until `send`, or `send` fails."""
+
+    def __init__(self, broker: connection.Address, names: topics.Topics) -> None:
+        self._broker, self._names = broker, names
+        self._producer: AIOKafkaProducer
+        self._transactions = True
+
+    async def __aenter__(self) -> Self:
+        self._producer = writer.transactional(self._broker, self._names.name(OPERATOR))
+        try:
+            async with asyncio.timeout(_WITHIN):
+                self._transactions = await writer.begun(self._producer)
+            if not self._transactions:
+                self._producer = writer.plain(self._broker)
+                await self._producer.start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self._stop()
+
+    async def send(self, values: Mapping[int, bytes]) -> None:
+        """Write each partition's record; all of them or, on a broker with transactions, none. `Overtaken`."""
+        if not values:
+            return
+        topic = self._names.name(topics.EVENTS)
+        try:
+            if self._transactions:
+                async with self._producer.transaction():
+                    await self._write(topic, values)
+            else:
+                await self._write(topic, values)
+        except ProducerFenced:
+            raise Overtaken from None
+
+    async def _write(self, topic: str, values: Mapping[int, bytes]) -> None:
+        sent = [await self._producer.send(topic, value, partition=number) for number, value in values.items()]
+        await asyncio.gather(*sent)
+
+    async def _stop(self) -> None:
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(5):
+                await self._producer.stop()

@@ -1,0 +1,106 @@
+"""What an operator tells journeys to do: `journey.command` onto `customer.events`. Called by `dalang command`.
+
+For one customer it is a record under her key; else one in every partition, in one transaction. What it does is the decider's.
+"""
+
+import datetime
+import json
+import os
+from collections.abc import Iterable
+from typing import Any, Final, Literal, get_args
+
+import msgspec
+
+from engine.core import definition, errors, inputs
+from engine.core.decisions import hashed
+from engine.runtime import broadcast, bundles, codec, connection, deploys, topics, writer
+
+Name = Literal["pause", "resume", "stop", "enter"]
+NAMES: Final[tuple[Name, ...]] = get_args(Name)
+
+
+class BadCommand(errors.RuntimeFailure):
+    """This command cannot be given."""
+
+    code = "DLG534"
+    hint = "See `dalang command --help`."
+
+
+class Command(msgspec.Struct, frozen=True):
+    """One command. No journey: the workspace. No customer: everybody. `key`: of one instance. `data`: of the entry event."""
+
+    command: Name
+    journey: str = ""
+    customer: str = ""
+    key: str = ""
+    data: dict[str, Any] | None = None
+
+    def event(self, at: datetime.datetime) -> bytes:
+        """The CloudEvent."""
+        told = {"command": self.command, "journey": self.journey, "key": self.key, "data": self.data}
+        event = {
+            "specversion": "1.0",
+            "id": f"command-{hashed(json.dumps(told), self.customer, inputs.text(at), os.getpid())}",
+            "source": "dalang/command",
+            "type": inputs.JOURNEY_COMMAND,
+            "time": inputs.text(at),
+            **({"subject": self.customer} if self.customer else {}),
+            "data": {name: value for name, value in told.items() if value not in ("", None)},
+        }
+        return msgspec.json.encode(event)
+
+
+def command(name: Name, journey: str = "", customer: str = "", key: str = "", data: str = "") -> Command:
+    """A command from words; `BadCommand` where they do not fit together."""
+    if name == "enter" and not (journey and customer):
+        raise BadCommand("enter needs --journey and --customer: it enters one customer by hand.")
+    if name != "enter" and data:
+        raise BadCommand(f"--data is what the entry event carries, and {name} enters nobody.")
+    if key and not (journey and customer):
+        raise BadCommand("--key names one instance of one customer in one journey: it needs --journey and --customer.")
+    if key and name in ("pause", "resume"):
+        raise BadCommand(f"{name} is for a journey or the workspace, not for one instance: leave --key out.")
+    try:
+        parsed = json.loads(data) if data else None
+    except json.JSONDecodeError as exc:
+        raise BadCommand(f"--data is not JSON: {exc}.") from None
+    if parsed is not None and not isinstance(parsed, dict):
+        raise BadCommand('--data is an object, such as \'{"cart_id": "k-77"}\'.')
+    return Command(name, journey, customer, key, parsed)
+
+
+async def send(broker: connection.Address, names: topics.Topics, told: Command) -> tuple[int, ...]:
+    """Write a command; the partitions in which it stands now. A journey that was never deployed is refused."""
+    await connection.reachable(broker)
+    count = await topics.partitions(broker, names)
+    if told.journey:
+        await _known(broker, names, told)
+    value = told.event(codec.instant(codec.milliseconds(datetime.datetime.now(datetime.UTC))))
+    if not told.customer:
+        async with broadcast.Broadcast(broker, names) as line:
+            await line.send(dict.fromkeys(range(count), value))
+        return tuple(range(count))
+    producer = writer.plain(broker)
+    await producer.start()
+    try:
+        stands = await producer.send_and_wait(names.name(topics.EVENTS), value, key=told.customer.encode())
+    finally:
+        await producer.stop()
+    return (stands.partition,)
+
+
+async def _known(broker: connection.Address, names: topics.Topics, told: Command) -> None:
+    """A typing error must not look like a command that was obeyed. Who left a version may still be told to stop."""
+    found, _ = await bundles.read(broker, names.name(topics.BUNDLES))
+    if told.command == "enter":
+        ids = {each.bundle for each in (await deploys.live(broker, names)).values()}
+        found = {id_: bundle for id_, bundle in found.items() if id_ in ids}
+    journeys = _journeys(found.values())
+    if told.journey not in journeys:
+        there = ", ".join(sorted(journeys)) or "none"
+        kind = "live" if told.command == "enter" else "deployed"
+        raise BadCommand(f"No journey {told.journey} is {kind}; there are: {there}.")
+
+
+def _journeys(found: Iterable[definition.Bundle]) -> set[str]:
+    return {journey.name for bundle in found for journey in bundle.journeys}

@@ -1,0 +1,97 @@
+"""Deploys: which bundle is live in each partition, and making another one so.
+
+Called by `dalang deploy`, and by a worker for its own directory when it starts; never while it works, so that it follows what
+was deployed later. Workers hear of it from the log alone.
+"""
+
+import datetime
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from aiokafka import TopicPartition
+
+from engine.core import definition, inputs
+from engine.core.decisions import hashed
+from engine.runtime import broadcast, bundles, codec, connection, history, settings, topics
+
+_TAIL: Final = 1_000
+"""Records at the end of a partition's states among which its own record is looked for first."""
+
+
+class Live(msgspec.Struct, frozen=True):
+    """What is in force in a partition once all that stands in the log now is handled. No bundle: nothing was deployed yet."""
+
+    bundle: str = ""
+    clock: settings.Clock = "wall"
+
+
+class Deployed(msgspec.Struct, frozen=True):
+    """What a deploy did: what was live in each partition before, and in which of them something else is now."""
+
+    bundle: str
+    before: Mapping[int, Live]
+    changed: tuple[int, ...]
+
+
+async def deploy(
+    broker: connection.Address,
+    names: topics.Topics,
+    registry: bundles.Registry,
+    bundle: definition.Bundle | None,
+    clock: settings.Clock | None = None,
+) -> Deployed:
+    """Make a bundle and a clock live in every partition; None: the one that is. What is live already stays untouched.
+
+    `broadcast.Overtaken` where somebody else deploys at the same time and comes later; nothing was changed then.
+    """
+    if bundle is not None:
+        await registry.refresh()
+        await registry.put(bundle)
+    async with broadcast.Broadcast(broker, names) as line:
+        before = await live(broker, names)
+        wanted = {
+            number: Live(each.bundle if bundle is None else bundle.id, each.clock if clock is None else clock)
+            for number, each in before.items()
+        }
+        changed = tuple(number for number in before if before[number] != wanted[number])
+        await line.send({number: _activation(number, wanted[number]) for number in changed})
+    return Deployed("" if bundle is None else bundle.id, before, changed)
+
+
+async def live(broker: connection.Address, names: topics.Topics) -> dict[int, Live]:
+    """What is in force in each partition: as its state says, and as the log after that says."""
+    records = await _records(broker, names)
+    found = {number: Live(each.bundle, "stream" if each.clock == "stream" else "wall") for number, each in records.items()}
+    events = names.name(topics.EVENTS)
+    since = {TopicPartition(events, number): each.offset + 1 for number, each in records.items()}
+    async for chunk in history.records(broker, events, since=since):
+        for record in chunk:
+            activated = bundles.activated(record)
+            if activated is not None:
+                found[record.partition] = Live(activated[0], "stream" if activated[1] == "stream" else "wall")
+    return found
+
+
+async def _records(broker: connection.Address, names: topics.Topics) -> dict[int, codec.PartitionRecord]:
+    """The own record of each partition, found from the end of its states backwards: it is written with every batch."""
+    topic, back = names.name(topics.STATE), _TAIL
+    ends = await history.ends(broker, topic)
+    found: dict[int, codec.PartitionRecord] = {}
+    while missing := [tp for tp in ends if tp.partition not in found]:
+        since = {tp: max(0, end - back) if tp in missing else end for tp, end in ends.items()}
+        async for chunk in history.records(broker, topic, since=since):
+            for record in chunk:
+                if record.key == codec.PARTITION_KEY and record.value is not None:
+                    found[record.partition] = codec.read_partition_record(record.value)
+        for tp in missing:
+            if since[tp] == 0:
+                found.setdefault(tp.partition, codec.PartitionRecord())
+        back *= 10
+    return dict(sorted(found.items()))
+
+
+def _activation(number: int, wanted: Live) -> bytes:
+    at = codec.instant(codec.milliseconds(datetime.datetime.now(datetime.UTC)))
+    id_ = f"activate-{hashed(wanted.bundle, wanted.clock, number, inputs.text(at))}"
+    return codec.bundle_activated(wanted.bundle, wanted.clock, at, id_)
