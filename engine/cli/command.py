@@ -14,16 +14,17 @@ def command(
     journey: Annotated[str, typer.Option(help="This journey. Default: all.", envvar="DALANG_JOURNEY")] = "",
     customer: Annotated[str, typer.Option(help="This customer. Default: everybody.", envvar="DALANG_CUSTOMER")] = "",
     key: Annotated[str, typer.Option(help="The instance with this key.", envvar="DALANG_KEY")] = "",
-    data: Annotated[str, typer.Option(help="JSON: what the entry event carries, for enter.", envvar="DALANG_DATA")] = "",
+    data: Annotated[str, typer.Option(help="JSON: what entry.data holds, for enter.", envvar="DALANG_DATA")] = "",
+    everybody: Annotated[bool, typer.Option("--everybody", help="Enter all who are known.", envvar="DALANG_EVERYBODY")] = False,
     broker: options.Broker = None,
     topic_prefix: options.Prefix = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Pause or resume journeys, stop instances, or enter one customer by hand.
+    """Pause or resume journeys, stop instances, or enter customers by hand.
 
     A command is an event on customer.events: it takes its place in the log, and a replay obeys it too.
     """
-    told = commands.command(name, journey, customer, key, data)
+    told = commands.command(name, journey, customer, key, data, everybody=everybody)
     chosen = settings.read(settings.Access, broker=broker, topic_prefix=topic_prefix)
     stands = connection.run(commands.send(chosen.connected(), topics.Topics(chosen.topic_prefix), told))
     if as_json:

@@ -7,7 +7,7 @@ import datetime
 import json
 import os
 from collections.abc import Iterable
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -16,7 +16,7 @@ from engine.core.decisions import hashed
 from engine.runtime import broadcast, bundles, codec, connection, deploys, topics, writer
 
 Name = Literal["pause", "resume", "stop", "enter"]
-NAMES: Final[tuple[Name, ...]] = get_args(Name)
+_OWN: Final = frozenset({"command", "journey", "key"})
 
 
 class BadCommand(errors.RuntimeFailure):
@@ -27,7 +27,7 @@ class BadCommand(errors.RuntimeFailure):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """One command. No journey: the workspace. No customer: everybody. `key`: of one instance. `data`: of the entry event."""
+    """One command. No journey: the workspace. No customer: everybody. `key`: of one instance. `data` stands beside."""
 
     command: Name
     journey: str = ""
@@ -37,7 +37,7 @@ class Command(msgspec.Struct, frozen=True):
 
     def event(self, at: datetime.datetime) -> bytes:
         """The CloudEvent."""
-        told = {"command": self.command, "journey": self.journey, "key": self.key, "data": self.data}
+        told = {**(self.data or {}), "command": self.command, "journey": self.journey, "key": self.key}
         event = {
             "specversion": "1.0",
             "id": f"command-{hashed(json.dumps(told), self.customer, inputs.text(at), os.getpid())}",
@@ -45,15 +45,19 @@ class Command(msgspec.Struct, frozen=True):
             "type": inputs.JOURNEY_COMMAND,
             "time": inputs.text(at),
             **({"subject": self.customer} if self.customer else {}),
-            "data": {name: value for name, value in told.items() if value not in ("", None)},
+            "data": {name: value for name, value in told.items() if value != "" or name not in _OWN},
         }
         return msgspec.json.encode(event)
 
 
-def command(name: Name, journey: str = "", customer: str = "", key: str = "", data: str = "") -> Command:
+def command(
+    name: Name, journey: str = "", customer: str = "", key: str = "", data: str = "", *, everybody: bool = False
+) -> Command:
     """A command from words; `BadCommand` where they do not fit together."""
-    if name == "enter" and not (journey and customer):
-        raise BadCommand("enter needs --journey and --customer: it enters one customer by hand.")
+    if name == "enter" and not (journey and (customer or everybody)):
+        raise BadCommand("enter needs --journey, and --customer or --everybody: it enters by hand, and messages may follow.")
+    if everybody and customer:
+        raise BadCommand("--everybody and --customer exclude each other.")
     if name != "enter" and data:
         raise BadCommand(f"--data is what the entry event carries, and {name} enters nobody.")
     if key and not (journey and customer):
@@ -66,6 +70,8 @@ def command(name: Name, journey: str = "", customer: str = "", key: str = "", da
         raise BadCommand(f"--data is not JSON: {exc}.") from None
     if parsed is not None and not isinstance(parsed, dict):
         raise BadCommand('--data is an object, such as \'{"cart_id": "k-77"}\'.')
+    if parsed and (taken := _OWN & parsed.keys()):
+        raise BadCommand(f"--data must not hold {', '.join(sorted(taken))}: these are the command's own.")
     return Command(name, journey, customer, key, parsed)
 
 

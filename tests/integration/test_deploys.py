@@ -365,14 +365,21 @@ def test_a_command_stands_in_every_partition_or_under_its_customer(cluster: Clus
     assert (done.returncode, done.stdout) == (0, "pause quick for everybody, in 4 partitions: written.\n")
     assert sorted(partition for partition, _ in commanded(cluster)) == [0, 1, 2, 3]
     assert {json.dumps(event["data"]) for _, event in commanded(cluster)} == {'{"command": "pause", "journey": "quick"}'}
+    entered = cluster.send([traffic.event("c2", "e0", "go", k="a")])
+    cluster.wait_for(entered)
+    assert [json.loads(line)["type"] for line in cluster.recorded().decisions] == ["journey.refused"]
+    assert cluster.dalang("command", "resume", "--journey", "quick").returncode == 0
     (place,) = cluster.send([traffic.event("c1", "e1", "page.viewed")])
     done = cluster.dalang(
         "command", "enter", "--journey", "quick", "--customer", "c1", "--key", "a", "--data", '{"k": "a"}', "--json"
     )
     assert json.loads(done.stdout)["partitions"] == [place]
     ((partition, event),) = [each for each in commanded(cluster) if each[1].get("subject")]
-    assert (partition, event["subject"], event["data"]["data"]) == (place, "c1", {"k": "a"})
+    assert (partition, event["subject"], event["data"]["k"]) == (place, "c1", "a")
     cluster.wait_for(cluster.send([traffic.event(f"c{number}", f"f{number}", "go", k="a") for number in range(20)]))
+    told = [json.loads(line) for line in cluster.recorded().decisions]
+    (by_hand,) = [each for each in told if each["type"] == "journey.entered" and each["cause"] == event["id"]]
+    assert (by_hand["customer"], by_hand["data"]["key"], by_hand["data"]["entry"]["data"]["k"]) == ("c1", "a", "a")
     assert cluster.dead_letters() == []
 
 

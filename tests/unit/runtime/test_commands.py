@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from typing import Any
 
 import pytest
 
@@ -20,11 +21,11 @@ def test_a_command_for_everybody_has_no_subject() -> None:
 
 
 def test_a_command_for_one_customer_is_hers() -> None:
-    """Entering by hand: the customer is the subject, the key names the instance, the data are the entry event's."""
+    """Entering by hand: the customer is the subject, the key names the instance, the data stand where `entry.data` looks."""
     told = commands.command("enter", "cart", "c1", "k-77", '{"cart_id": "k-77"}')
     event = inputs.decode(told.event(AT), key=b"c1").event
     assert event.subject == "c1"
-    assert event.data == {"command": "enter", "journey": "cart", "key": "k-77", "data": {"cart_id": "k-77"}}
+    assert event.data == {"command": "enter", "journey": "cart", "key": "k-77", "cart_id": "k-77"}
 
 
 def test_two_commands_are_two_events() -> None:
@@ -39,17 +40,19 @@ def test_two_commands_are_two_events() -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ({"name": "enter", "journey": "cart"}, "enter needs --journey and --customer"),
-        ({"name": "enter", "customer": "c1"}, "enter needs --journey and --customer"),
+        ({"name": "enter", "journey": "cart"}, "enter needs --journey, and --customer or --everybody"),
+        ({"name": "enter", "customer": "c1"}, "enter needs --journey, and --customer or --everybody"),
         ({"name": "stop", "data": "{}"}, "stop enters nobody"),
         ({"name": "stop", "journey": "cart", "key": "k"}, "needs --journey and --customer"),
         ({"name": "pause", "journey": "cart", "customer": "c1", "key": "k"}, "leave --key out"),
         ({"name": "enter", "journey": "cart", "customer": "c1", "data": "{"}, "--data is not JSON"),
         ({"name": "enter", "journey": "cart", "customer": "c1", "data": "[1]"}, "--data is an object"),
+        ({"name": "enter", "journey": "cart", "customer": "c1", "data": '{"key": 1}'}, "must not hold key"),
+        ({"name": "enter", "journey": "cart", "customer": "c1", "everybody": True}, "exclude each other"),
     ],
 )
-def test_words_that_do_not_fit_are_refused(words: dict[str, str], told: str) -> None:
+def test_words_that_do_not_fit_are_refused(words: dict[str, Any], told: str) -> None:
     """What a command cannot mean is said with DLG534, before anything is written."""
     with pytest.raises(commands.BadCommand, match=r"^DLG534 ") as caught:
-        commands.command(**words)  # type: ignore[arg-type]
+        commands.command(**words)
     assert told in str(caught.value)
