@@ -53,8 +53,8 @@ class _Compiled:
     bindings: tuple[tuple[str, Callable[[scope.Scope], Any], _TREE | None], ...]
     lists: tuple[reading.Use, ...]
     fetch: Callable[[scope.Scope], Any] | None
-    traits: tuple[str, ...]
-    """Those that it names: such a one may be a time, which the binding takes as a typed variable only."""
+    traits: bool
+    """Whether it reads traits: such a one may be a time, which the binding takes as a typed variable only."""
     clocked: bool
 
 
@@ -65,7 +65,7 @@ class CelExpressions:
         self._compiled: dict[str, _Compiled] = {}
         self._clock = environment.Clock()
         self._environment = environment.make(self._clock)
-        self._timed: dict[tuple[str, tuple[str, ...]], Any] = {}
+        self._timed: dict[tuple[str, ...], Any] = {}
 
     def evaluate(self, expression: definition.Expression, names: scope.Scope) -> Any:
         """The value as plain Python, times as datetimes in UTC; `errors.EvaluationError` if there is none."""
@@ -80,7 +80,9 @@ class CelExpressions:
         try:
             data, program = _bound(compiled, names), compiled.program
             if compiled.traits:
-                program = self._for_times(expression.text, compiled, names, data)
+                for path in compiled.reads.doubles:
+                    data["traits"] = _double(data["traits"], path)
+                program = self._for_times(expression.text, compiled, data)
             result = program.eval(data=data)
             value = result.value()
             if value is True or value is False:
@@ -118,23 +120,26 @@ class CelExpressions:
         direct = reads.direct
         fetch = _GETTERS.get(direct.variable) if direct is not None else None
         lists = tuple(each.use for each in reads.ranges if each.use is not None and each.use.variable in _GETTERS)
-        traits = tuple(dict.fromkeys(use.rest[0] for use in reads.uses if use.variable == "traits" and use.rest))
+        traits = any(use.variable == "traits" for use in reads.uses)
         clocked = not reads.functions.isdisjoint(environment.CLOCKED)
         self._compiled[text] = compiled = _Compiled(program, reads, bindings, lists, fetch, traits, clocked)
         return compiled
 
-    def _for_times(self, text: str, compiled: _Compiled, names: scope.Scope, data: dict[str, Any]) -> Any:
-        """The program for the traits that are times here. They get into `data` as variables of their own."""
-        values = names.value("traits")
-        times = tuple(name for name in compiled.traits if isinstance(values.get(name), datetime.datetime))
+    def _for_times(self, text: str, compiled: _Compiled, data: dict[str, Any]) -> Any:
+        """The program for the traits that are times here. They get into `data` as variables of their own, and the text names
+        those instead; in a mapping they are text.
+        """
+        held = data["traits"]
+        times = {name: each for name, each in held.items() if isinstance(each, datetime.datetime)}
         if not times:
             return compiled.program
-        program = self._timed.get((text, times))
+        data["traits"] = {**held, **{name: inputs.text(each) for name, each in times.items()}}
+        data |= {f"trait_{name}_": each for name, each in times.items()}
+        key = (text, *times)
+        program = self._timed.get(key)
         if program is None:
-            declared = environment.make(self._clock, [(f"traits.{name}", "time") for name in times])
-            self._timed[text, times] = program = declared.compile(text)
-        data |= {f"traits.{name}": values[name] for name in times}
-        data["traits"] = {name: inputs.text(each) if name in times else each for name, each in data["traits"].items()}
+            declared = environment.make(self._clock, [(f"trait_{name}_", "time") for name in times])
+            self._timed[key] = program = declared.compile(reading.renamed(text, compiled.reads, times))
         return program
 
 
@@ -193,7 +198,9 @@ def check(text: str, known: names.Known, wanted: fields.Wanted) -> Iterator[find
         yield from unknown
         return
     try:
-        program = _environment(tuple(names.kinds(known))).compile(text)
+        # What has() asks for cannot be a variable of its own: CEL would take it for the value.
+        tested = {".".join(use.path) for use in reads.uses if use.tested}
+        program = _environment(tuple(each for each in names.kinds(known) if each[0] not in tested)).compile(text)
     except RuntimeError as exc:
         yield from _problems(text, exc)
         return
@@ -257,6 +264,17 @@ def _grow(trees: dict[str, Any], name: str, rest: reading.Path) -> None:
         trees[name] = None
     else:
         _grow(trees.setdefault(name, {}), rest[0], rest[1:])
+
+
+def _double(value: Any, path: reading.Path) -> Any:
+    """The value with the whole number at the path as a double. CEL has no arithmetic of the two, and whether a sum of events
+    is the one or the other is chance.
+    """
+    if not path:
+        return float(value) if type(value) is int else value
+    if type(value) is not dict or path[0] not in value:
+        return value
+    return {**value, path[0]: _double(value[path[0]], path[1:])}
 
 
 def _looked_up(compiled: _Compiled, names: scope.Scope) -> Any:

@@ -1,8 +1,8 @@
 """When passing time changes a segment: the moments in its expression, or what keeps them from being foretold.
 
 Called by the linter and by `compile.py` with the syntax tree. A segment is examined at each input and at these moments, so
-what it does with the clock must be one of few forms: `days_since(X) < 60`, or a comparison of sums in which `now` stands
-once, one other time X once, and lengths are written as `duration("24h")`.
+what it does with the clock must be one of few forms: `days_since(X) < 60` with a number, or a comparison of sums of times and
+lengths in which `now` stands once.
 """
 
 import dataclasses
@@ -97,15 +97,26 @@ def _comparison(operator: str, left: syntax.Node, right: syntax.Node) -> Iterato
     total = _Sum()
     total.add(left, 1)
     total.add(right, -1)
-    if abs(total.clock) != 1 or len(total.others) != 1 or total.others[0][1] != -total.clock:
+    if abs(total.clock) != 1:
         raise _UnforeseenError(_first_clock(syntax.Call(left.offset, operator, (left, right))))
     if total.clock < 0:
         operator = _MIRRORED.get(operator, operator)
-    # now + length <op> X, so the two are equal at X - length.
+    # now + length <op> others, so the two are equal at others - length.
     offset = -total.length * total.clock
-    at = _written(total.others[0][0])
+    at = _joined([(node, -sign * total.clock) for node, sign in total.others], left)
     for behind in _behind(operator):
         yield at, offset + behind
+
+
+def _joined(terms: list[tuple[syntax.Node, int]], comparison: syntax.Node) -> str:
+    """A sum as CEL: something that is added, then the rest in its order."""
+    first = next((term for term in terms if term[1] > 0), None)
+    if first is None:
+        raise _UnforeseenError(_first_clock(comparison) if _clocked(comparison) else comparison)
+    text = _written(first[0])
+    for node, sign in (term for term in terms if term is not first):
+        text = f"({text} {'+' if sign > 0 else '-'} {_written(node)})"
+    return text
 
 
 def _behind(operator: str) -> list[bool]:

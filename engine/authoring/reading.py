@@ -4,7 +4,7 @@ Called by `expressions.py`, with the syntax tree, before anything is evaluated; 
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from engine.authoring import findings, names, syntax
@@ -13,6 +13,8 @@ Path = tuple[str, ...]
 
 FIELDS: Final = ("id", "type", "source", "subject", "time", "data")
 """The fields of an event."""
+
+_ARITHMETIC: Final = frozenset({"_+_", "_-_", "_*_", "_/_", "-_"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Use:
     """What CEL is given for it: `event.data`, `profile`, …"""
     rest: Path
     """The fields below the variable."""
+    tested: bool = False
+    """Whether it was written as `has(…)`, which asks whether the last part is there."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Reading:
     ranges: tuple[Range, ...]
     direct: Use | None
     functions: frozenset[str]
+    doubles: tuple[Path, ...]
+    """Traits that stand in arithmetic with a double, and so are to be doubles."""
 
 
 def read(root: syntax.Node) -> Reading:
@@ -50,9 +56,11 @@ def read(root: syntax.Node) -> Reading:
     uses: dict[tuple[Path, tuple[int, ...]], Use] = {}
     ranges: list[Range] = []
     functions: set[str] = set()
+    doubles: dict[Path, None] = {}
     for node, own in nodes(root, frozenset()):
         if isinstance(node, syntax.Call):
             functions.add(node.function)
+            doubles |= dict.fromkeys(_doubles(node, own))
         elif isinstance(node, syntax.Comprehension) and isinstance(node.start, syntax.Group):
             ranges.extend(_ranges(node.range, own))
         use = _use(node, own)
@@ -60,7 +68,7 @@ def read(root: syntax.Node) -> Reading:
             uses[use.path, use.offsets] = use
     whole = _use(root, frozenset())
     direct = whole if whole is not None and not getattr(root, "test", False) else None
-    return Reading(tuple(uses.values()), tuple(ranges), direct, frozenset(functions))
+    return Reading(tuple(uses.values()), tuple(ranges), direct, frozenset(functions), tuple(doubles))
 
 
 def nodes(node: syntax.Node, own: frozenset[str] = frozenset()) -> Iterator[tuple[syntax.Node, frozenset[str]]]:
@@ -85,6 +93,7 @@ def nodes(node: syntax.Node, own: frozenset[str] = frozenset()) -> Iterator[tupl
 def _use(node: syntax.Node, own: frozenset[str]) -> Use | None:
     """The path that the node is: a name with fields after dots or in brackets as text."""
     parts: list[tuple[str, int, bool]] = []
+    whole = node
     while True:
         match node:
             case syntax.Name(name=name) if name not in own:
@@ -103,7 +112,40 @@ def _use(node: syntax.Node, own: frozenset[str]) -> Use | None:
     # A field of an event is a variable of its own, because only a variable can be a timestamp to this binding.
     own_variable = path[0] in ("event", "entry") and len(path) > 1 and parts[1][2] and path[1] in FIELDS
     depth = 2 if own_variable else 1
-    return Use(path, tuple(offset for _, offset, _ in parts), ".".join(path[:depth]), path[depth:])
+    tested = isinstance(whole, syntax.Select) and whole.test
+    return Use(path, tuple(offset for _, offset, _ in parts), ".".join(path[:depth]), path[depth:], tested)
+
+
+def _doubles(node: syntax.Call, own: frozenset[str]) -> Iterator[Path]:
+    if node.function in _ARITHMETIC and any(_is_double(part) for part in node.arguments):
+        for part in node.arguments:
+            use = _use(part, own)
+            if use is not None and use.path[0] == "traits" and len(use.path) > 1:
+                yield use.rest
+
+
+def _is_double(node: syntax.Node) -> bool:
+    match node:
+        case syntax.Literal(number=number):
+            return isinstance(number, float)
+        case syntax.Call(function=function, arguments=arguments):
+            return function == "double" or (function in _ARITHMETIC and any(_is_double(part) for part in arguments))
+    return False
+
+
+def renamed(text: str, reads: Reading, fields: Collection[str]) -> str:
+    """The expression with `traits.field` as `trait_field_` for each of the fields, but where has() asks for it."""
+    spans = {}
+    for use in reads.uses:
+        if use.path[0] == "traits" and len(use.path) > 1 and use.path[1] in fields and not (use.tested and len(use.path) == 2):
+            end = text.index(use.path[1], use.offsets[1]) + len(use.path[1])
+            if text[use.offsets[1]] in "\"'":
+                end = text.index("]", end) + 1
+            spans[use.offsets[0]] = (end, f"trait_{use.path[1]}_")
+    for start in sorted(spans, reverse=True):
+        end, name = spans[start]
+        text = text[:start] + name + text[end:]
+    return text
 
 
 def _ranges(node: syntax.Node, own: frozenset[str]) -> Iterator[Range]:
