@@ -40,6 +40,6 @@ def _field(value: object) -> int:
 Duration = Annotated[
     int,
     pydantic.BeforeValidator(_field),
-    pydantic.WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["45m", "3d"]}),
+    pydantic.WithJsonSchema({"$comment": "duration", "type": "string", "pattern": PATTERN, "examples": ["45m", "3d"]}),
 ]
 """A field that is written as `45m` and held in milliseconds."""

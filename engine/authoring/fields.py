@@ -75,8 +75,14 @@ def _named(pattern: str, told: str) -> pydantic.AfterValidator:
     return pydantic.AfterValidator(check)
 
 
-def _text(pattern: str) -> pydantic.WithJsonSchema:
-    return pydantic.WithJsonSchema({"type": "string", "pattern": pattern})
+def written(told: str, pattern: str) -> pydantic.WithJsonSchema:
+    """How the JSON Schema shows a text that is held as something else; the comment is its type in the reference."""
+    return pydantic.WithJsonSchema({"$comment": told, "type": "string", "pattern": pattern})
+
+
+def _cel(told: str, *others: str) -> pydantic.WithJsonSchema:
+    kinds = ["string", *others] if others else "string"
+    return pydantic.WithJsonSchema({"$comment": told, "type": kinds, "minLength": 1, "maxLength": 10_000})
 
 
 # The CEL specification, section Syntax: words that are no identifiers.
@@ -103,26 +109,28 @@ def _number_written(value: object) -> object:
 
 Duration = durations.Duration
 Text = Annotated[str, Field(min_length=1)]
-Name = Annotated[str, _named(NAME, "A name is made of letters, digits, - and _, at most 100 of them"), _text(NAME)]
-TemplateName = Annotated[str, _named(TEMPLATE_NAME, "The name of a template is made of a-z, 0-9 and -"), _text(TEMPLATE_NAME)]
+Name = Annotated[str, _named(NAME, "A name is made of letters, digits, - and _, at most 100 of them"), written("name", NAME)]
+TemplateName = Annotated[
+    str, _named(TEMPLATE_NAME, "The name of a template is made of a-z, 0-9 and -"), written("name", TEMPLATE_NAME)
+]
 Word = Annotated[
     str,
     _named(WORD, "A name that expressions use is made of a-z, 0-9 and _, a letter first, at most 100 of them"),
     pydantic.AfterValidator(_unreserved),
-    _text(WORD),
+    written("name", WORD),
 ]
-RuleName = Annotated[str, _named(RULE, "The name of a rule is made of a-z, 0-9, - and _, a letter first"), _text(RULE)]
+RuleName = Annotated[str, _named(RULE, "The name of a rule is made of a-z, 0-9, - and _, a letter first"), written("name", RULE)]
 _Expression = Annotated[str, Field(min_length=1, max_length=10_000)]
-Condition = Annotated[_Expression, pydantic.BeforeValidator(_written), Marker("condition")]
-Key = Annotated[_Expression, Marker("key")]
-Address = Annotated[_Expression, Marker("address")]
-Moment = Annotated[_Expression, Marker("moment")]
-Value = Annotated[_Expression, Marker("value")]
+Condition = Annotated[_Expression, pydantic.BeforeValidator(_written), Marker("condition"), _cel("condition (CEL)", "boolean")]
+Key = Annotated[_Expression, Marker("key"), _cel("text or number (CEL)")]
+Address = Annotated[_Expression, Marker("address"), _cel("text (CEL)")]
+Moment = Annotated[_Expression, Marker("moment"), _cel("time (CEL)")]
+Value = Annotated[_Expression, Marker("value"), _cel("value (CEL)")]
 Number = Annotated[
     _Expression,
     pydantic.BeforeValidator(_number_written),
     Marker("number"),
-    pydantic.WithJsonSchema({"type": ["string", "number"], "minLength": 1, "maxLength": 10_000}),
+    _cel("number (CEL)", "number"),
 ]
 Success = Literal["accepted", "sent", "delivered", "read", "clicked", "replied"]
 Report = Literal["accepted", "sent", "delivered", "read", "clicked", "replied", "failed"]
@@ -153,7 +161,7 @@ Given = Annotated[
     bool | int | float | str | None,
     parsed(_given, "given"),
     Marker("value"),
-    pydantic.WithJsonSchema({"type": ["boolean", "number", "string", "null"]}),
+    pydantic.WithJsonSchema({"$comment": "constant or value (CEL)", "type": ["boolean", "number", "string", "null"]}),
 ]
 """Numbers and booleans are themselves, text is CEL, null removes."""
 

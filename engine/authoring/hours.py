@@ -95,27 +95,24 @@ def date(value: str) -> datetime.date:
         raise ValueError(f"There is no day {value}") from None
 
 
-def _schema(pattern: str) -> pydantic.WithJsonSchema:
-    return pydantic.WithJsonSchema({"type": "string", "pattern": pattern})
-
-
-Clock = Annotated[int, fields.parsed(clock, "clock"), _schema(f"^{_CLOCK}$")]
-Span = Annotated[tuple[int, int], fields.parsed(span, "span"), _schema(_SPAN)]
-Share = Annotated[int, fields.parsed(share, "share"), _schema(_SHARE)]
-Moved = Annotated[int, fields.parsed(moved, "duration"), _schema(r"^-?[0-9]{1,9}[smhdw]$")]
-Window = Annotated[tuple[int, int], fields.parsed(window, "window"), _schema(durations.PATTERN)]
-Per = Annotated[tuple[int, int], fields.parsed(per, "window"), _schema(r"^(day|[0-9]{1,9}[smhdw])$")]
+Clock = Annotated[int, fields.parsed(clock, "clock"), fields.written("time of the day", f"^{_CLOCK}$")]
+Span = Annotated[tuple[int, int], fields.parsed(span, "span"), fields.written("two times of the day", _SPAN)]
+Share = Annotated[int, fields.parsed(share, "share"), fields.written("percent", _SHARE)]
+Moved = Annotated[int, fields.parsed(moved, "duration"), fields.written("duration, with - back", r"^-?[0-9]{1,9}[smhdw]$")]
+Window = Annotated[tuple[int, int], fields.parsed(window, "window"), fields.written("window", durations.PATTERN)]
+Per = Annotated[tuple[int, int], fields.parsed(per, "window"), fields.written("window", r"^(day|[0-9]{1,9}[smhdw])$")]
 Day = Annotated[
     Literal["payday", "daily"] | int | list[Weekday] | datetime.date,
     fields.parsed(day, "day"),
     pydantic.WithJsonSchema(
         {
+            "$comment": "day",
             "anyOf": [
                 {"enum": ["payday", "daily"]},
                 {"type": "array", "items": {"enum": list(WEEKDAYS)}, "minItems": 1},
                 {"type": "integer", "minimum": 1, "maximum": 31},
                 {"type": "string", "pattern": f"^{_DATE}$"},
-            ]
+            ],
         }
     ),
 ]

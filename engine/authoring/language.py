@@ -151,6 +151,7 @@ class Journey(Model):
         0,
         description="These enter, take every step and are never messaged; the would-be sends are recorded.",
         examples=["10%"],
+        json_schema_extra={"default": "0%"},
     )
     on_update: Literal["pin", "migrate"] = Field(
         "pin",

@@ -129,7 +129,7 @@ class UntilDate(Model):
         description="CEL; a timestamp, its text (RFC 3339) or a date, which is 00:00 in the customer's zone.",
         examples=["entry.data.departs_at"],
     )
-    offset: Moved = Field(0, description="Moves it; with - back.", examples=["-24h"])
+    offset: Moved = Field(0, description="Moves it; with - back.", examples=["-24h"], json_schema_extra={"default": "0s"})
     if_past: Literal["exit", "continue"] = Field(
         "exit", description="What happens when that moment, moved, is past: leave (`date_past`) or go on.", examples=["continue"]
     )

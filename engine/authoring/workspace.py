@@ -103,7 +103,10 @@ class Policy(Model):
         examples=[{"jv": ["su", "id"]}],
     )
     late_after: Duration = Field(
-        60_000, description="A timer later than this says so and runs at the real time.", examples=["1m"]
+        60_000,
+        description="A timer later than this says so and runs at the real time.",
+        examples=["1m"],
+        json_schema_extra={"default": "1m"},
     )
     consent: dict[definition.Purpose, Consent] = Field(
         {},
@@ -145,7 +148,7 @@ class Policy(Model):
 class PolicyFile(Model):
     """policy.yaml."""
 
-    policy: Policy = Field(description="The rules of the workspace.", examples=[{"timezone": "Asia/Jakarta"}])
+    policy: Policy = Field(description="What holds for every journey here.", examples=[{"timezone": "Asia/Jakarta"}])
 
 
 class Plain(Model):

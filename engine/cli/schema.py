@@ -1,39 +1,41 @@
-"""`dalang schema write|check`: the schemas that other programs and editors read."""
+"""`dalang schema write|check`: the schemas that other programs and editors read, and the reference page of the language."""
 
 import pathlib
 from typing import Annotated, Final
 
 import typer
 
-from engine.runtime import contract, settings
+from engine.authoring import reference
+from engine.runtime import contract
 
 app: Final = typer.Typer(no_args_is_help=True)
-Directory = Annotated[pathlib.Path, typer.Argument(help="Where they stand.")]
+Directory = Annotated[pathlib.Path, typer.Argument(help="Where the schemas stand.")]
+Reference = Annotated[
+    pathlib.Path, typer.Option("--reference", envvar="DALANG_REFERENCE", help="Where the reference page of the language stands.")
+]
+PAGE: Final = pathlib.Path("docs/reference.md")
 
 
 @app.command()
-def write(directory: Directory = pathlib.Path("schemas")) -> None:
-    """Write every schema, made from the models."""
-    for name, text in contract.files().items():
-        (directory / name).write_text(text, encoding="utf-8")
-        print(f"wrote {directory / name}")
-
-
-@app.command("settings")
-def page() -> None:
-    """Print docs/settings.md, made from the settings."""
-    print(settings.page(), end="")
+def write(directory: Directory = pathlib.Path("schemas"), page: Reference = PAGE) -> None:
+    """Write every schema and the reference page, made from the models."""
+    for path, text in _files(directory, page).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path}")
 
 
 @app.command()
-def check(directory: Directory = pathlib.Path("schemas")) -> None:
-    """Say which schemas are not those of the models. Exit 1 if one is not."""
+def check(directory: Directory = pathlib.Path("schemas"), page: Reference = PAGE) -> None:
+    """Say which of them are not those of the models. Exit 1 if one is not."""
     stale = [
-        name
-        for name, text in contract.files().items()
-        if not (directory / name).is_file() or (directory / name).read_text(encoding="utf-8") != text
+        path for path, text in _files(directory, page).items() if not path.is_file() or path.read_text(encoding="utf-8") != text
     ]
-    for name in stale:
-        print(f"{directory / name} is not what the models say; run `dalang schema write`")
+    for path in stale:
+        print(f"{path} is not what the models say; run `dalang schema write`")
     if stale:
         raise typer.Exit(1)
+
+
+def _files(directory: pathlib.Path, page: pathlib.Path) -> dict[pathlib.Path, str]:
+    return {**{directory / name: text for name, text in contract.files().items()}, page: reference.page()}

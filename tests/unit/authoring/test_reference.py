@@ -1,0 +1,70 @@
+import json
+import pathlib
+import re
+from typing import Any
+
+import pytest
+import typer.testing
+
+from engine.authoring import language, reference
+from engine.cli import schema
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+
+def test_the_page_is_what_the_models_give() -> None:
+    """docs/reference.md is made, and made again whenever a model changes: `dalang schema write`."""
+    assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == reference.page()
+
+
+def keys(node: Any) -> set[str]:
+    if isinstance(node, list):
+        return {key for each in node for key in keys(each)}
+    if not isinstance(node, dict):
+        return set()
+    return set(node.get("properties", {})) | {
+        key for name, below in node.items() if name not in ("default", "examples") for key in keys(below)
+    }
+
+
+@pytest.mark.parametrize("kind", language.FILES)
+def test_every_key_of_every_file_is_in_it(kind: str) -> None:
+    """With its type, its meaning and an example."""
+    rows = re.findall(r"^\| `([^`]+)` \| (.+) \| (.*) \| (.+) \| (.+) \|$", reference.page(), re.MULTILINE)
+    said = {key: cells for key, *cells in rows}
+    for key in keys(language.schemas()[f"{kind}.schema.json"]):
+        type_, _, meaning, example = said[key]
+        assert type_ != "anything", key
+        assert meaning.strip(), key
+        assert example.startswith("`"), key
+
+
+def test_every_link_of_it_leads_somewhere() -> None:
+    """Each anchor is the heading of a section."""
+    page = reference.page()
+    headings = {title.lower().replace(" ", "-") for title in re.findall(r"^##+ (.+)$", page, re.MULTILINE)}
+    links = set(re.findall(r"\]\(#([^)]+)\)", page))
+    assert links <= headings
+    assert {"enter", "split", "quietrule", "trait"} <= links
+
+
+def test_defaults_are_as_they_are_written() -> None:
+    """In the schemas too: an editor that fills one in writes 1m, not 60000."""
+    schemas = language.schemas()
+    assert schemas["policy.schema.json"]["$defs"]["Policy"]["properties"]["late_after"]["default"] == "1m"
+    assert schemas["journey.schema.json"]["properties"]["holdout"]["default"] == "0%"
+    assert schemas["journey.schema.json"]["$defs"]["UntilDate"]["properties"]["offset"]["default"] == "0s"
+
+
+def test_the_command_writes_what_it_checks(tmp_path: pathlib.Path) -> None:
+    """`schema write` makes the schemas and the page, `schema check` finds the one that was changed."""
+    run = typer.testing.CliRunner().invoke
+    where = [str(tmp_path / "schemas"), "--reference", str(tmp_path / "docs" / "page.md")]
+    assert run(schema.app, ["check", *where]).exit_code == 1
+    assert run(schema.app, ["write", *where]).exit_code == 0
+    assert run(schema.app, ["check", *where]).output == ""
+    assert json.loads((tmp_path / "schemas" / "traits.schema.json").read_text())["title"] == "TraitsFile"
+    (tmp_path / "docs" / "page.md").write_text("changed")
+    told = run(schema.app, ["check", *where])
+    assert told.exit_code == 1
+    assert "page.md is not what the models say; run `dalang schema write`" in told.output
