@@ -1,12 +1,13 @@
 """Templates over whatever data there is."""
 
 import datetime
+import zoneinfo
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.authoring import templates
+from engine.authoring import filters, templates, tongues
 from engine.core import definition, inputs, ports, scope, state
 
 NOW = inputs.instant("2026-11-22T03:05:00Z")
@@ -45,3 +46,22 @@ def test_no_data_stops_a_message(name: str, values: list[Any], language: str) ->
     first = render(text, data, language)
     assert first.content["text"][0] + first.content["text"][-1] == "<>"
     assert first == render(text, data, language)
+
+
+@given(
+    st.datetimes(datetime.datetime(1970, 1, 2), datetime.datetime(2100, 1, 1)),
+    st.sampled_from(["Asia/Jakarta", "Asia/Jayapura", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "UTC"]),
+    st.sampled_from(sorted(tongues.TONGUES)),
+)
+def test_a_date_is_the_customers_own(at: datetime.datetime, zone: str, language: str) -> None:
+    """Whatever is written can be read back as the same moment, over zones and DST; its names are those of its own day."""
+    moment = at.replace(tzinfo=datetime.UTC, microsecond=0)
+    around = zoneinfo.ZoneInfo(zone)
+    tongue = tongues.TONGUES[language]
+    written = filters.date(moment.isoformat(), "%F %T%z|%A|%B|%a|%b|%-d|%j", tongue, around)
+    told, day, month, short_day, short_month, number, of_year = written.split("|")
+    assert datetime.datetime.fromisoformat(told) == moment
+    local = datetime.date.fromisoformat(told[:10])
+    assert (tongue.days.index(day), tongue.months.index(month) + 1) == (local.weekday(), local.month)
+    assert (tongue.short_days.index(short_day), tongue.short_months.index(short_month) + 1) == (local.weekday(), local.month)
+    assert (int(number), int(of_year)) == (local.day, (local - datetime.date(local.year, 1, 1)).days + 1)
