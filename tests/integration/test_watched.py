@@ -105,6 +105,36 @@ async def _states(cluster: Cluster) -> dict[int, list[bytes]]:
     return {number: [*each.snapshots.values()] for number, each in enumerate(loaded)}
 
 
+def test_each_worker_tells_of_its_own_partitions(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers share the partitions, and so the numbers; one that leaves hands them on, and no number is there twice."""
+    journeys = traffic.journeys(cluster.directory / "journeys")
+    ports, workers = [kafka.free_port(), kafka.free_port()], []
+
+    def partitions(port: int) -> set[str]:
+        if get(port, "/ready")[0] != 200:
+            return set()
+        return {dict(labels)["partition"] for name, labels in scrape(port) if name == "dalang_lag_records"}
+
+    everything = {str(number) for number in range(running.PARTITIONS)}
+    for port in ports:
+        monkeypatch.setenv("DALANG_METRICS_PORT", str(port))
+        workers.append(cluster.start(journeys))
+        cluster.until(lambda port=port: partitions(port) != set())  # type: ignore[misc]
+    cluster.until(lambda: len(partitions(ports[0])) == len(partitions(ports[1])) == 2)
+    assert partitions(ports[0]) | partitions(ports[1]) == everything
+    assert scrape(ports[0])["dalang_rebalances_total", ()] >= 2
+    last = cluster.send(traffic.events(2_000, 100))
+    cluster.wait_for(last)
+    cluster.until(lambda: partitions(ports[0]) | partitions(ports[1]) == everything)
+    told = [scrape(port) for port in ports]
+    for numbers in told:
+        mine = {dict(labels)["partition"] for name, labels in numbers if name == "dalang_customers"}
+        assert len(mine) == 2
+    workers[1].send_signal(signal.SIGTERM)
+    assert workers[1].wait(10) == 0
+    cluster.until(lambda: partitions(ports[0]) == everything)
+
+
 def test_a_port_that_is_taken_ends_the_worker_with_a_sentence(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that nobody can watch does not start: it says which port, and exits 2."""
     monkeypatch.setenv("DALANG_METRICS_PORT", cluster.broker.rpartition(":")[2])

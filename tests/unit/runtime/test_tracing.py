@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -117,6 +118,20 @@ def test_traces_without_opentelemetry_are_a_sentence(quiet: pytest.MonkeyPatch) 
     quiet.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
     with pytest.raises(tracing.NoTracing, match=r"dalang\[tracing\]"):
         tracing.tracer(True)
+
+
+def test_a_collector_that_does_not_answer_does_not_hold_a_worker_up() -> None:
+    """The last spans get half a second; a worker has to be gone within ten."""
+    ended = threading.Event()
+
+    class Stuck(sdk.TracerProvider):
+        def shutdown(self) -> None:
+            ended.wait(10)
+
+    tracer, started = tracing.Tracer(Stuck(shutdown_on_exit=False)), time.monotonic()
+    tracer.close()
+    assert tracing.CLOSE_WITHIN <= time.monotonic() - started < 5
+    ended.set()
 
 
 class _Collector(http.server.BaseHTTPRequestHandler):
