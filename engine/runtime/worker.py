@@ -322,7 +322,9 @@ class Worker:
             if self.app.rebalancing:
                 continue
             generation = self.app.consumer_generation_id
-            layout.unchanged(self.names, self._count, len(await self.clock.partitions_for(self.names.name(topics.EVENTS))))
+            with contextlib.suppress(KafkaError):
+                found = await self.clock.partitions_for(self.names.name(topics.EVENTS))
+                layout.unchanged(self.names, self._count, len(found))
             for tp in list(self.app.consumer.assignment()):
                 if tp.topic != self.names.name(topics.EVENTS):
                     continue
