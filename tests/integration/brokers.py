@@ -10,6 +10,13 @@ import pytest
 from tests.integration import kafka, running
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a real Kafka carries the marker, so that `-m 'not kafka'` leaves it out."""
+    for item in items:
+        if {"own_kafka", "kafkas"} & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.kafka)
+
+
 @pytest.fixture(scope="session")
 def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Kafka | None]:
     """The one broker that the tests start, None where DALANG_TEST_BROKER names another."""

@@ -7,8 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-ALLOWED = (0, 2, 70, -signal.SIGKILL)
-"""How a worker may end: told to stop, no broker when it started, must not go on, killed."""
+ALLOWED = (0, 2, 70, -signal.SIGKILL, -signal.SIGTERM)
+"""How a worker may end: told to stop; no broker when it started; must not go on; killed; told to stop before it had begun."""
 
 
 class Supervisor:

@@ -54,9 +54,11 @@ def event(customer: str, id_: str, type_: str, **data: object) -> bytes:
 class Flow(threading.Thread):
     """Events that flow onto the log at an even pace, through whatever happens to the brokers."""
 
-    def __init__(self, brokers: str, topic: str, count: int, of: int, seed: int, seconds: float) -> None:
+    def __init__(
+        self, brokers: str, topic: str, count: int, of: int, seed: int, seconds: float, *, idempotent: bool = True
+    ) -> None:
         super().__init__(name="flow")
-        self._brokers, self._topic, self._seconds = brokers, topic, seconds
+        self._brokers, self._topic, self._seconds, self._idempotent = brokers, topic, seconds, idempotent
         self._lines = list(events(count, of, seed))
         self.failed: BaseException | None = None
 
@@ -68,7 +70,9 @@ class Flow(threading.Thread):
 
     async def _send(self) -> None:
         # Idempotent, so that it tries again for as long as it takes, and no event comes twice.
-        producer = AIOKafkaProducer(bootstrap_servers=self._brokers, enable_idempotence=True, metadata_max_age_ms=5_000)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._brokers, enable_idempotence=self._idempotent, acks="all", metadata_max_age_ms=5_000
+        )
         await producer.start()
         loop = asyncio.get_running_loop()
         started, sent = loop.time(), []
