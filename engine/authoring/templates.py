@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import liquid
-from liquid import exceptions
+from liquid import exceptions, token
 from liquid.builtin import expressions
 
 from engine.authoring import filters, findings, liquids, names
@@ -58,7 +58,9 @@ class LiquidTemplates:
         return value
 
 
-_MARKUP: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_OPEN: Final = re.compile(r"\{[{%]")
+_LONGEST: Final = 5_000
+_GAP: Final = re.compile(r"\s{50}")
 _checking: Final = liquids.Environment(autoescape=False)
 _nothing: Final = liquid.RenderContext(_checking.from_string(""))
 
@@ -95,18 +97,42 @@ def paths(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
 
 def plain(text: str) -> str:
     """What is written in a Liquid text, without its placeholders."""
-    return _MARKUP.sub("", text)
+    return blank(text, "")
 
 
-def blank(text: str) -> str:
+def blank(text: str, by: str = "\n") -> str:
     """The text with a line break for each character of a placeholder, so that all others keep their offsets."""
-    return _MARKUP.sub(lambda markup: "\n" * len(markup.group()), text)
+    parts: list[str] = []
+    done = 0
+    for start, end in _spans(text):
+        parts += text[done:start], by * (end - start)
+        done = end
+    return "".join((*parts, text[done:]))
 
 
 @functools.lru_cache(1024)  # `check` and `paths` read the same texts
 def _parsed(text: str) -> tuple[liquid.BoundTemplate, Any]:
+    _bound(text)
     template = _checking.from_string(text)
     return template, template.analyze(include_partials=False)
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each placeholder and tag; one that is never closed ends with the text."""
+    at = 0
+    while (opened := _OPEN.search(text, at)) is not None:
+        closed = text.find("}}" if opened.group() == "{{" else "%}", opened.end())
+        at = len(text) if closed < 0 else closed + 2
+        yield opened.start(), at
+
+
+def _bound(text: str) -> None:
+    """Refuse what Liquid's parser would read for minutes: it goes through white space again and again."""
+    for start, end in _spans(text):
+        markup = text[start:end]
+        if len(markup) > _LONGEST or _GAP.search(markup):
+            what = f"it is longer than {_LONGEST:,} characters" if len(markup) > _LONGEST else "it has too much white space"
+            raise exceptions.LiquidSyntaxError(what, token=token.Token("markup", markup[:2], start, text))
 
 
 def _path(variable: Any) -> tuple[str, ...]:
@@ -153,12 +179,12 @@ def _offset(exc: exceptions.LiquidError, text: str) -> int:
     index = getattr(exc.token, "start_index", 0)
     if 0 <= index <= len(text):
         return int(index)
-    for markup in _MARKUP.finditer(text):
+    for start, end in _spans(text):
         try:
-            _checking.from_string(markup.group())
+            _checking.from_string(text[start:end])
         except exceptions.LiquidError as alone:
             if _why(alone) == _why(exc):
-                return markup.start()
+                return start
     return len(text)
 
 

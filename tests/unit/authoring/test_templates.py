@@ -1,4 +1,5 @@
 import pathlib
+import time
 from typing import Any
 
 import pytest
@@ -166,6 +167,27 @@ def test_a_template_is_checked_without_a_customer(written: str, expected: list[t
     """Syntax, root names, declared fields and filters, each with the offset of its character."""
     found = templates.check(written, names.known(("sms",), None))
     assert expected == [(each.offset, each.kind.code) for each in found]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{{ " * 300_000,
+        "{% " * 300_000,
+        "{{" + " " * 900_000,
+        "{% if" + " " * 900_000 + "%}",
+        "a {{" + " " * 4_000 + "}}",
+        "{{ a" + ".b" * 400_000 + " }}",
+    ],
+)
+def test_a_hostile_text_is_refused_at_once(written: str) -> None:
+    """Liquid's parser would take minutes for a placeholder of white space; nobody means one."""
+    started = time.process_time()
+    (found,) = templates.check(written, {"profile": None})
+    list(templates.paths(written))
+    assert (found.offset, found.kind.code) == (written.index("{"), "DLG660")
+    assert len(templates.plain(written)) < 3
+    assert time.process_time() - started < 1
 
 
 def test_liquid_and_cel_are_imported_once() -> None:
