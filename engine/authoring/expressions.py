@@ -178,15 +178,15 @@ def fields_of(text: str, name: str) -> tuple[str, ...] | None:
     return tuple(sorted({use.path[1] for use in uses})) if all(len(use.path) > 1 for use in uses) else None
 
 
-def kind(text: str, known: names.Known) -> str:
+def kind(text: str, known: names.Tree) -> str:
     """CEL's name of the type that an expression gives, where it can be known; DYN for any other."""
     try:
-        return str(_environment(tuple(names.kinds(known))).compile(text).return_type().name()).split("<")[0]
+        return str(_environment(known.kinds, frozenset()).compile(text).return_type().name()).split("<")[0]
     except RuntimeError:
         return "DYN"
 
 
-def check(text: str, known: names.Known, wanted: fields.Wanted) -> Iterator[findings.Problem]:
+def check(text: str, known: names.Tree, wanted: fields.Wanted) -> Iterator[findings.Problem]:
     """Everything that is wrong with an expression, as far as it can be known without a customer."""
     try:
         reads = _read(text)
@@ -199,8 +199,8 @@ def check(text: str, known: names.Known, wanted: fields.Wanted) -> Iterator[find
         return
     try:
         # What has() asks for cannot be a variable of its own: CEL would take it for the value.
-        tested = {".".join(use.path) for use in reads.uses if use.tested}
-        program = _environment(tuple(each for each in names.kinds(known) if each[0] not in tested)).compile(text)
+        tested = frozenset(".".join(use.path) for use in reads.uses if use.tested)
+        program = _environment(known.kinds, tested).compile(text)
     except RuntimeError as exc:
         yield from _problems(text, exc)
         return
@@ -304,9 +304,9 @@ def _read(text: str) -> reading.Reading:
     return reading.read(tree(text))
 
 
-@functools.lru_cache(maxsize=16)
-def _environment(declared: tuple[tuple[str, names.Kind], ...]) -> Any:
-    return environment.make(environment.Clock(), declared)
+@functools.lru_cache(maxsize=64)
+def _environment(kinds: names.Kinds, tested: frozenset[str]) -> Any:
+    return environment.make(environment.Clock(), (each for each in kinds.paths if each[0] not in tested))
 
 
 _checking: Final = environment.make(environment.Clock())

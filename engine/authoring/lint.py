@@ -129,7 +129,7 @@ def _step(file: File[language.Journey], path: places.Path, step: steps.Step, rea
             yield from _unique(file.document, (*path, "choose", "candidates"), choose.candidates)
 
 
-def _expressions(file: File[language.Journey], before: names.Known, after: names.Known) -> Found:
+def _expressions(file: File[language.Journey], before: names.Tree, after: names.Tree) -> Found:
     """Every expression where it stands, and the Liquid of handoffs."""
     told: dict[tuple[str, str, bool], tuple[findings.Problem, ...]] = {}  # aliases may repeat one text ten thousand times
     for path, text, wanted in walk.expressions(file.model):

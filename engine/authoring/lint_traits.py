@@ -3,9 +3,10 @@
 Called by `lint.py`, also for what the traits and segments declare to every other expression.
 """
 
+import functools
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, Literal
 
 from engine.authoring import expressions, fields, findings, moments, names, places, traits
 from engine.authoring.directory import File
@@ -19,35 +20,49 @@ def declared(written: Mapping[str, traits.Trait]) -> names.Known:
     return {name: _value(trait) for name, trait in written.items()}
 
 
+@functools.lru_cache(maxsize=1_000)
+def _is_time(text: str) -> bool:
+    return expressions.kind(text, names.TRAIT) == "TIMESTAMP"
+
+
 def _value(trait: traits.Trait) -> names.Known | names.Kind | None:
     if trait.compute == "rfm":
         return dict.fromkeys(names.RFM)
     if trait.compute == "distinct":
         return "list"
     if trait.compute in ("first", "last", "most_frequent") and trait.value is not None:
-        return "time" if expressions.kind(trait.value, names.TRAIT) == "TIMESTAMP" else None
+        return "time" if _is_time(trait.value) else None
     return None
 
 
 def check(file: File[traits.TraitsFile], scope: names.Workspace) -> Iterator[findings.Finding]:
     """All traits, then all segments."""
+    told: dict[tuple[str, str], tuple[findings.Problem, ...]] = {}  # aliases may repeat one text ten thousand times
+    for path, text, wanted in _texts(file.model):
+        if (text, wanted) not in told:
+            told[text, wanted] = tuple(itertools.islice(_problems(text, wanted, scope), _MOST))
+        for each in told[text, wanted]:
+            yield each.kind.at(file.document.place(path, each.offset), **each.details)
     for name, trait in file.model.traits.items():
-        path: places.Path = ("traits", name)
-        number: fields.Wanted = "number" if trait.compute in traits.OF_NUMBERS else "value"
-        for key, text, wanted in (("when", trait.when, "condition"), ("value", trait.value, number)):
-            if text is not None:
-                yield from _said(file, (*path, key), expressions.check(text, names.TRAIT, wanted))  # type: ignore[arg-type]
         for key in traits.BANDS:
             bands = getattr(trait, key)
             if bands is not None and any(low >= high for low, high in itertools.pairwise(bands)):
-                yield findings.BandsOutOfOrder.at(file.document.place((*path, key)), key=key)
-    for name, text in file.model.segments.items():
-        problems = tuple(itertools.islice(expressions.check(text, scope.segment(), "condition"), _MOST))
-        yield from _said(file, ("segments", name), problems or moments.check(text))
+                yield findings.BandsOutOfOrder.at(file.document.place(("traits", name, key)), key=key)
 
 
-def _said(
-    file: File[traits.TraitsFile], path: places.Path, problems: Iterator[findings.Problem] | tuple[findings.Problem, ...]
-) -> Iterator[findings.Finding]:
-    for each in itertools.islice(problems, _MOST):
-        yield each.kind.at(file.document.place(path, each.offset), **each.details)
+def _texts(model: traits.TraitsFile) -> Iterator[tuple[places.Path, str, fields.Wanted | Literal["segment"]]]:
+    for name, trait in model.traits.items():
+        if trait.when is not None:
+            yield ("traits", name, "when"), trait.when, "condition"
+        if trait.value is not None:
+            yield ("traits", name, "value"), trait.value, "number" if trait.compute in traits.OF_NUMBERS else "value"
+    for name, text in model.segments.items():
+        yield ("segments", name), text, "segment"
+
+
+def _problems(text: str, wanted: fields.Wanted | Literal["segment"], scope: names.Workspace) -> Iterator[findings.Problem]:
+    if wanted != "segment":
+        yield from expressions.check(text, names.TRAIT, wanted)
+        return
+    found = tuple(expressions.check(text, scope.segment(), "condition"))
+    yield from found or moments.check(text)

@@ -7,6 +7,7 @@ lengths in which `now` stands once.
 
 import dataclasses
 import fractions
+import functools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -46,7 +47,7 @@ class _UnforeseenError(Exception):
 
 def check(text: str) -> Iterator[findings.Problem]:
     """Uses of the clock whose moments cannot be foretold."""
-    for found in _found(expressions.tree(text)):
+    for found in _foreseen(text):
         if isinstance(found, syntax.Node):
             yield findings.Problem(_start(found, text), findings.UnforeseenTime, {})
 
@@ -60,10 +61,15 @@ def _start(node: syntax.Node, text: str) -> int:
 
 def of(text: str, path: str) -> tuple[definition.Moment, ...]:
     """The moments of a segment without errors, each once."""
-    found = (each for each in _found(expressions.tree(text)) if not isinstance(each, syntax.Node))
+    found = (each for each in _foreseen(text) if not isinstance(each, syntax.Node))
     return tuple(
         definition.Moment(definition.Expression(at, path, expressions.roots(at)), offset) for at, offset in dict.fromkeys(found)
     )
+
+
+@functools.lru_cache(maxsize=1_000)
+def _foreseen(text: str) -> tuple[tuple[str, int] | syntax.Node, ...]:
+    return tuple(_found(expressions.tree(text)))
 
 
 def _found(node: syntax.Node) -> Iterator[tuple[str, int] | syntax.Node]:

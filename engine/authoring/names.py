@@ -20,6 +20,23 @@ _JOURNEY: Final[Known] = dict.fromkeys(("name", "title", "owner", "purpose"), "t
 _POLICY: Final[Known] = dict.fromkeys(("timezone", "language"), "text")
 
 
+class Kinds:
+    """Paths whose values have one declared kind, with dots. Made once for all expressions of a directory, and told apart by
+    identity: there may be thousands.
+    """
+
+    def __init__(self, *trees: Known) -> None:
+        self.paths = tuple(dict.fromkeys(each for tree in trees for each in _kinds(tree)))
+
+
+class Tree(dict[str, "Known | Kind | None"]):
+    """A tree of names, with the kinds of their values."""
+
+    def __init__(self, names: Known, kinds: Kinds) -> None:
+        super().__init__(names)
+        self.kinds = kinds
+
+
 class Workspace:
     """What the files beside the journeys declare; None where nobody knows, because the file cannot be used."""
 
@@ -35,40 +52,41 @@ class Workspace:
             "segments": None if segments is None else dict.fromkeys(segments, "bool"),
             "now": None,
             "policy": _POLICY,
+            "journey": _JOURNEY,
         }
+        self.kinds = Kinds(self.everywhere)
 
-    def before(self) -> Known:
+    def before(self) -> Tree:
         """What is in scope before a customer has entered: there is no `entry`, and no step has an outcome."""
-        return {"event": _EVENT, **self.everywhere, "journey": _JOURNEY}
+        return Tree({"event": _EVENT, **self.everywhere}, self.kinds)
 
-    def after(self, steps: Iterable[str] | None) -> Known:
+    def after(self, steps: Iterable[str] | None) -> Tree:
         """What is in scope in a journey with these steps; None: nobody knows which."""
         outcome: Known = {"outcome": None}
         told: Known | None = None if steps is None else dict.fromkeys(steps, outcome)
-        return {**self.before(), "entry": _EVENT, "steps": told}
+        return Tree({**self.before(), "entry": _EVENT, "steps": told}, self.kinds)
 
-    def segment(self) -> Known:
+    def segment(self) -> Tree:
         """What a segment may read."""
-        return {"profile": None, "traits": self.traits, "now": None}
+        return Tree({"profile": None, "traits": self.traits, "now": None}, self.kinds)
 
 
-def known(channels: Iterable[str] | None, steps: Iterable[str] | None, *, entered: bool = True) -> Known:
+def known(channels: Iterable[str] | None, steps: Iterable[str] | None, *, entered: bool = True) -> Tree:
     """What is in scope in a journey with these steps under a policy with these channels; None: nobody knows which."""
     workspace = Workspace(channels)
     return workspace.after(steps) if entered else workspace.before()
 
 
-TRAIT: Final[Known] = {"event": _EVENT, "profile": None}
-"""What a trait may read."""
-
-
-def kinds(tree: Known, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Kind]]:
-    """Every path whose value's kind is declared, with dots."""
+def _kinds(tree: Known, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Kind]]:
     for name, below in tree.items():
         if isinstance(below, str):
             yield ".".join((*path, name)), below
         elif below is not None:
-            yield from kinds(below, (*path, name))
+            yield from _kinds(below, (*path, name))
+
+
+TRAIT: Final = Tree({"event": _EVENT, "profile": None}, Kinds())
+"""What a trait may read."""
 
 
 def unknown(path: Sequence[str], tree: Known) -> int | None:

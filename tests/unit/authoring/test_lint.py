@@ -228,6 +228,7 @@ def test_the_findings_of_all_files_come_at_once_in_order(shop: Any) -> None:
     assert expected == [each.split(" ")[0] for each in shop.said()]
 
 
+LONG = " && ".join(["days_since(profile.a) >= 60"] * 300)
 TEN_THOUSAND = "[" + "*x, " * 9_000 + "*x]"
 
 
@@ -240,8 +241,23 @@ TEN_THOUSAND = "[" + "*x, " * 9_000 + "*x]"
         ("policy.yaml", "policy: {channels: {sms: {address: '" + "1+" * 400_000 + "1', reports: []}}}"),
         ("policy.yaml", "policy: {" + ", ".join(f"k{i}: 1" for i in range(9_000)) + "}"),
         ("cart.yaml", "journey: a\nsteps: [" + "{id: a, exit: &x " + "a" * 100_000 + "}, " + "1, " * 9_000 + "1]"),
+        ("traits.yaml", "segments: {" + ", ".join(f"s{i}: nothing.x > {i}" for i in range(9_000)) + "}"),
+        ("traits.yaml", "traits: {a: 5, " + ", ".join(f"t{i}: {{of: x, compute: count}}" for i in range(6_000)) + "}"),
+        ("traits.yaml", f"segments: {{a: &x '{LONG}', b: no, " + ", ".join(f"s{i}: *x" for i in range(2_000)) + "}"),
+        ("cart.yaml", "journey: a\nsteps: [{id: a, split: {arms: &x [" + "{id: a, weight: 1}, " * 5_000 + "1]}}]"),
     ],
-    ids=["many unknown names", "one text ten thousand times", "deep", "a long expression", "many keys", "many steps"],
+    ids=[
+        "many unknown names",
+        "one text ten thousand times",
+        "deep",
+        "a long expression",
+        "many keys",
+        "many steps",
+        "many segments",
+        "many traits",
+        "one segment two thousand times",
+        "many arms",
+    ],
 )
 def test_a_hostile_directory_is_checked_within_seconds(shop: Any, name: str, text: str) -> None:
     """What is found in one text is bounded, and a text that is repeated is looked at once."""
