@@ -93,10 +93,14 @@ class Mapping:
 
     start: int
     entries: "list[tuple[Scalar, Node]]"
+    index: "dict[str | int, tuple[Scalar, Node]] | None" = None
+    """By key, made when a file that is whole is first asked; of two keys the first."""
 
     def get(self, name: str | int) -> "tuple[Scalar, Node] | None":
         """The key and its value."""
-        return next((entry for entry in self.entries if entry[0].text == name), None)
+        if self.index is None:
+            self.index = {key.text: (key, value) for key, value in reversed(self.entries)}
+        return self.index.get(name)
 
 
 Node = Scalar | Sequence | Mapping
