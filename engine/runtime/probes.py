@@ -4,6 +4,7 @@ A thread of its own serves it, so that it answers while the worker's loop is blo
 """
 
 import http.server
+import socket
 import threading
 from typing import Any, Final
 
@@ -40,7 +41,9 @@ class Server:
             return 404, _JSON, b'{"paths":["/metrics","/health","/ready"]}\n'
 
         try:
-            self._server = http.server.ThreadingHTTPServer((host, port), _handler(respond))
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            served = type("Served", (http.server.ThreadingHTTPServer,), {"address_family": family})
+            self._server = served((host, port), _handler(respond))
         except (OSError, OverflowError) as exc:
             raise PortTaken(f"{host}:{port} cannot be opened: {exc}.") from None
         self._server.daemon_threads = True

@@ -15,6 +15,8 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from engine.core import errors
+from engine.replay import replayer
 from engine.runtime import metrics
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -255,3 +257,21 @@ def test_the_page_asks_for_numbers_that_there_are() -> None:
     """A metric that the text names exists, by a name that Prometheus or the table gives it."""
     known = set(series()) | set(registry())
     assert {name for name in NAME.findall(PAGE) if not name.startswith("process_")} <= known
+
+
+def test_every_reason_of_a_dead_letter_is_told_and_watched() -> None:
+    """The table of reasons is the errors' own, and each reason is watched by exactly the alert that it names."""
+    rows = re.findall(r"^\| `([a-z_]+)` \| (.+) \| (Dalang\w+) \|$", PAGE, re.MULTILINE)
+    told = {reason: sentence for reason, sentence, _ in rows}
+    known = {each.reason: (each.__doc__ or "").splitlines()[0] for each in errors.Malformed.__subclasses__()}
+    ours = {replayer.FAILED, replayer.UNKNOWN_BUNDLE}
+    assert {reason: sentence for reason, sentence in told.items() if reason not in ours} == known
+    assert ours <= set(told)
+    watched = {
+        rule["alert"]: re.findall(r'dalang_dead_letters_total\{reason(=~|!~|=)"([^"]+)"', rule["expr"])[0]
+        for rule in alerts()
+        if "dead_letters" in rule["expr"]
+    }
+    for reason, _, named in rows:
+        matching = [name for name, (how, what) in watched.items() if (re.fullmatch(what, reason) is not None) == (how != "!~")]
+        assert matching == [named]

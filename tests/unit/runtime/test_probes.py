@@ -95,6 +95,18 @@ def test_other_paths_are_404_and_say_what_there_is(served: Served) -> None:
     assert get(served.server.port, "/health", "HEAD")[::2] == (200, b"")
 
 
+def test_an_address_of_the_newer_kind_is_served_too(served: Served) -> None:
+    """`DALANG_METRICS_HOST=::` is every address of both kinds, which a cluster of IPv6 alone needs."""
+    try:
+        server = probes.Server("::", 0, served.metrics, served.health)
+    except errors.RuntimeFailure:
+        pytest.skip("NOT TESTED: probes on IPv6, because this machine has none")
+    try:
+        assert get(server.port, "/health")[0] == 200
+    finally:
+        server.close()
+
+
 def test_a_port_that_is_taken_is_a_sentence(served: Served) -> None:
     """It says which, and what to do."""
     with pytest.raises(errors.RuntimeFailure) as raised:
