@@ -41,6 +41,7 @@ class Catalog:
             if journey.status in ("live", "paused"):  # a draft or retired journey takes nobody and records nothing
                 self._enters(journey)
         self.segments = bundle.segments
+        self.segment_names = tuple(segment.name for segment in bundle.segments)
         self.counting: dict[str, tuple[definition.Trait, ...]] = {}
         for trait in bundle.traits:
             for event in trait.of:

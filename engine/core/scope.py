@@ -32,10 +32,15 @@ class Scope(msgspec.Struct):
     entry: inputs.Event | None = None
     journey: definition.Journey | None = None
     outcomes: Mapping[str, str] = {}
-    zone: datetime.tzinfo | None = None
+    zone_of: Callable[[state.Customer], datetime.tzinfo] | None = None
     reckon: Callable[[state.Customer, datetime.datetime], Mapping[str, Any]] = nothing
     segments: tuple[str, ...] = ()
     memo: Any = None
+
+    @property
+    def zone(self) -> datetime.tzinfo | None:
+        """The customer's zone; None where nobody says how to find it."""
+        return None if self.zone_of is None else self.zone_of(self.customer)
 
     def value(self, name: str) -> Any:
         """The value of one of `NAMES` as plain Python; times are datetimes in UTC."""

@@ -59,9 +59,9 @@ class View(msgspec.Struct):
                 entry=at.entry if at else None,
                 journey=self.of,
                 outcomes=at.outcomes if at else {},
-                zone=self.zone,
+                zone_of=self.catalog.zone_of,
                 reckon=self._reckoned,
-                segments=tuple(segment.name for segment in self.catalog.segments),
+                segments=self.catalog.segment_names,
             )
         return self.names
 
