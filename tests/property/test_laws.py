@@ -60,7 +60,9 @@ class Fold:
         return msgspec.structs.replace(event, data={**event.data, name: message, "channel": None, "attempt": None})
 
     def drain(self) -> "Fold":
-        while self.customer is not None and self.customer.timers:
+        for _ in range(300):  # schedules have no end
+            if self.customer is None or self.customer.drained:
+                break
             self.take(inputs.tick(self.customer.next_due))
         return self
 
@@ -78,14 +80,17 @@ def test_facts_fold_to_the_state_and_hold_together(catalog: catalog.Catalog, liv
     scheduled = [each.data.timer for each in fold.decided if isinstance(each.data, decisions.TimerScheduled)]
     cancelled = [each.data.timer for each in fold.decided if isinstance(each.data, decisions.TimerCancelled)]
     fired = {each.cause for each in fold.decided} & set(scheduled)
-    assert sorted(scheduled) == sorted([*cancelled, *fired])
+    assert fold.customer is not None
+    # A timer that finds nothing to do says that it is over by cancelling itself; schedules never end.
+    assert {*scheduled} == {*cancelled, *fired, *fold.customer.timers}
+    assert not fired & {*fold.customer.timers}
     attempts: dict[str, list[int]] = {}
     left: set[str] = set()
     for each in fold.decided:
         if isinstance(each.data, decisions.MessageRequested):
             attempts.setdefault(each.data.message_id, []).append(each.data.attempt)
         if each.instance in left:
-            assert isinstance(each.data, decisions.MessageReported | decisions.ConsentUpdated)
+            assert isinstance(each.data, decisions.MessageReported | decisions.ConsentUpdated | decisions.GoalReached)
         if isinstance(each.data, decisions.JourneyExited | decisions.JourneyCompleted):
             left.add(each.instance)
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in attempts.values())

@@ -250,7 +250,9 @@ def test_past_the_bound_an_event_leaves_at_most_one_step_late(
 ) -> None:
     """Past the bound of buckets neighbours leave together, at the later one's time: no event stays longer than one step."""
     value = definition.Expression("event.data.value", "traits.t.value")
-    trait = definition.Trait("t", ("a",), compute, "h", value=value, days=window.get("days", 0), rolling=window.get("rolling", 0), **BANDS)
+    trait = definition.Trait(
+        "t", ("a",), compute, "h", value=value, days=window.get("days", 0), rolling=window.get("rolling", 0), **BANDS
+    )
     zone = zoneinfo.ZoneInfo("America/New_York")
     now = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
     kept: Mapping[str, traits.Tally] = {}

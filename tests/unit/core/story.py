@@ -10,7 +10,7 @@ import textwrap
 from typing import Any
 
 from engine.authoring import catalogs
-from engine.core import actions, catalog, decider, decisions, inputs, state, trace
+from engine.core import actions, catalog, commands, decider, decisions, inputs, state, trace
 
 POLICY = """
 policy:
@@ -43,9 +43,11 @@ def written(name: str, rest: str, purpose: str = "transactional") -> str:
     return (head.replace("status: live\n", "") if "status:" in body else head) + body
 
 
-def compiled(directory: pathlib.Path, *journeys: str, policy: str = POLICY) -> catalog.Catalog:
-    """The catalog of some journeys, with the policy and a template `hello` in Indonesian and English."""
+def compiled(directory: pathlib.Path, *journeys: str, policy: str = POLICY, traits: str = "") -> catalog.Catalog:
+    """The catalog of some journeys, with the policy, traits and a template `hello` in Indonesian and English."""
     (directory / "templates").mkdir(parents=True, exist_ok=True)
+    if traits:
+        (directory / "traits.yaml").write_text(textwrap.dedent(traits))
     (directory / "policy.yaml").write_text(textwrap.dedent(policy))
     for language in ("id", "en"):
         (directory / "templates" / f"hello.{language}.yaml").write_text(TEMPLATE)
@@ -66,6 +68,7 @@ class Story:
 
     def __init__(self, catalog: catalog.Catalog, *, known: bool = True, punctual: bool = True) -> None:
         self.catalog, self.punctual = catalog, punctual
+        self.held: frozenset[str] = frozenset()
         self.customer: state.Customer | None = None
         self.told: list[decisions.Decision] = []
         self.sent: list[actions.Action] = []
@@ -84,6 +87,20 @@ class Story:
         )
         return self.take(event)
 
+    def command(self, command: str, clock: str, *, everybody: bool = False, **data: Any) -> list[str]:
+        """An operator's command, for her or for everybody."""
+        self.count += 1
+        happened, subject = at(clock), "" if everybody else "ayu"
+        return self.take(
+            inputs.Event(f"c{self.count}", "journey.command", happened, happened, subject, "tests", {"command": command, **data})
+        )
+
+    def activate(self, catalog: catalog.Catalog, clock: str) -> list[str]:
+        """A bundle goes live; versions of the one before stay known."""
+        self.count += 1
+        self.catalog = catalogs.of(catalog.bundle, [self.catalog.bundle])
+        return self.take(inputs.Event(f"b{self.count}", "bundle.activated", at(clock), at(clock), "", "tests", {}))
+
     def pass_time(self, clock: str) -> list[str]:
         """Time passes until then, and every timer up to and including then fires."""
         return self.take(inputs.tick(at(clock)))
@@ -91,7 +108,11 @@ class Story:
     def take(self, event: inputs.Event) -> list[str]:
         """One input, and the laws."""
         before = self.customer
-        done = decider.transition(self.catalog, before, event, customer_id="ayu", punctual=self.punctual, trace=self.trace)
+        if event.type == inputs.JOURNEY_COMMAND and not event.subject:
+            self.held = commands.held_after(self.held, event)
+        done = decider.transition(
+            self.catalog, before, event, customer_id="ayu", punctual=self.punctual, trace=self.trace, held=self.held
+        )
         folded = before
         for fact in done.facts:
             if isinstance(fact, decisions.Decision):
@@ -123,7 +144,7 @@ class Story:
 
 def lines(decided: tuple[decisions.Decision, ...]) -> list[str]:
     """Decisions as `10:45 step.completed nudge reached`."""
-    return [f"{clock(each.at)} {each.type} {each.step} {_word(each.data)}".replace("  ", " ").strip() for each in decided]
+    return [" ".join(f"{clock(each.at)} {each.type} {each.step} {_word(each.data)}".split()) for each in decided]
 
 
 def clock(moment: datetime.datetime) -> str:
@@ -148,4 +169,21 @@ def _word(data: decisions.Payload) -> str:
         case decisions.EventKept(wait=wait, index=index):
             return f"{wait} {index}"
         case _:
-            return str(getattr(data, "reason", "") or getattr(data, "outcome", "") or getattr(data, "error", ""))
+            return _choice(data) or str(getattr(data, "reason", "") or getattr(data, "outcome", "") or getattr(data, "error", ""))
+
+
+def _choice(data: decisions.Payload) -> str:
+    match data:
+        case decisions.SplitAssigned(arm=word) | decisions.SegmentEntered(segment=word) | decisions.SegmentLeft(segment=word):
+            return word
+        case decisions.OfferChosen(offer=offer):
+            return offer or "none"
+        case decisions.EventEmitted(event=event):
+            return event.type
+        case decisions.GoalReached(event=word, value=value):
+            return word if value is None else f"{word} {value:g}"
+        case decisions.ProfileUpdated(set=written, removed=removed):
+            return " ".join([*(f"{name}={value}" for name, value in written.items()), *(f"-{name}" for name in removed)])
+        case decisions.MessageDeferred(until=until, reason=reason):
+            return f"{reason} {'until resumed' if until is None else clock(until)}"
+    return ""
