@@ -1,0 +1,172 @@
+"""Entries by segment, by schedule and by an emitted event; goals, which are watched from the entry on."""
+
+from collections.abc import Callable
+
+from engine.core import inputs
+from tests.unit.core import story as stories
+
+Tell = Callable[..., stories.Story]
+UTC = stories.POLICY + "  timezone: UTC\n"
+TRAITS = """
+traits:
+  orders: {of: order, compute: count, within: 2h}
+  last_order: {of: order, compute: last, value: event.time}
+segments:
+  busy: traits.orders >= 2
+  lapsed: days_since(traits.last_order) >= 2.0
+"""
+OUT = "steps: [{id: out, exit: done}]"
+
+
+def test_a_segment_is_entered_and_left(tell: Tell) -> None:
+    """`segment.entered` / `segment.left` are decisions; the journey enters when the customer comes to be in it."""
+    story = tell("enter: {segment: busy, reentry: after_exit}\n" + OUT, traits=TRAITS)
+    assert "segment.entered" not in " ".join(story.when("order", "10:00"))
+    assert story.when("order", "11:00") == [
+        "11:00 segment.entered busy",
+        "11:00 journey.entered",
+        "11:00 step.entered out",
+        "11:00 journey.exited out done",
+    ]
+    assert story.state.segments == ("busy",)
+    assert story.pass_time("12:00")[0] == "12:00 segment.left busy"
+
+
+def test_passing_time_is_looked_at_when_it_can_matter(tell: Tell) -> None:
+    """A segment whose truth depends on the passing of time is re-examined by a timer at the moment it can change."""
+    story = tell("enter: {segment: lapsed, reentry: after_exit}\n" + OUT, traits=TRAITS)
+    story.when("order", "10:00")
+    assert [line for line in story.pass_time("+9 00:00") if "segment.e" in line or "journey.e" in line] == [
+        "+2 10:00 segment.entered lapsed",
+        "+2 10:00 journey.entered",
+        "+2 10:00 journey.exited out done",
+    ]
+    assert not [timer for timer in story.state.timers.values() if timer.kind == "segment"]
+
+
+def test_those_already_in_a_segment_do_not_enter(tell: Tell) -> None:
+    """Those already in a segment at activation do not enter; who comes to it later does."""
+    story = tell("enter: {event: never, reentry: never}\n" + OUT, traits=TRAITS.split("segments:", maxsplit=1)[0])
+    story.when("order", "10:00")
+    story.when("order", "10:30")
+    fresh = tell("enter: {segment: busy, reentry: after_exit}\n" + OUT, traits=TRAITS).catalog
+    assert story.activate(fresh, "11:00")[0] == "11:00 segment.entered busy"
+    assert not story.state.entries
+    story.pass_time("13:00")
+    story.when("order", "14:00")
+    assert story.when("order", "14:01")[1] == "14:01 journey.entered"
+
+
+def test_a_step_that_changes_the_profile_changes_the_segments(tell: Tell) -> None:
+    """Segments are examined at each input, what steps wrote to the profile included."""
+    traits = "segments:\n  vip: profile.level >= 3\n"
+    text = "enter: {event: go, reentry: after_exit}\nsteps: [{id: up, set: {level: 3}}]"
+    story = tell(text, "enter: {segment: vip, reentry: after_exit}\n" + OUT, traits=traits)
+    assert story.when("go", "10:00")[-4:] == [
+        "10:00 segment.entered vip",
+        "10:00 journey.entered",
+        "10:00 step.entered out",
+        "10:00 journey.exited out done",
+    ]
+
+
+def test_a_schedule_enters_at_its_local_time_again_and_again(tell: Tell) -> None:
+    """Schedules are planned when a customer is first known; every scheduled entry is a durable timer like any other."""
+    text = 'enter: {schedule: {time: "09:00", day: daily}, reentry: after_exit}\n' + OUT
+    story = tell(text, policy=UTC)
+    assert story.told[0].type == "timer.scheduled"
+    assert story.pass_time("+1 10:00") == [
+        f"{day}09:00 {line}"
+        for day, following in (("", "+1 "), ("+1 ", "+2 "))
+        for line in (
+            f"timer.scheduled schedule {following}09:00",
+            "journey.entered",
+            "step.entered out",
+            "journey.exited out done",
+        )
+    ]
+    entry = next(each.data for each in story.told if each.type == "journey.entered").entry  # type: ignore[attr-defined]
+    assert (entry.type, entry.data["journey"]) == ("schedule.due", "journey-0")
+
+
+def test_a_schedule_has_an_audience(tell: Tell) -> None:
+    """`audience` is optional: only customers for whom it is true enter; for the others nothing is recorded but the next time."""
+    text = 'enter: {schedule: {time: "09:00", day: daily, audience: profile.vip}, reentry: after_exit}\n' + OUT
+    story = tell(text, policy=UTC)
+    assert story.pass_time("09:00") == ["09:00 timer.scheduled schedule +1 09:00"]
+    story.when("customer.identified", "10:00", traits={"vip": True})
+    assert "journey.entered" in " ".join(story.pass_time("+1 09:00"))
+
+
+def test_a_schedule_is_planned_again_when_the_zone_changes(tell: Tell) -> None:
+    """Schedules are planned again when the zone changes, whoever changed it."""
+    step = "enter: {event: go, reentry: after_exit}\nsteps: [{id: move, set: {timezone: \"'Asia/Jayapura'\"}}]"
+    story = tell('enter: {schedule: {time: "09:00", day: daily}, reentry: never}\n' + OUT, step, policy=UTC)
+    assert story.when("customer.identified", "01:00", traits={"timezone": "Asia/Jakarta"}) == [
+        "01:00 timer.cancelled",
+        "01:00 timer.scheduled schedule 02:00",
+    ]
+    assert story.when("go", "01:30")[-2:] == ["01:30 timer.cancelled", "01:30 timer.scheduled schedule +1 00:00"]
+
+
+def test_an_activation_plans_and_unplans(tell: Tell) -> None:
+    """A schedule that a new bundle brings is planned for who is known; one that it lacks is cancelled."""
+    story = tell("enter: {event: go, reentry: never}\n" + OUT, policy=UTC)
+    plain = story.catalog
+    fresh = tell('enter: {schedule: {time: "09:00", day: 25}, reentry: never}\n' + OUT, policy=UTC).catalog
+    assert story.activate(fresh, "10:00") == ["10:00 timer.scheduled schedule +3 09:00"]
+    assert story.activate(fresh, "10:01") == []
+    assert story.activate(plain, "10:02") == ["10:02 timer.cancelled"]
+
+
+def test_an_emitted_event_enters_another_journey(tell: Tell) -> None:
+    """`emit` puts an event on the log: a journey can start another this way; id = hash(instance, step, visit), time = now."""
+    teller = "enter: {event: go, reentry: after_exit}\nsteps: [{id: tell, emit: {event: told, data: {n: 3, who: profile.name}}}]"
+    story = tell(teller, "enter: {event: told, when: event.data.n == 3, reentry: never}\n" + OUT)
+    assert story.when("go", "10:00")[2:5] == [
+        "10:00 event.emitted tell told",
+        "10:00 step.completed tell emitted",
+        "10:00 journey.completed",
+    ]
+    entered = [each for each in story.told if each.type == "journey.entered"][-1]
+    event = entered.data.entry  # type: ignore[attr-defined]
+    assert (event.type, event.data, event.depth, event.time) == ("told", {"n": 3, "who": "Ayu"}, 1, stories.at("10:00"))
+    assert entered.cause == event.id
+
+
+def test_the_record_of_an_emitted_event_is_not_taken_again(tell: Tell) -> None:
+    """It was taken where it was emitted: its record on the log tells the others, and lets time pass."""
+    story = tell("enter: {event: told, reentry: after_exit}\nsteps: [{id: w, wait: 1h}]")
+    at = stories.at("10:00")
+    assert story.take(inputs.Event("x", "told", at, at, "ayu", inputs.OWN_SOURCE, {})) == []
+    story.when("told", "10:30")
+    at = stories.at("12:00")
+    assert story.take(inputs.Event("y", "told", at, at, "ayu", inputs.OWN_SOURCE, {}))[0] == "11:30 step.completed w elapsed"
+
+
+def test_journeys_that_start_each_other_end(tell: Tell) -> None:
+    """An emitted event carries its depth; past 10 it is refused with reason `loop`."""
+    story = tell("enter: {event: go, reentry: {parallel: 100}}\nsteps: [{id: again, emit: {event: go}}]")
+    decided = story.when("go", "10:00")
+    assert decided[-1] == "10:00 journey.refused loop"
+    assert sum("journey.entered" in line for line in decided) == 11
+
+
+def test_a_goal_is_watched_after_the_exit_and_counts_once(tell: Tell) -> None:
+    """The goal is watched from entry until `within`, also after the instance has left; once per entry; the value is recorded."""
+    goal = "goal: {event: buy, when: event.data.k == entry.data.k, within: 3h, value: event.data.total}\n"
+    story = tell("enter: {event: go, key: event.data.k, reentry: after_exit}\n" + goal + OUT)
+    story.when("go", "10:00", k="a")
+    assert story.when("buy", "10:30", k="b", total=5) == []
+    assert story.when("buy", "11:00", k="a", total=5) == ["11:00 goal.reached buy 5"]
+    assert story.when("buy", "11:30", k="a", total=7) == []
+    story.when("go", "12:00", k="a")
+    assert story.when("buy", "15:00", k="a", total=5) == []
+
+
+def test_the_goal_of_the_held_out_counts_too(tell: Tell) -> None:
+    """Goals are watched for the held-out too, and say so."""
+    story = tell("enter: {event: go, reentry: never}\nholdout: 100%\ngoal: {event: buy, within: 3h}\n" + OUT)
+    story.when("go", "10:00")
+    assert story.when("buy", "11:00") == ["11:00 goal.reached buy"]
+    assert story.told[-1].data.held_out  # type: ignore[attr-defined]
