@@ -85,7 +85,7 @@ def test_a_failure_to_try_again_is_tried_again_so_many_times(tell: Tell) -> None
     story.when("go", "10:00")
     assert story.when("message.failed", "10:01", message_id=story.message(), attempt=1, code="busy")[1:] == [
         "10:01 timer.cancelled ask",
-        "10:01 message.deferred ask retry",
+        "10:01 message.deferred ask retry 10:02",
         "10:01 timer.scheduled ask retry 10:02",
     ]
     assert story.pass_time("10:02") == ["10:02 message.requested ask whatsapp 2", "10:02 timer.scheduled ask fallback 10:32"]
