@@ -125,3 +125,23 @@ def test_what_nothing_forbids_goes_now(case: Case) -> None:
     in_time = case.expires_at is None or case.now < case.expires_at
     assert (verdict.send_at, verdict.reasons) == ((case.now, ()) if in_time else (None, ("expired",)))
     assert verdict.send_before == (case.expires_at if in_time else None)
+
+
+NOON = zones.utc("2026-11-25 05:00")  # in Jakarta
+SENT = caps.Sent(NOON - 10 * MINUTE, "marketing", "whatsapp", "cart")
+HOUR, DAILY = definition.Cap(1, rolling=3_600_000, then="defer"), definition.Cap(1, days=1, then="defer")
+
+
+def test_of_several_full_caps_the_last_to_have_a_place_decides() -> None:
+    """Whatever their order in the policy."""
+    case = Case("Asia/Jakarta", NOON, definition.QuietHours(), set(), (HOUR, DAILY), (SENT,), None)
+    assert case.judged().send_at == zones.utc("2026-11-25 17:00")
+    assert case._replace(caps=(DAILY, HOUR)).judged().send_at == zones.utc("2026-11-25 17:00")
+
+
+def test_a_window_that_opens_at_the_expiry_is_too_late() -> None:
+    """Quiet until 08:00 and expired at 08:00: nothing goes; a minute more is enough."""
+    night = zones.utc("2026-11-25 14:00")
+    case = Case("Asia/Jakarta", night, definition.QuietHours(1200, 480), set(), (), (), zones.utc("2026-11-26 01:00"))
+    assert case.judged().send_at is None
+    assert case._replace(expires_at=zones.utc("2026-11-26 01:01")).judged().send_at == zones.utc("2026-11-26 01:00")
