@@ -87,6 +87,7 @@ def transition(
         handling.activate()
     elif event.type != inputs.TIMER_DUE and event.source != inputs.OWN_SOURCE:
         handling.take(event)
+    handling.take_emitted()
     handling.fire(through=True)
     size.check(customer, handling.customer, event)
     return Transition(handling.customer, tuple(handling.facts))
@@ -147,6 +148,7 @@ class _Handling(mover.Mover):
             found = self._next(through)
             if instant is not None and (found is None or found[2] != instant):
                 self._quiesce()  # all timers of this instant have fired
+                self.take_emitted()
                 instant = None
                 continue
             if found is None:
@@ -241,6 +243,12 @@ class _Handling(mover.Mover):
             self.facts.pop()
             self.customer = before
         self.taking = None
+
+    def take_emitted(self) -> None:
+        """The events that steps emitted in this instant, in their order, and those that they lead to."""
+        while self.emitted:
+            self.late = False
+            self.take(self.emitted.pop(0))
 
     def _erase(self, known: state.Customer) -> None:
         self.customer = known
@@ -445,8 +453,9 @@ class _Handling(mover.Mover):
         entrants = [(journey, self.event) for journey in by_event]
         for name in self.joined:
             id_ = f"segment-{decisions.hashed(self.customer_id, self.cause, name)}"
+            data, depth = {"segment": name}, self.taking.depth if self.taking is not None else 0
             entry = inputs.Event(
-                id_, inputs.SEGMENT_ENTERED, self.now, self.now, self.customer_id, "dalang/segments", {"segment": name}
+                id_, inputs.SEGMENT_ENTERED, self.now, self.now, self.customer_id, "dalang/segments", data, depth
             )
             entrants += [(journey, entry) for journey in self.catalog.joining.get(name, ())]
         self.joined.clear()
@@ -505,9 +514,6 @@ class _Handling(mover.Mover):
                 break
             self._look_again(msgspec.structs.replace(known, profile=self.examined or {}), already=False)
             self._enter_all(())
-        while self.emitted:
-            self.late = False
-            self.take(self.emitted.pop(0))
 
 
 def _firing_order(armed: tuple[str, state.Timer]) -> tuple[datetime.datetime, str, str, str]:

@@ -153,11 +153,15 @@ class ProfileUpdated(Payload, frozen=True):
 
 
 class EventEmitted(Payload, frozen=True):
-    """A step put an event on `customer.events`. It is taken at once; its record there tells the others."""
+    """A step put an event on `customer.events`. It is taken at once; its record there tells the others.
+
+    `taken` is false where one input led to so many that journeys seem to start each other without end.
+    """
 
     type = "event.emitted"
     event: inputs.Event
     failed: tuple[str, ...] = ()
+    taken: bool = True
 
 
 class SegmentEntered(Payload, frozen=True):

@@ -5,10 +5,16 @@ nothing itself.
 """
 
 from collections.abc import Iterable
+from typing import Final
+
+import msgspec
 
 from engine.core import catalog, decisions, definition, evolution, inputs, state
 from engine.core import trace as traces
 from engine.core.view import View
+
+MOST_EMITTED: Final = 50
+"""How many emitted events one input may lead to; fewer than the 64 events that are remembered as seen."""
 
 
 class Recorder:
@@ -32,6 +38,7 @@ class Recorder:
         self.taking: inputs.Event | None = None
         self.indices: dict[str, int] = {}
         self.emitted: list[inputs.Event] = []
+        self.emissions = 0
 
     @property
     def known(self) -> state.Customer:
@@ -60,12 +67,21 @@ class Recorder:
         index = self.indices.get(self.cause, 0)
         self.indices[self.cause] = index + 1
         id_ = decisions.hashed(self.customer_id, self.cause, index)
+        if isinstance(data, decisions.EventEmitted):
+            data = self._emitted(data)
         decision = decisions.Decision(
             id_, data.type, self.customer_id, self.now, journey, version, instance, step, self.cause, data, self.late
         )
         self.facts.append(decision)
         self.customer = evolution.evolve(self.customer, decision)
-        self.emitted += emissions(decision)
+
+    def _emitted(self, data: decisions.EventEmitted) -> decisions.EventEmitted:
+        """The event waits for its turn to be taken, unless this input has led to too many already."""
+        self.emissions += 1
+        if self.emissions > MOST_EMITTED:
+            return msgspec.structs.replace(data, taken=False)
+        self.emitted.append(data.event)
+        return data
 
 
 def emissions(decision: decisions.Decision) -> tuple[inputs.Event, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from engine.core import inputs
+from engine.core import decisions, inputs
 from tests.unit.core import story as stories
 
 Tell = Callable[..., stories.Story]
@@ -170,3 +170,21 @@ def test_the_goal_of_the_held_out_counts_too(tell: Tell) -> None:
     story.when("go", "10:00")
     assert story.when("buy", "11:00") == ["11:00 goal.reached buy"]
     assert story.told[-1].data.held_out  # type: ignore[attr-defined]
+
+
+def test_what_journeys_start_in_one_input_has_an_end(tell: Tell) -> None:
+    """However many events journeys emit that start each other: of one input at most 50 are taken, the others say so."""
+    twice = "enter: {event: go, reentry: {parallel: 999}}\nsteps: [{id: a, emit: {event: go}}, {id: b, emit: {event: go}}]"
+    story = tell(twice)
+    assert sum("journey.entered" in line for line in story.when("go", "10:00")) == 51
+    emitted = [each.data for each in story.told if isinstance(each.data, decisions.EventEmitted)]
+    assert [each.taken for each in emitted] == [True] * 50 + [False] * 52
+    assert story.when("go", "10:00", id="e3") == []
+
+
+def test_a_segment_passes_the_depth_on(tell: Tell) -> None:
+    """Journeys that start each other through a segment end too: its entry is as deep as the event that led to it."""
+    ping = "enter: {segment: busy, reentry: after_exit}\nsteps: [{id: a, set: {level: 0}}, {id: b, emit: {event: order}}]"
+    pong = "enter: {event: order, reentry: after_exit}\nsteps: [{id: c, set: {level: 9}}]"
+    story = tell(ping, pong, traits="segments:\n  busy: profile.level >= 5\n")
+    assert story.when("order", "10:00")[-1] == "10:00 journey.refused loop"
