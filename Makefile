@@ -37,6 +37,7 @@ lock:
 schemas: install
 	$(BIN)/dalang schema write
 	$(BIN)/dalang schema settings > docs/settings.md
+	$(BIN)/dalang schema rights > docs/rights.md
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from engine.authoring import reference
-from engine.runtime import contract
+from engine.runtime import access, contract, settings
 
 app: Final = typer.Typer(no_args_is_help=True)
 Directory = Annotated[pathlib.Path, typer.Argument(help="Where the schemas stand.")]
@@ -23,6 +23,18 @@ def write(directory: Directory = pathlib.Path("schemas"), page: Reference = PAGE
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         print(f"wrote {path}")
+
+
+@app.command("settings")
+def settings_page() -> None:
+    """Print docs/settings.md, made from the settings."""
+    print(settings.page(), end="")
+
+
+@app.command()
+def rights() -> None:
+    """Print docs/rights.md, made from the rights that each process asks for."""
+    print(access.page(), end="")
 
 
 @app.command()

@@ -13,7 +13,7 @@ import msgspec
 
 from engine.core import definition, errors, inputs
 from engine.core.decisions import hashed
-from engine.runtime import broadcast, bundles, codec, connection, deploys, topics, writer
+from engine.runtime import access, broadcast, bundles, codec, connection, deploys, topics, writer
 
 Name = Literal["pause", "resume", "stop", "enter"]
 _OWN: Final = frozenset({"command", "journey", "key"})
@@ -78,14 +78,17 @@ def command(
 async def send(broker: connection.Address, names: topics.Topics, told: Command) -> tuple[int, ...]:
     """Write a command; the partitions in which it stands now. A journey that was never deployed is refused."""
     await connection.reachable(broker)
-    count = await topics.partitions(broker, names)
+    await access.check(broker, access.rights("command", names))
+    numbers = await topics.numbers(broker, names.name(topics.EVENTS))
+    if not numbers:
+        raise topics.TopicsMissing(f"Missing topics: {names.name(topics.EVENTS)}.")
     if told.journey:
         await _known(broker, names, told)
     value = told.event(codec.instant(codec.milliseconds(datetime.datetime.now(datetime.UTC))))
     if not told.customer:
         async with broadcast.Broadcast(broker, names) as line:
-            await line.send(dict.fromkeys(range(count), value))
-        return tuple(range(count))
+            await line.send(dict.fromkeys(numbers, value))
+        return tuple(numbers)
     producer = writer.plain(broker)
     await producer.start()
     try:

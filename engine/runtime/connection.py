@@ -167,7 +167,7 @@ async def reachable(broker: Address) -> None:
             while True:
                 for host in hosts(broker):
                     try:
-                        await _enter(broker, host)
+                        (await _entered(broker, host)).close()
                         return
                     except _REFUSED as exc:
                         raise NotLetIn(f"The broker {host} refuses us: {_told(exc)}.") from None
@@ -188,12 +188,19 @@ _REFUSED: Final = (
 )
 
 
-async def _enter(broker: Address, host: str) -> None:
-    """Connect to one broker as a client does, and leave."""
+async def enter(broker: Address) -> Any:
+    """A connection to the first broker that lets us in, for a question that no client asks. `close` it."""
+    for host in hosts(broker):
+        with contextlib.suppress(OSError, kafka.KafkaError):
+            return await _entered(broker, host)
+    raise NoBroker(f"No Kafka broker answers at {broker}.")
+
+
+async def _entered(broker: Address, host: str) -> Any:
+    """Connect to one broker as a client does."""
     given = client(broker)
     name, _, port = given.pop("bootstrap_servers") and host.rpartition(":")
-    entered = await connections.create_conn(name.strip("[]"), int(port), request_timeout_ms=int(_WITHIN * 1000), **given)
-    entered.close()
+    return await connections.create_conn(name.strip("[]"), int(port), request_timeout_ms=int(_WITHIN * 1000), **given)
 
 
 def _told(exc: BaseException) -> str:

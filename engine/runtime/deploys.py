@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 
 from engine.core import definition, inputs
 from engine.core.decisions import hashed
-from engine.runtime import broadcast, bundles, codec, connection, history, settings, topics
+from engine.runtime import access, broadcast, bundles, codec, connection, history, settings, topics
 
 _TAIL: Final = 1_000
 """Records at the end of a partition's states among which its own record is looked for first."""
@@ -45,6 +45,8 @@ async def deploy(
 
     `broadcast.Overtaken` where somebody else deploys at the same time and comes later; nothing was changed then.
     """
+    await connection.reachable(broker)
+    await access.check(broker, access.rights("deploy", names))
     if bundle is not None:
         await registry.refresh()
         await registry.put(bundle)

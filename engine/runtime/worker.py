@@ -22,6 +22,7 @@ from engine.authoring import catalogs
 from engine.core import definition, errors
 from engine.core.decisions import hashed
 from engine.runtime import (
+    access,
     batches,
     broadcast,
     bundles,
@@ -80,8 +81,10 @@ class Worker:
         self.watch.open()
         self._start(self.watch.beat(self._look)).add_done_callback(self._clock_ended)
         await connection.reachable(self.broker)
+        role: access.Role = "worker" if self.bundle is None else "worker --journeys"
+        await access.check(self.broker, access.rights(role, self.names, self.settings.app_id))
         self._count = count = await topics.partitions(self.broker, self.names)
-        self.transactions = await writer.has_transactions(self.broker, self.settings.app_id)
+        self.transactions = await writer.has_transactions(self.broker, self.names.name(self.settings.app_id))
         _log.info("starting", partitions=count, transactions=self.transactions, clock=self.settings.clock)
         await self.registry.refresh()
         await self._deploy()

@@ -12,7 +12,14 @@ from typing import Final
 
 import msgspec
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, ProducerFenced, UnknownError, UnsupportedVersionError
+from aiokafka.errors import (
+    IncompatibleBrokerVersion,
+    KafkaError,
+    ProducerFenced,
+    TransactionalIdAuthorizationFailed,
+    UnknownError,
+    UnsupportedVersionError,
+)
 
 from engine.runtime import connection, topics, wall
 
@@ -130,6 +137,9 @@ async def begun(producer: AIOKafkaProducer) -> bool:
             await producer.start()
         except _NO_TRANSACTIONS:
             return False
+        except TransactionalIdAuthorizationFailed:
+            id_ = producer._txn_manager.transactional_id
+            raise connection.NotAllowed(f"The broker does not allow this to us: Write on TransactionalId {id_}.") from None
     return True
 
 

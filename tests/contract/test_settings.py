@@ -1,8 +1,8 @@
-"""The page of settings is that of the models."""
+"""The pages of settings and rights are those of the models."""
 
 import pathlib
 
-from engine.runtime import settings
+from engine.runtime import access, settings
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -10,6 +10,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 def test_the_page_of_settings_is_made_from_the_models() -> None:
     """docs/settings.md names every setting, with its default; `make schemas` writes it."""
     assert (ROOT / "docs" / "settings.md").read_text() == settings.page()
+
+
+def test_the_page_of_rights_is_made_from_the_table() -> None:
+    """docs/rights.md lists what each process asks the broker for; `make schemas` writes it."""
+    assert (ROOT / "docs" / "rights.md").read_text() == access.page()
 
 
 def test_every_setting_says_what_it_is() -> None:

@@ -90,7 +90,9 @@ class Ports:
 class Kafka:
     """One broker; it may be killed and started again on the same ports with the same data. `all` has the ports of each node."""
 
-    def __init__(self, directory: pathlib.Path, number: int = 1, all: tuple[Ports, ...] = ()) -> None:
+    def __init__(
+        self, directory: pathlib.Path, number: int = 1, all: tuple[Ports, ...] = (), more: str = "", users: tuple[str, ...] = ()
+    ) -> None:
         self.directory, self.number = directory, number
         nodes = all or (Ports(),)
         self.ports = nodes[number - 1]
@@ -108,11 +110,12 @@ class Kafka:
             replicas=len(nodes),
             insync=len(nodes) // 2 + 1,
         )
+        settings += more  # the last of two settings with one name holds
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "server.properties").write_text(settings)
         storage = ["kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ"]
         self._formatting: subprocess.Popen[bytes] | None
-        self._formatting = self._java(*storage, "-c", str(directory / "server.properties"))
+        self._formatting = self._java(*storage, *users, "-c", str(directory / "server.properties"))
 
     def start(self) -> None:
         self.launch()

@@ -1,0 +1,232 @@
+"""Rights: what each process must be allowed on Kafka, and whether it is, asked before it works.
+
+The tables below are the only place: docs/rights.md is made from them, the tests give a broker exactly these, and a process
+that lacks one says which before it has read or written anything. Brokers without rights, or too old to be asked, allow all.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+from aiokafka import errors as kafka
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol import api
+from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
+
+from engine.runtime import broadcast, connection, topics
+
+Operation = Literal["Read", "Write", "Create", "Describe"]
+Resource = Literal["Topic", "Group", "TransactionalId", "Cluster"]
+Role = Literal[
+    "worker", "worker --journeys", "deploy", "command", "topics create", "replay, explain, export", "import", "adapter"
+]
+
+_BITS: Final[Mapping[Operation, int]] = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8}
+_UNKNOWN: Final = -(1 << 31)
+"""What a broker answers that does not tell."""
+_ASKED: Final = 60
+_AGAIN: Final = 0.5
+_COMING: Final = (kafka.GroupCoordinatorNotAvailableError, kafka.NotCoordinatorForGroupError, kafka.GroupLoadInProgressError)
+_TOO_OLD: Final = (kafka.IncompatibleBrokerVersion, kafka.UnsupportedVersionError, NotImplementedError)
+
+
+class Right(msgspec.Struct, frozen=True, order=True):
+    """One operation on one resource. `prefixed`: on all whose names begin so."""
+
+    resource: Resource
+    name: str
+    operation: Operation
+    prefixed: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.operation} on {self.resource} {self.name}"
+
+
+_TABLE: Final[Mapping[Role, Mapping[str, tuple[Operation, ...]]]] = {
+    "worker": {
+        topics.EVENTS: ("Read", "Write"),
+        topics.STATE: ("Read", "Write"),
+        topics.BUNDLES: ("Read",),
+        topics.DECISIONS: ("Write",),
+        topics.DEAD_LETTERS: ("Write",),
+        **dict.fromkeys(topics.ACTIONS.values(), ("Write",)),
+    },
+    "worker --journeys": {topics.BUNDLES: ("Write",)},
+    "deploy": {topics.EVENTS: ("Read", "Write"), topics.STATE: ("Read",), topics.BUNDLES: ("Read", "Write")},
+    "command": {topics.EVENTS: ("Read", "Write"), topics.STATE: ("Read",), topics.BUNDLES: ("Read",)},
+    "topics create": {},
+    "replay, explain, export": {topics.EVENTS: ("Read",), topics.BUNDLES: ("Read",)},
+    "import": {topics.EVENTS: ("Write",)},
+    "adapter": {topics.EVENTS: ("Write",), "actions.<channel>": ("Read",)},
+}
+ROLES: Final = tuple(_TABLE)
+
+
+def rights(role: Role, names: topics.Topics, group: str = "<group>") -> list[Right]:
+    """Every right of a role. `worker --journeys` has those of a worker and its own."""
+    found = [Right("Topic", names.name(topic), each) for topic, allowed in _TABLE[role].items() for each in allowed]
+    match role:
+        case "worker":
+            found.append(Right("Group", group, "Read"))
+            found.append(Right("TransactionalId", f"{names.name(group)}-", "Write", prefixed=True))
+        case "worker --journeys":
+            found = sorted({*rights("worker", names, group), *found, Right("TransactionalId", _operator(names), "Write")})
+        case "deploy" | "command":
+            found.append(Right("TransactionalId", _operator(names), "Write"))
+        case "topics create":
+            found.append(Right("Cluster", "kafka-cluster", "Create"))
+            found += [Right("Topic", spec.name, "Describe") for spec in names.specs()]
+        case "adapter":
+            found.append(Right("Group", group, "Read"))
+        case _:
+            pass
+    return found
+
+
+def _operator(names: topics.Topics) -> str:
+    return names.name(broadcast.OPERATOR)
+
+
+async def check(broker: connection.Address, wanted: Iterable[Right]) -> None:
+    """`connection.NotAllowed` with every right on topics and groups that the broker says is missing.
+
+    Transactional ids cannot be asked about: a producer that may not use its own is refused when it starts.
+    """
+    rights = list(wanted)
+    names = sorted({right.name for right in rights if right.resource == "Topic"})
+    allowed = await _topics(broker, names)
+    missing = [right for right in rights if right.resource == "Topic" and not _has(allowed.get(right.name, 0), right.operation)]
+    for right in rights:
+        if right.resource == "Group" and not _has(await _group(broker, right.name), right.operation):
+            missing.append(right)
+    if missing:
+        raise connection.NotAllowed(f"The broker does not allow this to us: {'; '.join(map(str, missing))}.")
+
+
+def _has(bits: int, operation: Operation) -> bool:
+    return bits == _UNKNOWN or bool(bits >> _BITS[operation] & 1)
+
+
+class _Answer(api.Response):
+    API_KEY = 3
+    API_VERSION = 8
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("brokers", Array(("node_id", Int32), ("host", String("utf-8")), ("port", Int32), ("rack", String("utf-8")))),
+        ("cluster_id", String("utf-8")),
+        ("controller_id", Int32),
+        (
+            "topics",
+            Array(
+                ("error_code", Int16),
+                ("topic", String("utf-8")),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    Array(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", Array(Int32)),
+                        ("isr", Array(Int32)),
+                        ("offline_replicas", Array(Int32)),
+                    ),
+                ),
+                ("authorized_operations", Int32),
+            ),
+        ),
+        ("cluster_authorized_operations", Int32),
+    )
+
+
+class _Asked(api.RequestStruct):
+    API_KEY = 3
+    API_VERSION = 8
+    RESPONSE_TYPE = _Answer
+    SCHEMA = Schema(
+        ("topics", Array(String("utf-8"))),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_authorized_operations", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+    )
+
+
+class _Operations(api.Request[_Asked]):
+    """Metadata with what the asker may do, which aiokafka does not ask for (KIP-430)."""
+
+    API_KEY = 3
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+
+    def build(self, request_struct_class: type[_Asked]) -> _Asked:
+        return request_struct_class(self._names, False, False, True)
+
+
+async def _topics(broker: connection.Address, names: list[str]) -> dict[str, int]:
+    """The operations that are allowed on each topic, as bits; on one that does not exist all, as that is for others to say."""
+    entered = await connection.enter(broker)
+    try:
+        answer: Any = (await entered.send(_Operations(names))).to_object()
+    except _TOO_OLD:
+        return dict.fromkeys(names, _UNKNOWN)
+    finally:
+        entered.close()
+    missing = kafka.UnknownTopicOrPartitionError.errno
+    return {
+        each["topic"]: _UNKNOWN if each["error_code"] == missing else each["authorized_operations"] for each in answer["topics"]
+    }
+
+
+async def _group(broker: connection.Address, group: str) -> int:
+    """The operations that are allowed on a group. A cluster that has just begun has no coordinators yet: they are waited for."""
+    admin = AIOKafkaAdminClient(**connection.client(broker))
+    await admin.start()
+    try:
+        for _ in range(_ASKED):
+            try:
+                (answer,) = await admin.describe_consumer_groups([group], include_authorized_operations=True)
+            except _COMING:
+                await asyncio.sleep(_AGAIN)
+                continue
+            (described,) = answer.to_object()["groups"]
+            if described["error_code"] == 0:
+                return int(described.get("authorized_operations", _UNKNOWN))
+            if described["error_code"] == kafka.GroupAuthorizationFailedError.errno:
+                return 0
+            await asyncio.sleep(_AGAIN)
+    except kafka.GroupAuthorizationFailedError:
+        return 0
+    except _TOO_OLD:
+        pass
+    finally:
+        await admin.close()
+    return _UNKNOWN
+
+
+def page() -> str:
+    """docs/rights.md."""
+    return "\n".join(_page()) + "\n"
+
+
+def _page() -> Iterator[str]:
+    yield "# Rights"
+    yield ""
+    yield "What each process must be allowed on Kafka (ACLs), and nothing more. Made from `engine/runtime/access.py` by"
+    yield "`make schemas`; do not edit it. With `DALANG_TOPIC_PREFIX`, the prefix stands before topics and transactional ids,"
+    yield "not before groups. `<group>` is `DALANG_APP_ID`. Read and Write bring Describe with them. A process that lacks a"
+    yield "right says which and exits 2, before it begins."
+    for role in ROLES:
+        yield ""
+        yield f"## {role}"
+        yield ""
+        yield "| resource | name | operations |"
+        yield "|---|---|---|"
+        grouped: dict[tuple[str, str], list[str]] = {}
+        for right in rights(role, topics.Topics()):
+            shown = f"`{right.name}`" + (" and all that begin so (prefixed)" if right.prefixed else "")
+            grouped.setdefault((right.resource, shown), []).append(right.operation)
+        for (resource, name), operations in grouped.items():
+            yield f"| {resource} | {name} | {', '.join(operations)} |"
