@@ -174,10 +174,13 @@ async def _topics(broker: connection.Address, names: list[str]) -> dict[str, int
         return dict.fromkeys(names, _UNKNOWN)
     finally:
         entered.close()
-    missing = kafka.UnknownTopicOrPartitionError.errno
-    return {
-        each["topic"]: _UNKNOWN if each["error_code"] == missing else each["authorized_operations"] for each in answer["topics"]
-    }
+    return {each["topic"]: _bits(each) for each in answer["topics"]}
+
+
+def _bits(told: Mapping[str, Any]) -> int:
+    if told["error_code"] == kafka.TopicAuthorizationFailedError.errno:
+        return 0  # not even to be seen
+    return _UNKNOWN if told["error_code"] == kafka.UnknownTopicOrPartitionError.errno else int(told["authorized_operations"])
 
 
 async def _group(broker: connection.Address, group: str) -> int:

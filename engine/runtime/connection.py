@@ -6,6 +6,7 @@ password is a sentence and not a wait. Secrets are in `Broker` alone, which neve
 
 import asyncio
 import contextlib
+import logging
 import pathlib
 import ssl
 from collections.abc import Coroutine, Iterator, Mapping
@@ -157,6 +158,24 @@ _FORBIDDEN: Final = (
     kafka.ClusterAuthorizationFailedError,
     kafka.TransactionalIdAuthorizationFailed,
 )
+
+
+class _Once(logging.Filter):
+    """The same warning once in a process: every one of many connections would repeat it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        told = record.getMessage()
+        if record.levelno > logging.WARNING or told not in self._told:
+            self._told.add(told)
+            return True
+        return False
+
+
+logging.getLogger("aiokafka.conn").addFilter(_Once())
 
 
 async def reachable(broker: Address) -> None:

@@ -47,10 +47,10 @@ async def deploy(
     """
     await connection.reachable(broker)
     await access.check(broker, access.rights("deploy", names))
-    if bundle is not None:
-        await registry.refresh()
-        await registry.put(bundle)
     async with broadcast.Broadcast(broker, names) as line:
+        if bundle is not None:
+            await registry.refresh()
+            await registry.put(bundle)
         before = await live(broker, names)
         wanted = {
             number: Live(each.bundle if bundle is None else bundle.id, each.clock if clock is None else clock)

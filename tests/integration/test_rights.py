@@ -86,7 +86,8 @@ def test_with_exactly_its_rights_each_process_works(node: secured.Secured, clust
     cluster.until(lambda: len(cluster.recorded().actions) > 20)
     cluster.wait_for(cluster.send([b"nonsense"]))  # the dead letters too
     done = dalang(cluster, "command", "stop", "--journey", "quick", **user("operator"))
-    assert (done.returncode, done.stderr) == (0, "")
+    # A password without TLS is warned of, once.
+    assert (done.returncode, done.stderr) == (0, "Sending username and password in the clear\n")
     done = dalang(cluster, "replay", f"kafka://{node.sasl}/{cluster.events}", **user("reader"))
     assert (done.returncode, "quick\n  entered" in done.stdout) == (0, True), done.stderr
     assert worker.poll() is None
