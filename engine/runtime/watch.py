@@ -61,12 +61,19 @@ class Watch:
         """Look at the worker again and again; that this goes on is what `/health` is about."""
         while True:
             self.health.turned()
-            seen = look()
+            seen = self._looked(look)
             self.health.seen(seen)
             self.metrics.standings = seen.standings
             self.metrics.rebalanced(seen.rebalances - self._rebalances)
             self._rebalances = seen.rebalances
             await asyncio.sleep(BEAT)
+
+    def _looked(self, look: Callable[[], health.Seen]) -> health.Seen:
+        try:
+            return look()
+        except Exception as exc:  # noqa: BLE001 - it looks into the fetcher's thread, which may just be given other partitions
+            _log.warning("not looked", error=type(exc).__name__)
+            return health.Seen(joined=True, rebalancing=True, rebalances=self._rebalances)
 
     def standing(
         self, number: int, current: partition.Partition | None, fetched: batches.Fetched | None, waiting: int | None

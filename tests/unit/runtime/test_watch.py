@@ -80,6 +80,30 @@ async def test_each_beat_looks_again(watching: watch.Watch, monkeypatch: pytest.
     assert watching.health.ready().good
 
 
+async def test_a_look_that_fails_ends_nothing(watching: watch.Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may meet partitions that are just taken away: not ready for that once, healthy, and looked at again."""
+    monkeypatch.setattr(watch, "BEAT", 0.01)
+    answers: list[tuple[str, ...]] = []
+    enough = asyncio.Event()
+
+    def look() -> health.Seen:
+        answers.append(watching.health.ready().reasons)
+        if len(answers) == 2:
+            raise KeyError
+        if len(answers) == 5:
+            enough.set()
+        return health.Seen(joined=True, rebalances=1)
+
+    beating = asyncio.create_task(watching.beat(look))
+    await asyncio.wait_for(enough.wait(), 10)
+    assert answers[:4] == [("not in the group yet",), (), ("rebalancing",), ()]
+    assert watching.metrics.registry.get_sample_value("dalang_rebalances_total") == 1
+    assert watching.health.health().good
+    beating.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await beating
+
+
 def test_nothing_is_served_without_a_port(watching: watch.Watch) -> None:
     """No thread, no socket."""
     watching.open()
