@@ -37,8 +37,8 @@ def next_change(looking: view.View) -> datetime.datetime | None:
 
 def _moments(looking: view.View) -> Iterator[datetime.datetime]:
     zone, tallies = looking.zone, looking.customer.traits
-    for trait in _read(looking.catalog):
-        at = traits.changes_at(trait, tallies.get(trait.name), looking.now, zone)
+    for trait, daily in _read(looking.catalog):
+        at = traits.changes_at(trait, tallies.get(trait.name), looking.now, zone, daily=daily)
         if at is not None:
             yield at
     for segment in looking.catalog.segments:
@@ -50,7 +50,11 @@ def _moments(looking: view.View) -> Iterator[datetime.datetime]:
                     yield flips
 
 
-def _read(catalog: catalog.Catalog) -> tuple[definition.Trait, ...]:
-    """The traits that any segment reads."""
-    named = {name for segment in catalog.segments for name in segment.traits}
-    return tuple(trait for trait in catalog.bundle.traits if trait.name in named)
+def _read(catalog: catalog.Catalog) -> Iterator[tuple[definition.Trait, bool]]:
+    """The traits that any segment reads, and whether it may read the days of an rfm, which are others every day."""
+    named: dict[str, bool] = {}
+    for segment in catalog.segments:
+        # A name by index may be made of anything, so it may be that of the days.
+        daily = "recency_days" in segment.condition.text or "[" in segment.condition.text
+        named |= {name: daily or named.get(name, False) for name in segment.traits}
+    return ((trait, named[trait.name]) for trait in catalog.bundle.traits if trait.name in named)

@@ -106,11 +106,12 @@ def values(
 
 
 def changes_at(
-    trait: definition.Trait, tally: Tally | None, now: datetime.datetime, zone: datetime.tzinfo
+    trait: definition.Trait, tally: Tally | None, now: datetime.datetime, zone: datetime.tzinfo, *, daily: bool = True
 ) -> datetime.datetime | None:
     """The first moment after `now` at which the value may change although nothing happens; None if it never does.
 
-    That is when the oldest bucket leaves the window; for rfm also the customer's next midnight, when a day more has passed.
+    That is when the oldest bucket leaves the window; for rfm also the customer's next midnight, when a day more has passed,
+    or, not `daily`, the midnight at which the score of recency falls: for whoever does not read the days themselves.
     """
     if tally is None or tally.hash != trait.hash:
         return None
@@ -121,8 +122,10 @@ def changes_at(
     leaving = windows.leaves(trait, min(inside), zone)
     if trait.compute != "rfm":
         return leaving
-    older = windows.begins(max(windows.day(now, zone), _last_day(trait, tally, zone)) + 1, zone)
-    return min(older, leaving or older)
+    last, today = _last_day(trait, tally, zone), windows.day(now, zone)
+    days = [max(today, last) + 1] if daily else [last + int(band) + 1 for band in trait.recency]
+    older = [windows.begins(day, zone) for day in days if day > today]
+    return min((*older, *([leaving] if leaving else ())), default=None)
 
 
 def _most_frequent(tally: Tally, start: int) -> Any:

@@ -6,11 +6,16 @@ The clickstream (data/README.md) has user, session, event, timestamp. What becom
                                                 after three idle days
     purchase                   order.placed     of that cart; four to thirty hours later order.shipped, a day or three
                                                 after that order.delivered, and sometimes order.cancelled instead
-    everything else            page.viewed      data.path is the event's name
+    everything else            page.viewed      data.path is the event's name; of promo_page and compare it is /pricing
     first sight of a user      customer.identified, then consent.granted for nine in ten
 
-Timestamps are read as Asia/Jakarta (UTC+7). Names, phones, prices, languages, consents and parcels come from a seed: the
-same file comes out on every machine. Some events are sent twice, as real shops do. Lines are in order of time.
+What else a visit may lead to (`more.py`): logins with a code, questions to support, scanned packs, visits near the shop's gallery,
+doubts about the membership.
+
+Timestamps are read as Asia/Jakarta (UTC+7) and moved by 104 weeks, so that the half year is January to June 2026: weekdays and
+hours stay as they were, and paydays meet the holidays that a bundle knows. Names, phones, prices, languages, consents and
+parcels come from a seed: the same file comes out on every machine. Some events are sent twice, as real shops do. Lines are in
+order of time.
 """
 
 import csv
@@ -21,11 +26,17 @@ import pathlib
 import random
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
+
+from examples.shop import more
 
 HERE = pathlib.Path(__file__).parent
 CLICKS = HERE / "data" / "retentioneering_5.2.4_ecom.csv.gz"
 SEED = 2024
+LATER: Final = datetime.timedelta(weeks=104)
+UNTIL: Final = "2026-08-26T00:00:00Z"
+"""Sixty days after the last click: where the demo's clock stops, because schedules never do."""
+PAGES: Final = {"promo_page": "/pricing", "compare": "/pricing"}
 WIB = datetime.timezone(datetime.timedelta(hours=7))
 NAMES = ("Ayu", "Budi", "Citra", "Dewi", "Eko", "Fitri", "Gilang", "Hana", "Indra", "Joko", "Kartika", "Lestari")
 ZONES = ("Asia/Jakarta", "Asia/Jakarta", "Asia/Jakarta", "Asia/Makassar", "Asia/Jayapura")
@@ -43,16 +54,17 @@ def events() -> list[Event]:
             clicks.setdefault(click["user_id"], []).append(click)
     for user, own in clicks.items():
         own.sort(key=lambda click: click["timestamp"])
-        made.extend(_Customer(user).live(own))
+        made.extend(Customer(user).live(own))
     return sorted(made, key=lambda event: event["time"])
 
 
-class _Customer:
+class Customer:
     """One user of the clickstream, with what the seed makes up about her."""
 
     def __init__(self, user: str) -> None:
         self.id = user.replace("user_", "cust-")
         self.chance = random.Random(f"{SEED}/{user}")
+        self.more = more.More(self.event, random.Random(f"{SEED}/{user}/more"), self.id.removeprefix("cust-"))
         self.made = 0
         self.cart: list[dict[str, Any]] = []
         self.carts = 0
@@ -70,12 +82,13 @@ class _Customer:
                 case "purchase":
                     told = list(self._bought(at))
                 case page:
-                    told = [self._event("page.viewed", at, {"path": f"/{page}", "platform": click["platform"]})]
+                    told = [self.event("page.viewed", at, {"path": PAGES.get(page, f"/{page}"), "platform": click["platform"]})]
             yield from told
+            yield from self.more.after(click["event"], at)
             if self.chance.random() < 0.01:
                 yield dict(told[0])  # sent twice, with the same id
             if number == len(clicks) // 2 and self.chance.random() < 0.08:
-                yield self._event("consent.withdrawn", at, {"purpose": "marketing"})
+                yield self.event("consent.withdrawn", at, {"purpose": "marketing"})
 
     def _introduced(self, first: datetime.datetime) -> Iterator[Event]:
         at = first - datetime.timedelta(seconds=2)
@@ -88,14 +101,15 @@ class _Customer:
         }
         if self.chance.random() < 0.04:
             del traits["phone"]
-        yield self._event("customer.identified", at, {"traits": traits})
+        traits |= self.more.addresses(traits["name"])
+        yield self.event("customer.identified", at, {"traits": traits})
         said = self.chance.random()
         at += datetime.timedelta(seconds=1)
         if said < 0.75:
-            yield self._event("consent.granted", at, {"purpose": "marketing", "proof": "checkbox at sign-up"})
+            yield self.event("consent.granted", at, {"purpose": "marketing", "proof": "checkbox at sign-up"})
         elif said < 0.9:
             channel = self.chance.choice(("whatsapp", "sms"))
-            yield self._event("consent.granted", at, {"purpose": "marketing", "channel": channel})
+            yield self.event("consent.granted", at, {"purpose": "marketing", "channel": channel})
 
     def _carted(self, at: datetime.datetime) -> Event:
         if self.touched is not None and at - self.touched > datetime.timedelta(days=3):
@@ -104,19 +118,19 @@ class _Customer:
         item = {"sku": f"SKU-{self.chance.randrange(500):03d}", "qty": 1, "price": 25_000 * self.chance.randint(1, 12)}
         self.cart.append(item)
         total = sum(each["price"] * each["qty"] for each in self.cart)
-        return self._event("cart.updated", at, {"cart_id": self._cart_id(), "total": total, "items": list(self.cart)})
+        return self.event("cart.updated", at, {"cart_id": self._cart_id(), "total": total, "items": list(self.cart)})
 
     def _bought(self, at: datetime.datetime) -> Iterator[Event]:
         total = sum(each["price"] * each["qty"] for each in self.cart) or 150_000
         order = {"order_id": f"order-{self.id.removeprefix('cust-')}-{self.carts}", "cart_id": self._cart_id()}
-        yield self._event("order.placed", at, {**order, "total": total})
+        yield self.event("order.placed", at, {**order, "total": total})
         self._empty()
         shipped = at + datetime.timedelta(hours=4, seconds=self.chance.randrange(26 * 3600))
         parcel = {"courier": self.chance.choice(COURIERS), "tracking": f"ID{self.chance.randrange(10**9):09d}"}
-        yield self._event("order.shipped", shipped, {**order, **parcel})
+        yield self.event("order.shipped", shipped, {**order, **parcel})
         arrived = shipped + datetime.timedelta(days=1, seconds=self.chance.randrange(2 * 86_400))
         kind = "order.delivered" if self.chance.random() < 0.96 else "order.cancelled"
-        yield self._event(kind, arrived, order)
+        yield self.event(kind, arrived, order)
 
     def _cart_id(self) -> str:
         return f"cart-{self.id.removeprefix('cust-')}-{self.carts}"
@@ -124,7 +138,8 @@ class _Customer:
     def _empty(self) -> None:
         self.cart, self.carts = [], self.carts + 1
 
-    def _event(self, type_: str, at: datetime.datetime, data: dict[str, Any]) -> Event:
+    def event(self, type_: str, at: datetime.datetime, data: dict[str, Any]) -> Event:
+        """One event of hers."""
         self.made += 1
         return {
             "specversion": "1.0",
@@ -139,7 +154,7 @@ class _Customer:
 
 def _time(click: dict[str, str]) -> datetime.datetime:
     local = datetime.datetime.strptime(click["timestamp"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=WIB)
-    return local.astimezone(datetime.UTC)
+    return local.astimezone(datetime.UTC) + LATER
 
 
 def write(target: pathlib.Path) -> int:

@@ -1,14 +1,19 @@
 """The shop's history, made once for the tests that read it."""
 
+import datetime
 import pathlib
 
 import pytest
 
 from engine.authoring import catalogs
+from engine.core import definition, inputs
 from engine.replay import histories, outputs, replayer, simulation
 from examples.shop import make_events
 
 ROOT = pathlib.Path(__file__).parents[2]
+JOURNEYS = ROOT / "journeys"
+UNTIL: datetime.datetime = inputs.instant(make_events.UNTIL)
+"""Schedules have no end, so the demo and the tests stop there."""
 
 
 @pytest.fixture(scope="session")
@@ -16,10 +21,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A directory with `events.jsonl`, `history.jsonl` (with receipts), and the `actions.jsonl` of its replay."""
     directory = tmp_path_factory.mktemp("shop")
     make_events.write(directory / "events.jsonl")
-    options = replayer.Options(receipts=simulation.read(ROOT / "examples" / "shop" / "receipts.yaml"))
-    bundle = catalogs.bundle(ROOT / "journeys")
+    replayed(directory, catalogs.bundle(JOURNEYS))
+    return directory
+
+
+def replayed(directory: pathlib.Path, bundle: definition.Bundle) -> None:
+    """From `events.jsonl` of the directory: `history.jsonl` with receipts, and `actions.jsonl` of its replay."""
+    options = replayer.Options(receipts=simulation.read(ROOT / "examples" / "shop" / "receipts.yaml"), until=UNTIL)
     events = histories.FileHistory(directory / "events.jsonl")
     outputs.replay(bundle, events, options, {"history": directory / "history.jsonl"})
     history = histories.FileHistory(directory / "history.jsonl")
-    outputs.replay(bundle, history, replayer.Options(), {"actions": directory / "actions.jsonl"})
-    return directory
+    outputs.replay(bundle, history, replayer.Options(until=UNTIL), {"actions": directory / "actions.jsonl"})

@@ -1,0 +1,105 @@
+"""What a visit to the shop may lead to beside clicks: logins, questions, scans, walks past the gallery, doubts.
+
+Called by `make_events.py` for one customer, after each of her clicks. All of it is made up from her seed.
+"""
+
+import datetime
+import random
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+Event = dict[str, Any]
+Make = Callable[[str, datetime.datetime, dict[str, Any]], Event]
+
+TOPICS: Final = ("pembayaran", "pengiriman", "pengembalian", "ukuran")
+GALLERY: Final = (-6.1951, 106.8209)
+
+
+class More:
+    """One customer's; `make` makes an event of hers."""
+
+    def __init__(self, make: Make, chance: random.Random, number: str) -> None:
+        self.make, self.chance, self.number = make, chance, number
+        self.count = 0
+
+    def addresses(self, name: str) -> dict[str, str]:
+        """Eight in ten have told their email, four in ten have the app."""
+        traits = {}
+        if self.chance.random() < 0.8:
+            traits["email"] = f"{name.lower()}.{self.number}@mail.example"
+        if self.chance.random() < 0.4:
+            traits["push_token"] = f"token-{self.number}-{self.chance.randrange(10**8):08d}"
+        return traits
+
+    def after(self, click: str, at: datetime.datetime) -> Iterator[Event]:
+        """What follows one click."""
+        match click:
+            case "promo_page" | "compare" if self._happens(0.08):
+                yield from self._looks_again("/pricing", at)
+            case "account_page":
+                yield from self._logs_in(at)
+                if self._happens(0.06):
+                    yield from self._doubts(at)
+            case "support_chat":
+                yield from self._asks(at)
+            case "home" if self._happens(0.03):
+                yield from self._scans(at)
+            case "catalog" if self._happens(0.02):
+                yield from self._walks_past(at)
+
+    def _looks_again(self, path: str, at: datetime.datetime) -> Iterator[Event]:
+        for _ in range(2):
+            at += self._delay(60, 600)
+            yield self.make("page.viewed", at, {"path": path, "platform": "mobile"})
+
+    def _doubts(self, at: datetime.datetime) -> Iterator[Event]:
+        """Three looks at the page for cancelling; three in ten then do."""
+        page = {"path": "/cancel", "platform": "mobile"}
+        yield self.make("page.viewed", at + self._delay(30, 300), page)
+        yield from self._looks_again("/cancel", at + datetime.timedelta(seconds=300))
+        if self._happens(0.3):
+            yield self.make("membership.cancelled", at + self._delay(3600, 86_400), {})
+
+    def _logs_in(self, at: datetime.datetime) -> Iterator[Event]:
+        """A code by request; most type it within the minutes that it lives."""
+        request = self._named("otp")
+        yield self.make("otp.requested", at, {"request_id": request, "code": f"{self.chance.randrange(10**6):06d}"})
+        if self._happens(0.85):
+            yield self.make("otp.verified", at + self._delay(15, 180), {"request_id": request})
+
+    def _asks(self, at: datetime.datetime) -> Iterator[Event]:
+        ticket = {"ticket": self._named("t"), "topic": self.chance.choice(TOPICS)}
+        yield self.make("support.requested", at, ticket)
+        if self._happens(0.5):
+            yield self.make("support.closed", at + self._delay(3600, 5 * 86_400), ticket)
+
+    def _scans(self, at: datetime.datetime) -> Iterator[Event]:
+        """The scan opens a chat, in which she then says yes, or no, or nothing."""
+        yield self.make("message.received", at, {"channel": "whatsapp", "text": "IKUT KOPI2026"})
+        at += datetime.timedelta(seconds=1)
+        yield self.make("qr.scanned", at, {"campaign": "kopi-2026"})
+        said, at = self.chance.random(), at + self._delay(60, 3600)
+        if said < 0.6:
+            yield self.make("message.received", at, {"channel": "whatsapp", "text": "YA", "payload": "YA"})
+            proof = "YA di WhatsApp atas undangan scan-invite"
+            at += datetime.timedelta(seconds=1)
+            yield self.make("consent.granted", at, {"purpose": "marketing", "channel": "whatsapp", "proof": proof})
+        elif said < 0.8:
+            yield self.make("message.received", at, {"channel": "whatsapp", "text": "TIDAK", "payload": "TIDAK"})
+
+    def _walks_past(self, at: datetime.datetime) -> Iterator[Event]:
+        """The app tells where she is, within some four kilometres of the gallery; who is near may redeem a voucher."""
+        lat, lon = (round(each + self.chance.uniform(-0.025, 0.025), 4) for each in GALLERY)
+        yield self.make("location.updated", at, {"lat": lat, "lon": lon})
+        if self._happens(0.2):
+            yield self.make("voucher.redeemed", at + self._delay(600, 5400), {"voucher": "KUOTA10", "amount": 50_000})
+
+    def _happens(self, share: float) -> bool:
+        return self.chance.random() < share
+
+    def _delay(self, low: int, high: int) -> datetime.timedelta:
+        return datetime.timedelta(seconds=self.chance.randrange(low, high))
+
+    def _named(self, kind: str) -> str:
+        self.count += 1
+        return f"{kind}-{self.number}-{self.count}"
