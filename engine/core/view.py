@@ -144,10 +144,10 @@ class View(msgspec.Struct):
 
 
 def number(value: Any) -> float | None:
-    """A finite number as it is; None for anything else, booleans among them."""
+    """A finite number as a float, as it is read back; None for anything else, booleans among them."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return value if value - value == 0 else None
+    return float(value) if value - value == 0 else None
 
 
 def plain(value: Any) -> Any:

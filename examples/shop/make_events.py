@@ -9,8 +9,8 @@ The clickstream (data/README.md) has user, session, event, timestamp. What becom
     everything else            page.viewed      data.path is the event's name; of promo_page and compare it is /pricing
     first sight of a user      customer.identified, then consent.granted for nine in ten
 
-What else a visit may lead to (`more.py`): logins with a code, questions to support, scanned packs, visits near the shop's gallery,
-doubts about the membership.
+What else a visit may lead to (`more.py`): logins with a code, questions to support, scanned packs, walks past the gallery, doubts
+about the membership.
 
 Timestamps are read as Asia/Jakarta (UTC+7) and moved by 104 weeks, so that the half year is January to June 2026: weekdays and
 hours stay as they were, and paydays meet the holidays that a bundle knows. Names, phones, prices, languages, consents and

@@ -25,8 +25,8 @@ Sent = tuple[str, str, str, int, str, str]
 CAPS = """
   caps:
     - {purpose: marketing, at_most: 1, per: day}
-    - {purpose: marketing, at_most: 2, per: 10d}
-    - {purpose: marketing, channel: whatsapp, at_most: 1, per: 10d}
+    - {purpose: marketing, at_most: 2, per: 30d}
+    - {purpose: marketing, channel: whatsapp, at_most: 1, per: 30d}
   channels:
 """
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -85,7 +85,7 @@ class Customer:
     def full(self, cart: Cart, channel: str, at: datetime) -> str:
         """What keeps a message from going: `all`, `channel` or nothing. It takes its places at its first attempts."""
         today = self.local(at).date()
-        since = today - 9 * DAY
+        since = today - 29 * DAY
         if not cart.tried and (today in self.days or sum(day >= since for day in self.days) >= 2):
             return "all"
         full = channel == "whatsapp" and "whatsapp" not in cart.tried and sum(day >= since for day in self.whatsapp_days) >= 1
@@ -212,7 +212,10 @@ def cart(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The demo's events, with the receipts and the actions of the cart journey alone."""
     directory = tmp_path_factory.mktemp("cart")
     (directory / "templates").mkdir()
-    for file in ("cart-abandonment.yaml", *(f"templates/{t}.{c}.yaml" for t in ("cart-reminder", "free-shipping") for c in ("id", "en"))):
+    for file in (
+        "cart-abandonment.yaml",
+        *(f"templates/{t}.{c}.yaml" for t in ("cart-reminder", "free-shipping") for c in ("id", "en")),
+    ):
         shutil.copy(history.JOURNEYS / file, directory / file)
     policy = (history.JOURNEYS / "policy.yaml").read_text()
     before, after = policy.split("  caps:")[0], policy.split("  channels:\n")[1]

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from examples.shop import make_events
+
 ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -59,10 +61,12 @@ def test_check_prints_json_and_github(broken: pathlib.Path) -> None:
 
 def test_replay_prints_a_summary(shop: pathlib.Path) -> None:
     """`dalang replay` prints what happened, as text or as JSON."""
-    done = dalang("replay", str(shop / "history.jsonl"))
+    done = dalang("replay", str(shop / "history.jsonl"), "--until", make_events.UNTIL)
     assert (done.returncode, done.stderr) == (0, "")
     assert "cart-abandonment\n  entered    910\n" in done.stdout
-    told = json.loads(dalang("replay", str(shop / "history.jsonl"), "--json", "--workers", "2").stdout)
+    told = json.loads(
+        dalang("replay", str(shop / "history.jsonl"), "--until", make_events.UNTIL, "--json", "--workers", "2").stdout
+    )
     lines = len((shop / "history.jsonl").read_bytes().splitlines())
     assert (told["events"], told["customers"]) == (lines, 600)
 

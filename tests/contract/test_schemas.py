@@ -11,9 +11,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from engine.authoring import catalogs
-from engine.core import actions, decider, decisions
+from engine.core import actions, decider, decisions, inputs
 from engine.replay import histories, replayer
 from engine.runtime import contract, topics
+from examples.shop import make_events
 
 ROOT = pathlib.Path(__file__).parents[2]
 SCHEMAS = ROOT / "schemas"
@@ -165,7 +166,7 @@ class _Sample(replayer.Outlet):
 def test_what_the_engine_writes_is_valid(shop: pathlib.Path) -> None:
     """Every type of decision that a shop's half year leads to, and the actions, are as the schemas say, and read back."""
     sample = _Sample(40)
-    replayer.Replayer(catalogs.load(ROOT / "journeys"), replayer.Options(), sample).run(
+    replayer.Replayer(catalogs.load(ROOT / "journeys"), replayer.Options(until=inputs.instant(make_events.UNTIL)), sample).run(
         histories.FileHistory(shop / "history.jsonl").lines()
     )
     checks = validator("decision")

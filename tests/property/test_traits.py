@@ -205,19 +205,24 @@ def test_a_trait_is_what_a_recount_of_all_events_gives(life: Life) -> None:
             assert repr(recounted(life, seen, now)) == repr(told(life, kept, now))
 
 
-@given(lives(), st.lists(st.floats(0, 1, exclude_max=True), min_size=3, max_size=3))
-def test_a_value_holds_until_it_says_that_it_changes(life: Life, between: list[float]) -> None:
-    """Until `changes_at` a value is constant; stepping from one to the next sees every change."""
+@given(lives(), st.lists(st.floats(0, 1, exclude_max=True), min_size=3, max_size=3), st.booleans())
+def test_a_value_holds_until_it_says_that_it_changes(life: Life, between: list[float], daily: bool) -> None:
+    """Until `changes_at` a value is constant; stepping from one to the next sees every change. Not `daily`: but for the days."""
+
+    def seen(kept: Any, now: datetime.datetime) -> Any:
+        value = told(life, kept, now)
+        return value if daily or not isinstance(value, dict) else {**value, "recency_days": None}
+
     *_, (_, kept) = lived(life)
     now = life.seen[-1].now if life.seen else inputs.EPOCH + 9000 * MINUTE
     for _ in range(16):
-        value, until = told(life, kept, now), traits.changes_at(life.trait, kept.get("t"), now, life.zone)
+        value, until = seen(kept, now), traits.changes_at(life.trait, kept.get("t"), now, life.zone, daily=daily)
         assert until is None or until > now
         end = until or now + datetime.timedelta(days=500)
         for probed in [*(now + (end - now) * share for share in between), end - MS]:
             probed = probed.replace(microsecond=probed.microsecond // 1000 * 1000)
             if now <= probed < end:
-                assert repr(told(life, kept, probed)) == repr(value)
+                assert repr(seen(kept, probed)) == repr(value)
         if until is None:
             return
         now = until

@@ -57,7 +57,7 @@ def test_the_delivery_notice_goes_by_sms_first(bundle: definition.Bundle) -> Non
 def test_every_sms_fits_into_one_part_of_gsm_7(bundle: definition.Bundle) -> None:
     """160 characters of the GSM alphabet with plausible values; concatenation is not guaranteed in Indonesia."""
     texts = {
-        (template, language): str(bodies["sms"]["text"])
+        (template, language): str(bodies["sms"]["text"])  # type: ignore[index]
         for journey in bundle.journeys
         for template, languages in journey.templates.items()
         for language, bodies in languages.items()
