@@ -4,7 +4,8 @@
 2. Start the embedded broker and a worker with `journeys/`, and send that history through it under the stream clock.
 3. Read what the worker decided from the topics, replay the same file, and compare both, byte for byte.
 
-Exit 1 if they differ, with the first difference.
+Schedules have no end, so both stop at one moment, sixty days after the last click (`make_events.UNTIL`). Exit 1 if they differ,
+with the first difference.
 """
 
 import asyncio
@@ -16,16 +17,17 @@ import tempfile
 import time
 
 from engine.authoring import catalogs
-from engine.cli import report
-from engine.core import decisions
-from engine.replay import explainer, histories, outputs, replayer, simulation
+from engine.core import decisions, inputs
+from engine.replay import explainer, histories, outputs, replayer, simulation, summary
 from engine.runtime import embedded, history, recorded, store, topics
 from examples.shop import make_events
 
 HERE = pathlib.Path(__file__).parent
 JOURNEYS = HERE.parent.parent / "journeys"
 PARTITIONS = 4
-FAR_AHEAD = "2100-01-01T00:00:00Z"
+STORY = "cart-abandonment"
+WORKERS = 2
+UNTIL = inputs.instant(make_events.UNTIL)
 NAMES = topics.Topics()
 
 
@@ -45,8 +47,7 @@ def main() -> int:
         replayed = _replay(directory, source)
         count = replayed.summary.events
         print(f"\n3. What the worker decided: {count} events in {seconds:.1f} s, {count / seconds:,.0f} events/s\n")
-        live.summary.events, live.summary.seconds, live.summary.customers = count, seconds, replayed.summary.customers
-        print(report.summary({**live.summary.as_dict(), "sha256": {}}))
+        print(_told(live.summary))
         _story(source, live)
         return _compare(live, directory)
 
@@ -55,8 +56,8 @@ def _history(directory: pathlib.Path) -> histories.FileHistory:
     """The events and the simulated receipts, in order of time."""
     events, target = directory / "events.jsonl", directory / "history.jsonl"
     print(f"1. {make_events.write(events)} events of a shop, with receipts simulated by receipts.yaml")
-    options = replayer.Options(receipts=simulation.read(HERE / "receipts.yaml"))
-    outputs.replay(catalogs.bundle(JOURNEYS), histories.FileHistory(events), options, {"history": target})
+    options = replayer.Options(receipts=simulation.read(HERE / "receipts.yaml"), until=UNTIL)
+    outputs.replay(catalogs.bundle(JOURNEYS), histories.FileHistory(events), options, {"history": target}, WORKERS)
     return histories.FileHistory(target)
 
 
@@ -73,7 +74,7 @@ async def _live(broker: str, worker: subprocess.Popen[bytes], source: histories.
     started = time.monotonic()
     topic = NAMES.name(topics.EVENTS)
     await history.send(source.lines(), broker, topic)
-    everybody = f'{{"specversion":"1.0","id":"end","source":"demo","type":"timer.due","time":"{FAR_AHEAD}"}}'
+    everybody = f'{{"specversion":"1.0","id":"end","source":"demo","type":"timer.due","time":"{make_events.UNTIL}"}}'
     last = await history.send([everybody.encode()], broker, topic)
     await _handled(broker, worker, last)
     seconds = time.monotonic() - started
@@ -91,18 +92,33 @@ async def _handled(broker: str, worker: subprocess.Popen[bytes], offsets: dict[i
 
 def _replay(directory: pathlib.Path, source: histories.FileHistory) -> outputs.Outcome:
     files = {"decisions": directory / "decisions.jsonl", "actions": directory / "actions.jsonl"}
-    return outputs.replay(catalogs.bundle(JOURNEYS), source, replayer.Options(), files)
+    return outputs.replay(catalogs.bundle(JOURNEYS), source, replayer.Options(until=UNTIL), files, WORKERS)
+
+
+def _told(counted: summary.Summary) -> str:
+    """One line for each journey, and what the policy kept back."""
+    told = counted.as_dict()
+    lines = [f"{'journey':<20} {'entered':>7} {'left':>5} {'done':>5} {'goals':>5}  held out, choices"]
+    for name, journey in told["journeys"].items():
+        notes = [f"{journey['held_out']} held out"] * bool(journey["held_out"])
+        notes += [f"{choice} {count}" for choice, count in journey["choices"].items()]
+        numbers = [journey["entered"], sum(journey["exited"].values()), journey["completed"], journey["goals"]]
+        lines.append(f"{name:<20} {numbers[0]:>7} {numbers[1]:>5} {numbers[2]:>5} {numbers[3]:>5}  {', '.join(notes)}".rstrip())
+    for name in ("messages", "suppressed", "deferred"):
+        lines.append(f"{name:<20} {', '.join(f'{key} {count}' for key, count in told[name].items())}")
+    return "\n".join([*lines, f"{'cost':<20} Rp{told['cost']['reported']:,.0f} reported".replace(",", ".")])
 
 
 def _story(source: histories.FileHistory, live: recorded.Recorded) -> None:
-    """The story of the first customer whose message fell back to another channel."""
-    customer = next((decisions.decode(line).customer for line in live.decisions if b'"attempt":2' in line), "cust-0000")
-    options = replayer.Options(customers=frozenset([customer]))
-    chapters = explainer.explain(catalogs.load(JOURNEYS), source.lines(), options)
+    """The story of the first customer whose reminder fell back to another channel."""
+    again = (line for line in live.decisions if b'"attempt":2' in line and STORY.encode() in line)
+    customer = next((decisions.decode(line).customer for line in again), "cust-0000")
+    options = replayer.Options(customers=frozenset([customer]), until=UNTIL)
+    chapters = explainer.explain(catalogs.load(JOURNEYS), source.lines(), options, STORY)
     told = list(explainer.text(chapters))
     first = next((i for i, line in enumerate(told) if "attempt 2" in line), 0)
     print(f"\nFrom the story of {customer} (dalang explain tells all of it):\n")
-    print("\n".join(told[max(0, first - 12) : first + 6]))
+    print("\n".join(told[max(0, first - 8) : first + 6]))
 
 
 def _compare(live: recorded.Recorded, directory: pathlib.Path) -> int:
