@@ -5,7 +5,7 @@ from typing import Final
 
 import typer
 
-from engine.cli import check, command, deploy, dev, explain, history, replay, schema, topics, worker
+from engine.cli import check, command, deploy, dev, explain, history, replay, schema, state, topics, worker
 from engine.core import errors
 
 app: Final = typer.Typer(
@@ -24,6 +24,7 @@ app.command()(deploy.deploy)
 app.command()(command.command)
 app.add_typer(topics.app, name="topics", help="Make and check the topics.")
 app.add_typer(history.app, name="history", help="The log to a file.")
+app.add_typer(state.app, name="state", help="What is known of each customer.")
 app.add_typer(schema.app, name="schema", help="The JSON Schemas and the AsyncAPI document.")
 
 

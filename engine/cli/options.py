@@ -1,8 +1,10 @@
 """What several commands take: the history, the journeys, the customer. Each flag has an environment twin."""
 
+import contextlib
 import datetime
 import pathlib
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,6 +53,22 @@ def history(events: str) -> histories.FileHistory | histories.LinesHistory:
         lines: Iterable[bytes] = log.read(*this_log(events))
         return histories.LinesHistory(lines)
     return histories.open_history(events)
+
+
+@contextlib.contextmanager
+def counting(what: str) -> Iterator[Callable[[int], None]]:
+    """A count that runs on a terminal's standard error, and nothing where that is none."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich import console, progress  # noqa: PLC0415 - only for those who look on
+
+    shown = progress.Progress(
+        progress.TextColumn("{task.completed:,.0f} " + what), console=console.Console(stderr=True), transient=True
+    )
+    with shown:
+        task = shown.add_task(what, total=None)
+        yield lambda count: shown.advance(task, count)
 
 
 def this_log(url: str) -> "tuple[connection.Broker, str]":

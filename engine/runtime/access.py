@@ -19,7 +19,15 @@ from engine.runtime import broadcast, connection, topics
 Operation = Literal["Read", "Write", "Create", "Describe"]
 Resource = Literal["Topic", "Group", "TransactionalId", "Cluster"]
 Role = Literal[
-    "worker", "worker --journeys", "deploy", "command", "topics create", "replay, explain, export", "import", "adapter"
+    "worker",
+    "worker --journeys",
+    "deploy",
+    "command",
+    "topics create",
+    "replay, explain, export",
+    "import",
+    "state rebuild",
+    "adapter",
 ]
 
 _BITS: Final[Mapping[Operation, int]] = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8}
@@ -57,6 +65,7 @@ _TABLE: Final[Mapping[Role, Mapping[str, tuple[Operation, ...]]]] = {
     "command": {topics.EVENTS: ("Read", "Write"), topics.STATE: ("Read",), topics.BUNDLES: ("Read",)},
     "topics create": {},
     "replay, explain, export": {topics.EVENTS: ("Read",), topics.BUNDLES: ("Read",)},
+    "state rebuild": {topics.EVENTS: ("Read",), topics.STATE: ("Read", "Write"), topics.BUNDLES: ("Read",)},
     "import": {topics.EVENTS: ("Write",)},
     "adapter": {topics.EVENTS: ("Write",), "actions.<channel>": ("Read",)},
 }
@@ -72,6 +81,8 @@ def rights(role: Role, names: topics.Topics, group: str = "<group>") -> list[Rig
             found.append(Right("TransactionalId", f"{names.name(group)}-", "Write", prefixed=True))
         case "worker --journeys":
             found = sorted({*rights("worker", names, group), *found, Right("TransactionalId", _operator(names), "Write")})
+        case "state rebuild":
+            found.append(Right("TransactionalId", f"{names.name(group)}-", "Write", prefixed=True))
         case "deploy" | "command":
             found.append(Right("TransactionalId", _operator(names), "Write"))
         case "topics create":

@@ -100,6 +100,18 @@ async def ends(broker: connection.Address, name: str) -> dict[TopicPartition, in
         await _stopped(consumer)
 
 
+async def begins(broker: connection.Address, name: str) -> dict[TopicPartition, int]:
+    """Where each partition of a topic begins; after 0 where retention has taken the start."""
+    tps = [TopicPartition(name, number) for number in await topics.numbers(broker, name)]
+    consumer = AIOKafkaConsumer(**connection.client(broker), group_id=None, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        found: dict[TopicPartition, int] = await consumer.beginning_offsets(tps)
+        return found
+    finally:
+        await _stopped(consumer)
+
+
 async def _stopped(consumer: AIOKafkaConsumer) -> None:
     try:
         await consumer.stop()

@@ -395,3 +395,46 @@ def test_a_command_for_a_journey_that_nobody_knows_is_refused(cluster: Cluster) 
     assert (done.returncode, "No journey quick is live; there are: brisk." in done.stderr) == (2, True)
     assert cluster.dalang("command", "stop", "--journey", "quick").returncode == 0
     assert {event["data"]["command"] for _, event in commanded(cluster)} == {"stop"}
+
+
+def snapshots(cluster: Cluster) -> list[tuple[codec.PartitionRecord, dict[bytes, bytes]]]:
+    async def read() -> list[store.Store]:
+        topic = cluster.names.name(topics.STATE)
+        return [await store.load(cluster.broker, topic, number) for number in range(running.PARTITIONS)]
+
+    return [(each.record, each.snapshots) for each in asyncio.run(read())]
+
+
+def test_the_states_are_rebuilt_from_the_log_and_nothing_is_sent_again(cluster: Cluster) -> None:
+    """Lost, strange and unreadable states become, byte for byte, those that the workers had; no decision or action is
+    written; a worker goes on from there, and what it decides is what a replay decides.
+    """
+    deployed(cluster, version(cluster, "old"))
+    worker = cluster.start(None)
+    cluster.send(traffic.customers(60))
+    cluster.send(traffic.events(2_000, 60))
+    deployed(cluster, version(cluster, "new"))
+    cluster.send(traffic.events(1_000, 60, seed=8))
+    cluster.settle()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(10) == 0
+    before, recorded = snapshots(cluster), cluster.recorded()
+    for number, (_, customers) in enumerate(before):
+        keys = sorted(customers)
+        put(cluster, topics.STATE, keys[0], None, number)
+        put(cluster, topics.STATE, keys[1], b"\x63nonsense", number)
+        put(cluster, topics.STATE, b"stranger", customers[keys[2]], number)
+        put(cluster, topics.STATE, codec.PARTITION_KEY, None, number)
+    done = cluster.dalang("state", "rebuild", "--app-id", cluster.app_id)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("1 removed") >= 1
+    assert snapshots(cluster) == before
+    assert cluster.recorded().decisions == recorded.decisions
+    assert cluster.recorded().actions == recorded.actions
+    cluster.start(None)
+    cluster.send(traffic.events(500, 60, seed=9))
+    cluster.settle()
+    decided, acted = cluster.replayed(None)
+    running.same(cluster.recorded().decisions, decided)
+    running.same(cluster.recorded().actions, acted)
+    assert len(acted) > len(recorded.actions) > 20
