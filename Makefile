@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check bench lock schemas clean
+.PHONY: install demo test check bench chaos lock schemas clean
 
 install: .venv/installed
 
@@ -28,6 +28,10 @@ check: install
 
 bench: install
 	$(BIN)/python -m pytest -q -s -m benchmark tests/benchmarks
+
+# About twenty minutes; CHAOS="--seed 7 --minutes 5 --kills 12" for another run. Needs Java 17 and Maven.
+chaos: install
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 # The lock holds for Python 3.11 to 3.13 on every platform, with hashes and without the name of any registry.
 lock:

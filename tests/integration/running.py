@@ -85,6 +85,9 @@ class Cluster:
                 raise AssertionError("not within time; the log of the workers:\n" + self.log.read_text()[-5000:])
             time.sleep(0.2)
 
+    def handled_now(self) -> dict[int, int]:
+        return asyncio.run(self.handled())
+
     async def handled(self) -> dict[int, int]:
         """The last offset that is in the states, for each partition."""
         return {number: each.record.offset for number, each in (await self.states()).items()}
@@ -186,8 +189,12 @@ class Cluster:
 
 def same(live: list[bytes], replayed: list[bytes]) -> None:
     """Assert that both are the same lines; else say how they differ, with the first line that does."""
-    if live == replayed:
-        return
+    if live != replayed:
+        raise AssertionError("\n".join(difference(live, replayed)))
+
+
+def difference(live: list[bytes], replayed: list[bytes]) -> list[str]:
+    """How two lists of lines differ, with the first line that does."""
     counted, expected = Counter(live), Counter(replayed)
     twice = [line for line, count in counted.items() if count > 1]
     extra, missing = [*(counted - expected)], [*(expected - counted)]
@@ -196,7 +203,7 @@ def same(live: list[bytes], replayed: list[bytes]) -> None:
     told += [f"first at {at}:", *(f"  live     {line!r}" for line in live[at : at + 2])]
     told += [f"  replayed {line!r}" for line in replayed[at : at + 2]]
     told += [f"  {kind} {line!r}" for kind, lines in (("extra", extra), ("missing", missing)) for line in lines[:4]]
-    raise AssertionError("\n".join(told))
+    return told
 
 
 def replay(events: str, journeys: pathlib.Path | None, directory: pathlib.Path, *flags: str) -> tuple[list[bytes], list[bytes]]:

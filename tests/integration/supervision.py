@@ -10,6 +10,9 @@ from collections.abc import Callable
 ALLOWED = (0, 2, 70, -signal.SIGKILL, -signal.SIGTERM)
 """How a worker may end: told to stop; no broker when it started; must not go on; killed; told to stop before it had begun."""
 
+HUNG = 124
+"""It was told to stop, and had not ended after twelve seconds."""
+
 
 class Supervisor:
     """Keeps so many workers running. What ended in a way that it must not is in `wrong`."""
@@ -29,8 +32,7 @@ class Supervisor:
         with self._lock:
             worker = self.workers[index]
             worker.send_signal(how)
-            code = worker.wait(12)
-            self._again(index, code)
+            self._again(index, self._wait(worker))
 
     def join(self) -> None:
         """One worker more."""
@@ -42,7 +44,7 @@ class Supervisor:
         with self._lock:
             worker = self.workers.pop()
             worker.send_signal(how)
-            self._note(worker.wait(12))
+            self._note(self._wait(worker))
 
     def end(self) -> None:
         self._ended.set()
@@ -57,6 +59,13 @@ class Supervisor:
                     code = worker.poll()
                     if code is not None:
                         self._again(index, code)
+
+    def _wait(self, worker: subprocess.Popen[bytes]) -> int:
+        try:
+            return worker.wait(12)
+        except subprocess.TimeoutExpired:
+            kill(worker)
+            return HUNG
 
     def _again(self, index: int, code: int) -> None:
         self._note(code)
