@@ -49,6 +49,8 @@ TICK: Final = 0.2
 """Seconds between two looks at the calendars."""
 STOP_WITHIN: Final = 9.0
 LOAD_WITHIN: Final = 60.0
+REQUEST_WITHIN: Final = 20.0
+"""Seconds that a broker has to answer the group's consumer; a join may wait for the others' session timeout."""
 _DEPLOYS: Final = 5
 
 _log = logs.log()
@@ -135,6 +137,7 @@ class Worker:
             table_standby_replicas=1,
             broker_session_timeout=self.settings.session_timeout,
             broker_heartbeat_interval=self.settings.session_timeout / 4,
+            broker_request_timeout=max(REQUEST_WITHIN, 3 * self.settings.session_timeout),
             consumer_auto_offset_reset="earliest",
             stream_wait_empty=False,
             web_enabled=False,

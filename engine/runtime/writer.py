@@ -25,6 +25,7 @@ from engine.runtime import connection, topics, wall
 
 _BATCH: Final = 256 * 1024
 _TRANSACTION_TIMEOUT_MS: Final = 20_000
+_REQUEST_TIMEOUT_MS: Final = 10_000
 _METADATA_MS: Final = 15_000
 _PROBE_SECONDS: Final = 30
 _STOP_SECONDS: Final = 5
@@ -172,6 +173,8 @@ def _producer(broker: connection.Address, transactional_id: str | None) -> AIOKa
         max_request_size=2 * topics.LARGEST,
         transactional_id=transactional_id,
         transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
+        # A broker that stands still with its connections open is given up after this; aiokafka's own would be 40 s.
+        request_timeout_ms=_REQUEST_TIMEOUT_MS,
         # Also how soon a worker hears that the number of partitions was changed.
         metadata_max_age_ms=_METADATA_MS,
     )

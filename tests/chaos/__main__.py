@@ -26,6 +26,7 @@ CUSTOMERS = 400
 RATE = 150
 """Events per second."""
 MOST_WORKERS = 3
+TAKE_OVERS = 5
 
 
 class Chaos:
@@ -48,6 +49,16 @@ class Chaos:
                 self._chance.choice(others)()
             wait = started + (number + 1) * seconds / kills - time.monotonic()
             time.sleep(max(0.5, wait * self._chance.uniform(0.7, 1)))
+
+    def take_over(self, times: int) -> None:
+        """Nothing else happens: one of two workers is killed and does not come back for a while."""
+        for _ in range(times):
+            time.sleep(8)
+            self._say("take-over")
+            self._workers.leave(signal.SIGKILL)
+            time.sleep(8)
+            self._say("new member")
+            self._workers.join()
 
     def _say(self, what: str) -> None:
         self.did[what] += 1
@@ -122,7 +133,8 @@ def _run(directory: pathlib.Path, seed: int, kills: int, seconds: float) -> int:
         tail.start()
         chaos = Chaos(brokers, cluster, tail, seed)
         started = time.monotonic()
-        with cluster.flowing(int(RATE * seconds), CUSTOMERS, seed, seconds):
+        with cluster.flowing(int(RATE * (seconds + 16 * TAKE_OVERS)), CUSTOMERS, seed, seconds + 16 * TAKE_OVERS):
+            chaos.take_over(TAKE_OVERS)
             chaos.run(kills, seconds)
         took = time.monotonic() - started
         cluster.settle(300)

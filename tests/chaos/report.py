@@ -45,7 +45,8 @@ class Report:
                 yield from running.difference(live, replayed)
         yield f"lag {self._lag}, dead letters {len(self._letters)}"
         yield ""
-        yield "the longest pause of any partition after it (the tests' session timeout is 2 s):"
+        yield "the longest pause of any partition after it (session timeout 2 s; take-over: one of two workers is killed, nothing"
+        yield "else happens; one that began before, or lasts into what happens next, counts there too):"
         for what, seconds in sorted(tail.pauses().items()):
             yield f"  {what:<18} {pauses.told(seconds)}"
         yield ""
