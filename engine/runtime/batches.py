@@ -58,8 +58,11 @@ class Fetched(NamedTuple):
     answered: float
 
 
-class BatchScheduler:
-    """Faust's setting `ConsumerScheduler`: in which order fetched records become messages."""
+class Trail:
+    """What was fetched of each partition, kept where it is fetched: between there and the agent Faust may drop records.
+
+    It does so when a fetch comes back while a rebalance holds the flow, and the seek that is to bring them again can fail.
+    """
 
     def __init__(self) -> None:
         self._last: dict[TP, int] = {}
@@ -68,15 +71,29 @@ class BatchScheduler:
         """The offset of the last record that was fetched, -1 if none was."""
         return self._last.get(tp, -1)
 
-    def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Batch]]:
+    def marked(self, fetched: Mapping[TP, list[Any]]) -> dict[TP, Chunk]:
+        """The records of one fetch, each partition's with the offset that they follow."""
+        found: dict[TP, Chunk] = {}
+        for tp, records in fetched.items():
+            chunk = Chunk(records)
+            before = self._last.get(tp)
+            # An offset that does not go on from the last one comes after a seek, which starts where all was handled.
+            chunk.follows = before if before is not None and before < chunk[0].offset else None
+            self._last[tp] = chunk[-1].offset
+            found[tp] = chunk
+        return found
+
+
+class BatchScheduler:
+    """Faust's setting `ConsumerScheduler`: in which order fetched records become messages."""
+
+    def iterate(self, records: Mapping[TP, Chunk]) -> Iterator[tuple[TP, Batch]]:
         """One message a chunk."""
         for tp, fetched in records.items():
+            follows = fetched.follows
             for start in range(0, len(fetched), CHUNK):
                 chunk = Chunk(fetched[start : start + CHUNK])
-                before = self._last.get(tp)
-                # An offset that does not go on from the last one comes after a seek, which starts where all was handled.
-                chunk.follows = before if before is not None and before < chunk[0].offset else None
-                self._last[tp] = chunk[-1].offset
+                chunk.follows, follows = follows, chunk[-1].offset
                 yield tp, Batch(chunk)
 
 
@@ -101,6 +118,10 @@ class _CommittedThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"
         return consumer
 
+    async def _fetch_records(self, *given: Any, **named: Any) -> Any:
+        fetched = await super()._fetch_records(*given, **named)
+        return self.consumer.trail.marked({TP(tp.topic, tp.partition): records for tp, records in fetched.items() if records})
+
 
 class BatchConsumer(driver.Consumer):
     """One agent acks the chunks of a partition in order, so the next offset to read is the last acked one plus one.
@@ -111,6 +132,7 @@ class BatchConsumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> Any:
         self.sought: dict[TP, int] = {}
+        self.trail = Trail()
         return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
     def fetched(self, tp: TP) -> Fetched | None:
@@ -122,7 +144,7 @@ class BatchConsumer(driver.Consumer):
         at = assignment.state_value(tp)
         if not at.has_valid_position or at.highwater is None:
             return None
-        return Fetched(at.position, at.highwater, self.scheduler.last(tp), at.timestamp / 1000)
+        return Fetched(at.position, at.highwater, self.trail.last(tp), at.timestamp / 1000)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Where the group says that reading begins; kept, for the states to agree with."""

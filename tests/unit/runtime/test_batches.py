@@ -17,24 +17,24 @@ def fetched(*offsets: int) -> list[Any]:
     ]
 
 
-def chunks(scheduler: batches.BatchScheduler, *offsets: int) -> list[batches.Chunk]:
-    return [batch.value for _, batch in scheduler.iterate({HERE: fetched(*offsets)})]
+def chunks(trail: batches.Trail, *offsets: int) -> list[batches.Chunk]:
+    return [batch.value for _, batch in batches.BatchScheduler().iterate(trail.marked({HERE: fetched(*offsets)}))]
 
 
 def test_a_fetch_is_cut_into_chunks_that_name_the_record_before_them() -> None:
     """A chunk follows the last record of the one before, also over the gaps that markers leave, and across fetches."""
-    scheduler = batches.BatchScheduler()
-    first = chunks(scheduler, *range(batches.CHUNK + 1))
+    trail = batches.Trail()
+    first = chunks(trail, *range(batches.CHUNK + 1))
     assert [(len(chunk), chunk.follows) for chunk in first] == [(batches.CHUNK, None), (1, batches.CHUNK - 1)]
-    (second,) = chunks(scheduler, batches.CHUNK + 7)
+    (second,) = chunks(trail, batches.CHUNK + 7)
     assert second.follows == batches.CHUNK
 
 
 def test_a_chunk_after_a_seek_follows_nothing() -> None:
     """What is read again starts where all before was handled."""
-    scheduler = batches.BatchScheduler()
-    chunks(scheduler, 5, 6)
-    assert [chunk.follows for chunk in chunks(scheduler, 5, 6)] == [None]
+    trail = batches.Trail()
+    chunks(trail, 5, 6)
+    assert [chunk.follows for chunk in chunks(trail, 5, 6)] == [None]
 
 
 async def test_a_chunk_whose_predecessor_was_dropped_is_refused() -> None:
@@ -46,6 +46,20 @@ async def test_a_chunk_whose_predecessor_was_dropped_is_refused() -> None:
     lost.follows = 8
     with pytest.raises(partition.Skipped):
         await here.handle([lost])
+
+
+async def test_a_fetch_that_faust_dropped_whole_is_missed() -> None:
+    """A fetch that comes back during a rebalance is dropped before any chunk is made of it; what comes next names it all the
+    same, and is refused.
+    """
+    names, trail = topics.Topics(), batches.Trail()
+    here = partition.Partition(3, names, bundles.Registry("localhost:9", names), store.Store(), NOBODY)
+    here.store.record = here.store.record.__class__(offset=6)
+    trail.marked({HERE: fetched(7, 8)})
+    (then,) = chunks(trail, 9, 10)
+    assert then.follows == 8
+    with pytest.raises(partition.Skipped):
+        await here.handle([then])
 
 
 async def test_what_was_handled_already_is_nothing_new() -> None:
