@@ -40,7 +40,7 @@ def take(
     for trait in traits:
         if trait.when is not None and evaluate(trait.when) is not True:
             continue
-        low, mark = place.low(trait), place.mark(trait)
+        mark, low = place.window(trait)
         if low is not None and mark < low:
             continue
         value = 1 if trait.compute == "count" else evaluate(trait.value) if trait.value is not None else None
@@ -49,7 +49,7 @@ def take(
         tally = kept.get(trait.name)
         if tally is None or tally.hash != trait.hash:
             tally = Tally(trait.hash, now, trait.compute)
-        added = tallies.add(tally, mark, low, value, place.ms)
+        added = tallies.add(tally, mark, low, value, place.ms()[0])
         if added is tally:
             continue
         if added.size > tally.size:

@@ -18,51 +18,43 @@ _LATER: Final = frozenset({"distinct", "most_frequent", "rfm"})
 class Place:
     """Where one event stands in the windows of traits; worked out when first asked for, once for all of them."""
 
-    __slots__ = ("_day", "_now_ms", "_time_ms", "_today", "now", "time", "zone")
+    __slots__ = ("_day", "_ms", "_now", "_time", "_zone")
 
     def __init__(self, time: datetime.datetime, now: datetime.datetime, zone: datetime.tzinfo) -> None:
-        self.time, self.now, self.zone = time, now, zone
-        self._day: int | None = None
-        self._today: int | None = None
-        self._time_ms: int | None = None
-        self._now_ms: int | None = None
+        self._time, self._now, self._zone = time, now, zone
+        self._day: tuple[int, int] | None = None
+        self._ms: tuple[int, int] | None = None
 
-    @property
-    def ms(self) -> int:
-        """The event's time in milliseconds."""
-        if self._time_ms is None:
-            self._time_ms = (self.time - inputs.EPOCH) // inputs.MILLISECOND
-        return self._time_ms
+    def ms(self) -> tuple[int, int]:
+        """The event's time and now, in milliseconds since 1970."""
+        if self._ms is None:
+            time = _milliseconds(self._time)
+            self._ms = time, time if self._now == self._time else _milliseconds(self._now)
+        return self._ms
 
-    @property
-    def day(self) -> int:
-        """The event's day."""
+    def day(self) -> tuple[int, int]:
+        """The event's local day and today."""
         if self._day is None:
-            self._day = day(self.time, self.zone)
+            time = day(self._time, self._zone)
+            self._day = time, time if self._now == self._time else day(self._now, self._zone)
         return self._day
 
-    def low(self, trait: definition.Trait) -> int | None:
-        """The least mark that counts now; None where there is no window."""
+    def window(self, trait: definition.Trait) -> tuple[int, int | None]:
+        """The event's mark, never negative (1 January 1970 is still 1969 in New York), and the least mark that counts now;
+        None where there is no window.
+        """
         if trait.days:
-            if self._today is None:
-                self._today = self.day if self.now == self.time else day(self.now, self.zone)
-            return self._today - trait.days + 1
+            mark, today = self.day()
+            return mark if mark > 0 else 0, today - trait.days + 1
         if trait.rolling:
-            if self._now_ms is None:
-                self._now_ms = (self.now - inputs.EPOCH) // inputs.MILLISECOND
-            return self._now_ms - trait.rolling + 1  # `time > now - rolling`, in whole milliseconds
-        return None
-
-    def mark(self, trait: definition.Trait) -> int:
-        """The event's mark in the trait's window; never negative (1 January 1970 is still 1969 in New York)."""
-        if trait.rolling and not trait.days:
-            return self.ms
-        return max(0, self.day) if trait.days or trait.compute in _LATER else 0
+            mark, now = self.ms()
+            return mark, now - trait.rolling + 1  # `time > now - rolling`, in whole milliseconds
+        return max(0, self.day()[0]) if trait.compute in _LATER else 0, None
 
 
 def low(trait: definition.Trait, now: datetime.datetime, zone: datetime.tzinfo) -> int | None:
     """The least mark that counts at `now`; None where there is no window."""
-    return Place(now, now, zone).low(trait)
+    return Place(now, now, zone).window(trait)[1] if trait.days or trait.rolling else None
 
 
 def leaves(trait: definition.Trait, mark: int, zone: datetime.tzinfo) -> datetime.datetime | None:
@@ -86,6 +78,11 @@ def day(at: datetime.datetime, zone: datetime.tzinfo) -> int:
     if local.hour >= _EVENING and begins(number + 1, zone) <= at:
         return number + 1
     return number
+
+
+def _milliseconds(at: datetime.datetime) -> int:
+    since = at - inputs.EPOCH
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
 
 
 def day_of(mark: int, zone: datetime.tzinfo) -> int:

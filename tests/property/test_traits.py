@@ -251,7 +251,7 @@ def test_the_order_of_arrival_does_not_matter(life: Life, random: Any) -> None:
     st.lists(st.tuples(st.integers(-600, 12_000), st.integers(0, 9)), max_size=60),
 )
 def test_past_the_bound_an_event_leaves_at_most_one_step_late(
-    compute: definition.Compute, window: dict[str, int], steps: list[tuple[int, int]]
+    compute: definition.Compute, window: dict[str, Any], steps: list[tuple[int, int]]
 ) -> None:
     """Past the bound of buckets neighbours leave together, at the later one's time: no event stays longer than one step."""
     value = definition.Expression("event.data.value", "traits.t.value")
@@ -269,7 +269,7 @@ def test_past_the_bound_an_event_leaves_at_most_one_step_late(
             now = max(now, time)
             event = inputs.Event("e", "a", time, now, "ayu", "t", {"value": amount})
             place = windows.Place(time, now, zone)
-            low, its = place.low(trait), place.mark(trait)
+            its, low = place.window(trait)
             assert low is not None
             kept = traits.take([trait], kept, event, now, zone, lambda _, amount=amount: amount)  # type: ignore[misc]
             if its >= low:
