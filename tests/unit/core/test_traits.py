@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.core import bounds, definition, inputs, traits
+from engine.core import bounds, definition, inputs, traits, windows
 
 JAKARTA = zoneinfo.ZoneInfo("Asia/Jakarta")
 DAY = 24 * 3600 * 1000
@@ -203,6 +203,19 @@ def test_the_day_is_the_customers() -> None:
         assert ayu.value("24 01:00") == expected
 
 
+def test_an_event_of_a_clock_that_is_ahead_counts() -> None:
+    """An event whose `time` is still to come counts from its arrival, and is 0 days old until its day has passed."""
+    ayu = Customer(trait("rfm", days=2, **BANDS)).sees(5, time="26 10:00", now="24 10:00")
+    assert [ayu.value(now)["recency_days"] for now in ("24 10:00", "26 10:00", "27 00:00", "28 00:00")] == [0, 0, 1, None]
+    assert [ayu.changes(now) for now in ("24 10:00", "27 00:00")] == [at("27 00:00"), at("28 00:00")]
+
+
+def test_marks_are_never_negative() -> None:
+    """The first hours of 1970 are still 1969 in New York: they count as the first day."""
+    place = windows.Place(inputs.EPOCH, inputs.EPOCH, zoneinfo.ZoneInfo("America/New_York"))
+    assert place.window(trait("count", days=1)) == (0, -1)
+
+
 def test_an_event_that_its_window_has_left_is_not_counted() -> None:
     """An event older than its window is not counted: the tallies stay the same object."""
     for of in (trait("count", rolling=HOUR), trait("count", days=2)):
@@ -303,6 +316,12 @@ def test_a_value_of_days_changes_at_her_midnight() -> None:
     """A day leaves its window at the customer's midnight; `rfm` changes at each one."""
     assert Customer(trait("count", days=7)).sees(time="18 10:00").changes("20 10:00") == at("25 00:00")
     assert orders(("18 10:00", 1)).changes("20 10:00") == at("21 00:00")
+
+
+def test_rolling_rfm_changes_when_an_order_leaves() -> None:
+    """`rfm` of some hours changes at her midnight or when an order leaves, whichever is first."""
+    ayu = Customer(trait("rfm", rolling=10 * HOUR, **BANDS)).sees(5, time="24 10:00").sees(5, time="24 18:00")
+    assert [ayu.changes(now) for now in ("24 18:00", "24 20:00", "25 00:00")] == [at("24 20:00"), at("25 00:00"), at("25 04:00")]
 
 
 def test_without_a_window_nothing_changes_by_itself() -> None:
