@@ -19,7 +19,7 @@ VALUES: Final = 100
 EACH_BYTES: Final = 8_000
 """No tally is larger."""
 ALL_BYTES: Final = 32_000
-"""All tallies of a customer together; past that each has its equal share. Held for up to 80 traits, whatever they keep."""
+"""All tallies of a customer together; past that each has its equal share. Held for up to 75 traits, whatever they keep."""
 
 _WIDEST: Final = 1 << 62
 _MANY: Final = frozenset({"distinct", "most_frequent"})

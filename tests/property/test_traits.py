@@ -362,8 +362,8 @@ def hurried(minutes: float, count: int) -> Iterator[Seen]:
 
 @pytest.mark.parametrize(
     ("named", "count"),
-    [(DESIGNED, MANY), (DESIGNED + HOSTILE, MANY // 5), (HOSTILE * 8, MANY // 50)],
-    ids=["designed", "hostile", "eighty"],
+    [(DESIGNED, MANY), (DESIGNED + HOSTILE, MANY // 5), ((HOSTILE * 8)[:75], MANY // 50)],
+    ids=["designed", "hostile", "seventy-five"],
 )
 @pytest.mark.parametrize("minutes", [0.0006, 31.7], ids=["in a hurry", "half-hourly"])
 def test_a_customer_with_100_000_events_stays_small(minutes: float, named: tuple[Named, ...], count: int) -> None:
@@ -373,7 +373,7 @@ def test_a_customer_with_100_000_events_stays_small(minutes: float, named: tuple
             f"{name}_{number}",
             ("a",),
             compute,
-            "0123456789abcdef",
+            f"sha256:{number:064}",
             None,
             definition.Expression(path, "") if path else None,
             **window,

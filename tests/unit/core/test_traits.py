@@ -230,6 +230,24 @@ def test_what_leaves_the_window_leaves_the_state() -> None:
     assert len(ayu.kept["t"].marks) == 1
 
 
+def test_a_frequent_value_that_comes_back_is_seen_anew() -> None:
+    """`most_frequent` forgets what has left the window, and with it who was seen first."""
+    ayu = Customer(trait("most_frequent", rolling=HOUR)).sees("a", time="24 10:00").sees("b", time="24 10:30")
+    ayu.sees("a", time="24 11:15")
+    assert ayu.value("24 11:15") == "b"
+    assert ayu.kept["t"].values == ("b", "a")
+    assert sum(ayu.kept["t"].counts) == 2
+
+
+@pytest.mark.parametrize("compute", ["min", "max"])
+def test_of_equal_numbers_the_first_stays(compute: definition.Compute) -> None:
+    """The least and the greatest of 1 and 1.0 is the one that came first: nothing changes."""
+    ayu = Customer(trait(compute)).sees(1, time="24 10:00")
+    before = ayu.kept
+    assert ayu.sees(1.0, time="24 11:00").kept is before
+    assert type(ayu.value("24 11:00")) is int
+
+
 @pytest.mark.parametrize("window", [{}, {"days": 30}, {"rolling": 3 * HOUR}], ids=["all time", "days", "rolling"])
 def test_first_and_last_go_by_time(window: dict[str, Any]) -> None:
     """`first` and `last` go by `time`, not by arrival; at the same time the first, and the last, to arrive."""
