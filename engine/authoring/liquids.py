@@ -6,7 +6,6 @@ text around it. Nothing here knows the clock, the machine's zone or its files.
 
 import datetime
 import io
-import zoneinfo
 from collections.abc import Callable, ItemsView, Mapping
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from liquid import exceptions, undefined
 from liquid.builtin import expressions
 from liquid.utils import chain_map
 
-from engine.authoring import filters, tongues
+from engine.authoring import calendars, filters, tongues
 from engine.core import inputs, scope
 
 _MOST_LOOPS: Final = 10_000
@@ -45,7 +44,7 @@ class Rendering:
     def zone(self) -> datetime.tzinfo:
         """The customer's zone, as whoever made the scope knows it; else the workspace's."""
         if self._zone is None:
-            self._zone = self.names.zone or zoneinfo.ZoneInfo(self.names.policy.timezone)
+            self._zone = self.names.zone or calendars.Zones().zone(self.names.policy.timezone) or datetime.UTC
         return self._zone
 
 

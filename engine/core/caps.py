@@ -9,14 +9,11 @@ happens at a cap (drop, defer, the next channel) is the policy's business.
 """
 
 import datetime
-from typing import Final
+from collections.abc import Iterable
 
 import msgspec
 
 from engine.core import calendar, definition, inputs
-
-BOUND: Final = 1_000
-"""A ledger keeps no more than its newest entries."""
 
 
 class Sent(msgspec.Struct, frozen=True, array_like=True):
@@ -40,11 +37,6 @@ def applies(cap: definition.Cap, purpose: str, channel: str, journey: str) -> bo
     return cap.purpose in ("", purpose) and cap.channel in ("", channel) and cap.journey in ("", journey)
 
 
-def count(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> int:
-    """How many entries take a place under the cap at `now`."""
-    return len(_counted(cap, ledger, now, zone))
-
-
 def place_at(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
     """The first moment at or after `now` at which there is a place, if nothing more is sent; `at_most` is 1 at least."""
     counted = _counted(cap, ledger, now, zone)
@@ -57,16 +49,14 @@ def place_at(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: 
     return calendar.reaches(dates[too_many - 1] + cap.days * calendar.DAY, now, zone)
 
 
-def pruned(ledger: Ledger, caps: tuple[definition.Cap, ...], now: datetime.datetime, zone: datetime.tzinfo) -> Ledger:
-    """The ledger without what none of the caps can count from `now` on, in whatever zone the customer is then.
+def since(rules: Iterable[definition.Cap], now: datetime.datetime) -> datetime.datetime | None:
+    """How far back any of the caps looks from now, in whatever zone; None where there are none.
 
-    The same object if nothing goes. A cap that comes later, or looks further back, does not get back what is gone.
+    A day more for calendar days, which begin before now. What is older need not be kept: a cap that comes later, or looks
+    further back, does not get it back.
     """
-    since = [_horizon(cap, now, zone) for cap in caps]
-    kept = tuple(
-        sent for sent in ledger if any(sent.at > start and _matches(cap, sent) for cap, start in zip(caps, since, strict=True))
-    )[-BOUND:]
-    return ledger if len(kept) == len(ledger) else kept
+    windows = [cap.days * calendar.DAY + calendar.DAY if cap.days else cap.rolling * inputs.MILLISECOND for cap in rules]
+    return now - max(windows) if windows else None
 
 
 def _matches(cap: definition.Cap, sent: Sent) -> bool:
@@ -81,10 +71,3 @@ def _counted(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: 
     start = calendar.instant(first, 0, zone)
     # Where clocks go back over midnight a day is left once more after its start: the date decides.
     return [sent for sent in ledger if sent.at >= start and _matches(cap, sent) and calendar.day(sent.at, zone) >= first]
-
-
-def _horizon(cap: definition.Cap, now: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
-    if not cap.days:
-        return now - cap.rolling * inputs.MILLISECOND
-    # Two days more than it counts: a customer who flies west may have the day before yesterday once more.
-    return calendar.instant(calendar.day(now, zone) - (cap.days + 1) * calendar.DAY, 0, zone)

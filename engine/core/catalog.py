@@ -42,6 +42,7 @@ class Catalog:
                 self._enters(journey)
         self.segments = bundle.segments
         self.segment_names = tuple(segment.name for segment in bundle.segments)
+        self.trait_names = frozenset(trait.name for trait in bundle.traits)
         self.counting: dict[str, tuple[definition.Trait, ...]] = {}
         for trait in bundle.traits:
             for event in trait.of:

@@ -84,7 +84,7 @@ def transition(
     handling = _Handling(catalog, customer, customer_id or event.subject, event, punctual, trace, held)
     handling.fire(through=False)
     if event.type == inputs.BUNDLE_ACTIVATED:
-        handling.activate()
+        handling.activate(event)
     elif event.type != inputs.TIMER_DUE and event.source != inputs.OWN_SOURCE:
         handling.take(event)
     handling.take_emitted()
@@ -263,7 +263,7 @@ class _Handling(mover.Mover):
     def _take_part(self, before: state.Customer) -> bool:
         """What the event does to the instances that existed before it; whether it may enter any."""
         concerned = waiting = tuple(before.instances.values())
-        news = None
+        goals, news = tuple(before.goals), None
         if self.event.type == inputs.JOURNEY_COMMAND:
             self._obey()
             return False
@@ -276,9 +276,10 @@ class _Handling(mover.Mover):
             waiting = tuple(i for i in concerned if message is not None and i.id == message.instance)
             if message is not None or self.event.type in inputs.RECEIPTS:
                 concerned = waiting
+                goals = tuple(id_ for id_ in goals if message is not None and id_ == message.instance)
         for instance in concerned:
             self._exit(instance)
-        for id_ in tuple(before.goals):
+        for id_ in goals:
             self._reach(id_)
         for instance in waiting:
             self._keep(instance)
@@ -383,12 +384,12 @@ class _Handling(mover.Mover):
             self.record_all(journey, instance.id, self.view(journey, instance.id).disarmed())
             self.ask(journey, instance.id, step, resumed=True)
 
-    def activate(self) -> None:
+    def activate(self, event: inputs.Event) -> None:
         """A bundle goes live: instances migrate, segments are found as they are, schedules are planned, pauses may end."""
         if self.customer is None:
             return
-        self.now = max(self.customer.now, self.event.recorded)
-        self.cause = self.event.id
+        self.now = max(self.customer.now, event.recorded)
+        self.event, self.cause = event, event.id
         for instance in tuple(self.customer.instances.values()):
             self._migrate(instance)
         self._look_again(None, already=True)

@@ -51,8 +51,11 @@ def take(
     if catalog is None or counting is None:
         return after
     looking = view.View(catalog, None, after, None, now, event, trace)
-    tallies = traits.take(counting, after.traits, event, now, looking.zone, looking.value)
-    return after if tallies is after.traits else _replace(after, traits=tallies)
+    kept = after.traits
+    if not catalog.trait_names.issuperset(kept):  # those that are no longer in the bundle go with the next that changes
+        kept = {name: tally for name, tally in kept.items() if name in catalog.trait_names}
+    tallies = traits.take(counting, kept, event, now, looking.zone, looking.value)
+    return after if tallies is kept else _replace(after, traits=tallies)
 
 
 def is_news(before: state.Customer, after: state.Customer) -> bool:
@@ -187,8 +190,11 @@ def _parked(customer: state.Customer, fact: Decision, data: decisions.InstancePa
 
 
 def _migrated(customer: state.Customer, fact: Decision, data: decisions.InstanceMigrated) -> state.Customer:
-    """By the live version from here on; its timers and its open message go with it to the step's new name."""
-    instance = _replace(customer.instances[fact.instance], version=fact.version, step=fact.step, parked="")
+    """By the live version from here on; its timers and its open message go with it to the step's new name. A new visit of every
+    step, so that one that it was at before, under either version, makes no id again.
+    """
+    before = customer.instances[fact.instance]
+    instance = _replace(before, version=fact.version, step=fact.step, visit=before.visit + 1, parked="")
     timers = {
         id_: _replace(timer, step=fact.step) if timer.instance == fact.instance else timer
         for id_, timer in customer.timers.items()

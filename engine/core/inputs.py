@@ -177,7 +177,7 @@ def decode(
     event = Event(
         wire.id, wire.type, time, recorded or time, wire.subject or "", wire.source, wire.data, _whole(wire.dalangdepth) or 0
     )
-    _check_data(event)
+    check(event)
     return Record(event, _whole(wire.kafkapartition), _whole(wire.kafkaoffset))
 
 
@@ -211,7 +211,7 @@ def _whole(number: int | str | None) -> int | None:
         raise errors.NotCloudEvent(f"{number!r} is not a whole number.") from None
 
 
-def _check_data(event: Event) -> None:
+def check(event: Event) -> None:
     """The types that the engine reads itself must carry what it reads."""
     needed = _NEEDED.get(event.type)
     if needed is None:

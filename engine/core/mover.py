@@ -116,7 +116,7 @@ class Mover(recorder.Recorder):
     def ask(self, journey: definition.Journey, instance: str, step: definition.Send, *, resumed: bool = False) -> None:
         """Ask for a step's message, the first time or (`resumed`) after it was deferred."""
         here = self.known.instances[instance]
-        known = send.message(step, self.view(journey, instance)) if resumed else None
+        known = self.view(journey, instance).message() if resumed else None
         expires = None if step.expires_after is None else self.now + step.expires_after * MILLISECOND
         expires_at = (known.expires_at if known is not None else expires) or state.NEVER
         asked = Asking(journey, instance, here.visit, step, expires_at, resumed, self.cause, self.taking, self.late)

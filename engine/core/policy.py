@@ -15,8 +15,6 @@ from engine.core import caps, definition, quiet_hours, scope, state, view
 WINDOW: Final = datetime.timedelta(hours=24)
 """How long after a customer's last message WhatsApp takes free text (Meta, customer service window)."""
 
-DAY: Final = datetime.timedelta(days=1)
-
 
 class Asked(msgspec.Struct, frozen=True):
     """What is asked about. `to` overrides the customer's own address; None: the policy's.
@@ -111,12 +109,6 @@ def hours(looking: view.View) -> definition.QuietHours | None:
     """The quiet hours of the journey's messages: the rule that it names, else its purpose's."""
     rules = looking.catalog.policy.quiet_hours
     return rules.get(looking.journey.hours or looking.journey.purpose)
-
-
-def count_since(looking: view.View) -> datetime.datetime | None:
-    """How far back any cap looks from now, a day more for calendar days, which start before; None where there are none."""
-    windows = [cap.days * DAY + DAY if cap.days else cap.rolling * view.MILLISECOND for cap in looking.catalog.policy.caps]
-    return looking.now - max(windows) if windows else None
 
 
 def _caps(looking: view.View, asked: Asked) -> list[definition.Cap]:

@@ -72,8 +72,8 @@ class Recorder:
         decision = decisions.Decision(
             id_, data.type, self.customer_id, self.now, journey, version, instance, step, self.cause, data, self.late
         )
-        self.facts.append(decision)
         self.customer = evolution.evolve(self.customer, decision)
+        self.facts.append(decision)
 
     def _emitted(self, data: decisions.EventEmitted) -> decisions.EventEmitted:
         """The event waits for its turn to be taken, unless this input has led to too many already."""

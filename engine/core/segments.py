@@ -45,9 +45,21 @@ def _moments(looking: view.View) -> Iterator[datetime.datetime]:
         for moment in segment.moments:
             at = looking.value(moment.at)
             if isinstance(at, datetime.datetime):
-                flips = at + moment.offset * view.MILLISECOND
-                if flips > looking.now:
-                    yield flips
+                yield from (flips for flips in _whole(at, moment.offset) if flips > looking.now)
+
+
+def _whole(at: datetime.datetime, offset: int) -> Iterator[datetime.datetime]:
+    """The moment as the fold knows moments, in whole milliseconds: the last one before it and the first one after it, as one
+    condition flips at it and another just behind. None outside of the calendar.
+    """
+    try:
+        flips = at + offset * view.MILLISECOND
+        before = flips - datetime.timedelta(microseconds=flips.microsecond % 1000)
+        yield before
+        if before != flips:
+            yield before + view.MILLISECOND
+    except OverflowError:
+        return
 
 
 def _read(catalog: catalog.Catalog) -> Iterator[tuple[definition.Trait, bool]]:

@@ -59,7 +59,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Instance(msgspec.Struct, frozen=True, array_like=True):
-    """One customer inside one journey. `visit` counts the starts from the first step, `armed` the timers of this step."""
+    """One customer inside one journey. `visit` counts starts and migrations, `armed` the timers of this step."""
 
     id: str
     journey: str

@@ -129,6 +129,15 @@ class View(msgspec.Struct):
             decisions.TimerCancelled(id_) for id_, timer in self.customer.timers.items() if timer.instance == self.here.id
         )
 
+    def message(self) -> state.Message:
+        """The open message of the instance's step; a migration may have brought it from a step of another name."""
+        at = self.here
+        return next(
+            each
+            for each in self.customer.messages.values()
+            if each.instance == at.id and each.step == at.step and not each.outcome
+        )
+
     @property
     def here(self) -> state.Instance:
         """The instance; only an entry condition is looked at without one."""

@@ -21,4 +21,5 @@ def begin(step: definition.Emit, looking: view.View) -> moves.Move:
         data=data,
         depth=max(at.entry.depth, led.depth if led is not None else 0) + 1,
     )
+    inputs.check(event)  # of a type that the engine reads itself: as strict as with anybody else's
     return moves.Goto((decisions.EventEmitted(event, failed),), "emitted", step.next)

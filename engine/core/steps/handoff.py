@@ -50,6 +50,4 @@ def on_receipt(step: definition.Handoff, looking: view.View, report: decisions.M
 
 def on_timer(step: definition.Handoff, looking: view.View, timer: state.Timer) -> moves.Move:
     """Nobody answered in time."""
-    at = looking.here
-    message_id = decisions.hashed(at.id, step.id, at.visit)
-    return moves.Goto((decisions.MessageResolved(message_id, "unreached", "unanswered"),), "unanswered", step.next)
+    return moves.Goto((decisions.MessageResolved(looking.message().id, "unreached", "unanswered"),), "unanswered", step.next)

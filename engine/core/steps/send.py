@@ -8,7 +8,7 @@ import datetime
 
 import msgspec
 
-from engine.core import actions, decisions, definition, languages, moves, policy, sms, state, view
+from engine.core import actions, caps, decisions, definition, languages, moves, policy, sms, state, view
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ def begin(step: definition.Send, looking: view.View) -> moves.Move:
 
 def on_timer(step: definition.Send, looking: view.View, timer: state.Timer) -> moves.Move:
     """`fallback`: the channel had its time, the next one follows. `retry`: what was deferred is tried now."""
-    known = message(step, looking)
+    known = looking.message()
     if known.waiting is not None:
         return resume(step, looking)
     return _request(step, looking, _next(known), _place(step, known.attempts[-1]) + 1)
@@ -38,7 +38,7 @@ def on_timer(step: definition.Send, looking: view.View, timer: state.Timer) -> m
 
 def resume(step: definition.Send, looking: view.View) -> moves.Move:
     """The attempt that was deferred, again."""
-    known = message(step, looking)
+    known = looking.message()
     return _request(step, looking, _next(known), known.waiting or 0)
 
 
@@ -47,7 +47,7 @@ def on_receipt(step: definition.Send, looking: view.View, report: decisions.Mess
 
     A success ends the message, a failure goes to the next channel or is tried again, as its class says.
     """
-    known = message(step, looking)
+    known = looking.message()
     attempt = known.attempts[-1]
     index = _place(step, attempt)
     if report.status != "failed":
@@ -168,20 +168,7 @@ def _attempt(
         skipped=plan.skipped,
         missing=rendered.missing,
         parts=parts,
-        count_since=policy.count_since(looking),
-    )
-
-
-def message(step: definition.Send, looking: view.View) -> state.Message:
-    """The open message of the step; its id is another where a migration brought it from a step of another name."""
-    at = looking.here
-    known = looking.customer.messages.get(decisions.hashed(at.id, step.id, at.visit))
-    if known is not None:
-        return known
-    return next(
-        each
-        for each in looking.customer.messages.values()
-        if each.instance == at.id and each.step == step.id and not each.outcome
+        count_since=caps.since(settings.caps, looking.now),
     )
 
 

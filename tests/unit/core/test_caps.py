@@ -1,12 +1,10 @@
 """Caps by examples: windows, attempts, and the moment at which a place comes free."""
 
-import datetime
-
 import msgspec
 import pytest
 
 from engine.core import caps, definition
-from tests import zones
+from tests import ledgers, zones
 from tests.zones import utc
 
 JAKARTA = zones.zone("Asia/Jakarta")
@@ -24,23 +22,23 @@ def sent(
 def test_a_day_is_the_customers_own() -> None:
     """Sent at 23:59 in Jakarta, counted no more at 00:00; in Jayapura that was all one day."""
     ledger = (sent("2026-11-24 16:59"),)
-    assert caps.count(DAILY, ledger, utc("2026-11-24 16:59:59"), JAKARTA) == 1
-    assert caps.count(DAILY, ledger, utc("2026-11-24 17:00"), JAKARTA) == 0
-    assert caps.count(DAILY, ledger, utc("2026-11-24 17:00"), zones.zone("Asia/Jayapura")) == 1
+    assert ledgers.count(DAILY, ledger, utc("2026-11-24 16:59:59"), JAKARTA) == 1
+    assert ledgers.count(DAILY, ledger, utc("2026-11-24 17:00"), JAKARTA) == 0
+    assert ledgers.count(DAILY, ledger, utc("2026-11-24 17:00"), zones.zone("Asia/Jayapura")) == 1
 
 
 def test_days_count_today() -> None:
     """`per: 7d` counts the customer's calendar days, today included: what was sent on the 19th leaves as the 26th begins."""
     ledger = (sent("2026-11-19 05:00"),)
-    assert caps.count(WEEKLY, ledger, utc("2026-11-25 16:59"), JAKARTA) == 1
+    assert ledgers.count(WEEKLY, ledger, utc("2026-11-25 16:59"), JAKARTA) == 1
     assert caps.place_at(WEEKLY, ledger, utc("2026-11-20 05:00"), JAKARTA) == utc("2026-11-25 17:00")
 
 
 def test_hours_count_exactly() -> None:
     """`time > now - rolling`: an hour later to the millisecond it is out."""
     ledger = (sent("2026-11-25 05:00"),)
-    assert caps.count(HOURLY, ledger, utc("2026-11-25 05:59:59.999"), JAKARTA) == 1
-    assert caps.count(HOURLY, ledger, utc("2026-11-25 06:00"), JAKARTA) == 0
+    assert ledgers.count(HOURLY, ledger, utc("2026-11-25 05:59:59.999"), JAKARTA) == 1
+    assert ledgers.count(HOURLY, ledger, utc("2026-11-25 06:00"), JAKARTA) == 0
     assert caps.place_at(HOURLY, ledger, utc("2026-11-25 05:10"), JAKARTA) == utc("2026-11-25 06:00")
 
 
@@ -48,9 +46,9 @@ def test_a_message_counts_once_whatever_its_attempts() -> None:
     """The fallback to SMS takes a place of SMS and no second one of marketing."""
     ledger = (sent("2026-11-25 05:00"), sent("2026-11-25 05:30", "sms", first=False))
     now = utc("2026-11-25 06:00")
-    assert caps.count(DAILY, ledger, now, JAKARTA) == 1
-    assert caps.count(definition.Cap(1, days=1, channel="sms"), ledger, now, JAKARTA) == 1
-    assert caps.count(WEEKLY, ledger, now, JAKARTA) == 1
+    assert ledgers.count(DAILY, ledger, now, JAKARTA) == 1
+    assert ledgers.count(definition.Cap(1, days=1, channel="sms"), ledger, now, JAKARTA) == 1
+    assert ledgers.count(WEEKLY, ledger, now, JAKARTA) == 1
 
 
 @pytest.mark.parametrize(
@@ -67,7 +65,7 @@ def test_a_message_counts_once_whatever_its_attempts() -> None:
 def test_a_cap_is_for_what_it_names(cap: definition.Cap, stands: bool) -> None:
     """Per purpose, channel and journey where they are named, for all else where not."""
     assert caps.applies(cap, "marketing", "whatsapp", "cart") is stands
-    assert caps.count(cap, (sent("2026-11-25 05:00"),), utc("2026-11-25 06:00"), JAKARTA) == stands
+    assert ledgers.count(cap, (sent("2026-11-25 05:00"),), utc("2026-11-25 06:00"), JAKARTA) == stands
 
 
 def test_a_free_place_is_free_now() -> None:
@@ -96,8 +94,8 @@ def test_the_date_decides_where_a_day_begins_twice() -> None:
     """St John's went back from 00:01 to 23:01: what was sent in that hour is yesterday's once the day has come for good."""
     st_johns = zones.zone("America/St_Johns")
     ledger = (sent("2010-11-07 02:30:30"), sent("2010-11-07 03:00"))
-    assert caps.count(DAILY, ledger, utc("2010-11-07 03:30"), st_johns) == 1
-    assert caps.count(DAILY, ledger, utc("2010-11-07 03:00"), st_johns) == 2
+    assert ledgers.count(DAILY, ledger, utc("2010-11-07 03:30"), st_johns) == 1
+    assert ledgers.count(DAILY, ledger, utc("2010-11-07 03:00"), st_johns) == 2
     assert caps.place_at(DAILY, ledger, utc("2010-11-07 03:00"), st_johns) == utc("2010-11-07 03:30")
 
 
@@ -110,32 +108,14 @@ def test_a_place_comes_free_where_a_day_is_missing() -> None:
 
 def test_without_caps_nothing_is_kept() -> None:
     """Empty caps, empty ledger."""
-    assert caps.pruned((sent("2026-11-25 05:00"),), (), utc("2026-11-25 05:00"), JAKARTA) == ()
+    assert caps.since((), utc("2026-11-25 05:00")) is None
 
 
 def test_what_no_cap_can_count_any_more_goes() -> None:
-    """Of a purpose that no cap names, or older than every window (and two days, for those who fly west)."""
-    ledger = (
-        sent("2026-11-16 05:00"),
-        sent("2026-11-24 05:00", purpose="support"),
-        sent("2026-11-24 05:00"),
-        sent("2026-11-25 05:00", "sms", first=False),
-    )
-    assert caps.pruned(ledger, (DAILY, WEEKLY), utc("2026-11-25 05:00"), JAKARTA) == (sent("2026-11-24 05:00"),)
-
-
-def test_what_may_still_count_stays() -> None:
-    """A ledger of which nothing goes is the same object, so that a state does not change for it."""
-    ledger = (sent("2026-11-24 05:00"), sent("2026-11-25 05:00"))
-    assert caps.pruned(ledger, (DAILY,), utc("2026-11-25 06:00"), JAKARTA) is ledger
-
-
-def test_a_ledger_is_bounded() -> None:
-    """No more than the newest 1,000, so that a state stays small whatever the caps say."""
-    start = utc("2026-11-25 05:00")
-    ledger = tuple(caps.Sent(start + datetime.timedelta(seconds=each), "marketing", "sms", "cart") for each in range(1_200))
-    kept = caps.pruned(ledger, (definition.Cap(5_000, days=30),), start, JAKARTA)
-    assert kept == ledger[200:]
+    """What is older than every window, and a day for days, which begin before now."""
+    now = utc("2026-11-25 05:00")
+    assert caps.since((DAILY, WEEKLY), now) == utc("2026-11-17 05:00")
+    assert caps.since((HOURLY,), now) == utc("2026-11-25 04:00")
 
 
 def test_a_ledger_is_stored_in_few_bytes() -> None:

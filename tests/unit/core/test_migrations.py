@@ -109,3 +109,43 @@ def test_a_version_that_cannot_be_found_parks_the_instance(tell: Tell, tmp_path:
         "13:00 timer.scheduled old-wait wait 13:05",
     ]
     assert isinstance(story.told[-1].data, decisions.TimerScheduled)
+
+
+def test_a_handoff_migrates_with_its_request(tell: Tell, tmp_path: pathlib.Path) -> None:
+    """A handoff under way goes on as the new step: the reply to it, or its timeout, completes that."""
+    step = 'handoff: {queue: care, summary: "asks", reply_within: 2h}'
+    story = tell(ENTER + "steps: [{id: old, " + step + "}]")
+    story.when("go", "10:00")
+    head = "on_update: migrate\nmigrations: {old: fresh}\n"
+    live = stories.compiled(tmp_path / "new", new("steps: [{id: fresh, " + step + "}]", head))
+    assert story.activate(live, "10:30") == ["10:30 instance.migrated fresh"]
+    assert story.pass_time("13:00") == [
+        "12:00 message.resolved fresh unanswered",
+        "12:00 step.completed fresh unanswered",
+        "12:00 journey.completed",
+    ]
+
+
+def test_a_migration_is_a_new_visit(tell: Tell, tmp_path: pathlib.Path) -> None:
+    """An instance that comes to a step again by a migration is there for another visit: its message and timers have other ids."""
+    sms = "{id: ask, send: {template: hello, channels: [{channel: sms}]}}"
+    story = tell(ENTER + "steps: [" + sms + ", {id: w, wait: 1h}]")
+    story.when("go", "10:00")
+    head = "on_update: migrate\nmigrations: {w: ask}\n"
+    live = stories.compiled(tmp_path / "new", new("steps: [" + sms + ", {id: x, wait: 1h}, {id: w, wait: 1h}]", head))
+    story.activate(live, "10:30")
+    for clock in ("12:00", "13:00", "14:00"):
+        story.pass_time(clock)
+    assert story.actions == ["10:00 sms hello", "10:30 sms hello"]
+    assert len({action.id for action in story.sent}) == 2
+    assert len({each.id for each in story.told}) == len(story.told)
+
+
+def test_an_activation_happens_at_its_own_time(tell: Tell, tmp_path: pathlib.Path) -> None:
+    """What an activation leads to happens at its time and by its cause, whatever timers fired and emitted before it."""
+    text = "steps: [{id: w, wait: 1h}, {id: e, emit: {event: told}}]"
+    story = tell(ENTER + text)
+    story.when("go", "10:00")
+    live = stories.compiled(tmp_path / "new", new(text), traits="segments:\n  all: 'true'\n")
+    assert story.activate(live, "12:00")[-1] == "12:00 segment.entered all"
+    assert story.told[-1].cause == f"b{story.count}"

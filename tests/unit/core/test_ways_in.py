@@ -188,3 +188,50 @@ def test_a_segment_passes_the_depth_on(tell: Tell) -> None:
     pong = "enter: {event: order, reentry: after_exit}\nsteps: [{id: c, set: {level: 9}}]"
     story = tell(ping, pong, traits="segments:\n  busy: profile.level >= 5\n")
     assert story.when("order", "10:00")[-1] == "10:00 journey.refused loop"
+
+
+def test_what_is_emitted_is_as_strict_as_what_comes_from_outside(tell: Tell) -> None:
+    """An event of a type that the engine reads itself must carry what it reads, whoever emits it; else the step fails alone."""
+    broken = "enter: {event: go, reentry: after_exit}\nsteps: [{id: e, emit: {event: customer.identified}}]"
+    story = tell(broken, "enter: {event: go, reentry: after_exit}\n" + OUT)
+    decided = story.when("go", "10:00")
+    assert decided[2:4] == [
+        "10:00 step.failed e customer.identified needs data.traits (dict).",
+        "10:00 journey.exited e failed",
+    ]
+    assert decided[-1] == "10:00 journey.exited out done"
+
+
+def test_a_goal_by_a_receipt_is_of_its_own_message(tell: Tell) -> None:
+    """A receipt belongs to the message whose `message_id` it carries: it reaches the goal of that instance alone."""
+    sms = "steps: [{id: ask, send: {template: hello, channels: [{channel: sms}]}}]"
+    goal = "goal: {event: message.delivered, within: 1d}\n"
+    story = tell("enter: {event: go, reentry: after_exit}\n" + goal + sms, "enter: {event: other, reentry: after_exit}\n" + sms)
+    story.when("go", "10:00")
+    story.when("other", "10:10")
+    assert story.when("message.delivered", "10:20", message_id=story.message()) == ["10:20 message.reported ask delivered 1"]
+    assert story.when("message.delivered", "10:30", message_id=story.message(0)) == [
+        "10:30 message.reported ask delivered 1",
+        "10:30 goal.reached message.delivered",
+    ]
+
+
+def test_a_segment_may_look_far_ahead(tell: Tell) -> None:
+    """A moment beyond the calendar never comes, and one between two milliseconds comes at the later."""
+    traits = "segments:\n  grown: now >= timestamp(profile.born) + duration('24h')\n"
+    story = tell("enter: {segment: grown, reentry: after_exit}\n" + OUT, traits=traits)
+    assert story.when("customer.identified", "10:00", traits={"born": "9999-12-31T23:00:00Z"}) == []
+    told = story.when("customer.identified", "10:01", traits={"born": "2026-11-22T10:00:00.0004Z"})
+    assert told == ["10:01 timer.scheduled segment +1 10:00"]
+    assert story.pass_time("+1 12:00")[-1] == "+1 10:00:00.001 journey.exited out done"
+
+
+def test_what_a_bundle_does_not_count_any_more_is_forgotten(tell: Tell) -> None:
+    """Of traits that are no longer in the bundle nothing is kept, once the customer's traits change next."""
+    head = "enter: {event: never, reentry: never}\n"
+    story = tell(head + OUT, traits="traits:\n  a: {of: order, compute: count}\n  b: {of: order, compute: count}\n")
+    story.when("order", "10:00")
+    story.activate(tell(head + OUT, traits="traits:\n  b: {of: order, compute: count}\n").catalog, "10:30")
+    assert set(story.state.traits) == {"a", "b"}
+    story.when("order", "11:00")
+    assert set(story.state.traits) == {"b"}

@@ -1,0 +1,14 @@
+"""Counting what stands under a cap, by asking the cap."""
+
+import datetime
+import itertools
+
+import msgspec
+
+from engine.core import caps, definition
+
+
+def count(cap: definition.Cap, ledger: caps.Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> int:
+    """How many places are taken: one fewer than the least that must be allowed for one more to go now."""
+    allowed = (msgspec.structs.replace(cap, at_most=most) for most in itertools.count(1))
+    return next(each for each in allowed if caps.place_at(each, ledger, now, zone) == now).at_most - 1
