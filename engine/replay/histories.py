@@ -72,8 +72,8 @@ class LinesHistory:
         self.path = pathlib.Path(self._file.name)
 
     def lines(self) -> Iterator[bytes]:
-        """Each line without its line end."""
-        return FileHistory(self.path).lines()
+        """Each line without its line end. The lines keep this, and so the file, alive."""
+        yield from FileHistory(self.path).lines()
 
 
 def open_history(name: str) -> FileHistory | LinesHistory:
@@ -89,8 +89,11 @@ def open_history(name: str) -> FileHistory | LinesHistory:
 
 
 def has_clock(history: History) -> bool:
-    """Whether the engine's own `timer.due` stands in the history, so that it is replayed as it stands (semantics 3)."""
-    return _holds(history, inputs.TIMER_DUE)
+    """Whether a worker kept the time of this history, so that it is replayed as it stands (semantics 3).
+
+    Its `timer.due` says so, or, while no timer was due yet, its `bundle.activated`.
+    """
+    return _holds(history, inputs.TIMER_DUE, inputs.BUNDLE_ACTIVATED)
 
 
 def has_activations(history: History) -> bool:
@@ -98,11 +101,12 @@ def has_activations(history: History) -> bool:
     return _holds(history, inputs.BUNDLE_ACTIVATED)
 
 
-def _holds(history: History, type_: str) -> bool:
+def _holds(history: History, *types: str) -> bool:
+    marks = [type_.encode() for type_ in types]
     for line in history.lines():
-        if type_.encode() in line:
+        if any(mark in line for mark in marks):
             try:
-                if inputs.decode(line).event.type == type_:
+                if inputs.decode(line).event.type in types:
                     return True
             except errors.Malformed:
                 continue

@@ -147,6 +147,13 @@ def test_bundles_are_read_from_a_file(bundles: tuple[definition.Bundle, definiti
 def test_a_history_knows_whether_it_activates(tmp_path: pathlib.Path) -> None:
     """The event counts, not its mention."""
     assert histories.has_activations(history(tmp_path, hello("a"), activated("x", "09:00")))
+    assert histories.has_clock(history(tmp_path, hello("a"), activated("x", "09:00")))  # a worker kept its time
     assert not histories.has_activations(
         history(tmp_path, hello("a"), event("a", "click", "11:00", text=inputs.BUNDLE_ACTIVATED))
     )
+
+
+def test_lines_from_anywhere_live_as_long_as_they_are_read() -> None:
+    """The file in which they are put aside is not removed under its reader."""
+    lines = histories.LinesHistory([b"one", b"two"]).lines()
+    assert list(lines) == [b"one", b"two"]
