@@ -1,6 +1,7 @@
-"""`dalang history export|import`: the log to a file, and a file onto the log."""
+"""`dalang history export|import|dead`: the log to a file, a file onto the log, and what was put aside."""
 
 import gzip
+import json
 import pathlib
 from typing import Annotated, Final
 
@@ -35,6 +36,13 @@ def export(
         kept = connection.run(topic.beside(*options.this_log(log)))
         bundles.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in kept))
         print(f"{len(kept)} bundles in {bundles}")
+
+
+@app.command()
+def dead(log: Annotated[str, typer.Argument(help="kafka://host:port/dead.letters")]) -> None:
+    """List dead letters as JSON lines: where each record stood, why it was put aside, and its key; not what is in it."""
+    for headers in connection.run(history.dead(*options.this_log(log))):
+        print(json.dumps(headers, ensure_ascii=False))
 
 
 @app.command("import")

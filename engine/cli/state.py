@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from engine.cli import options
-from engine.runtime import connection, rebuild, settings, topics
+from engine.runtime import connection, logs, rebuild, settings, topics
 
 app: Final = typer.Typer(no_args_is_help=True)
 
@@ -27,6 +27,7 @@ def rebuild_(
     """Fold the log again and write customer.state anew. Stop the workers first. It decides nothing and sends nothing."""
     chosen = settings.read(settings.Settings, broker=broker, topic_prefix=topic_prefix, app_id=app_id)
     names = topics.Topics(chosen.topic_prefix)
+    logs.quiet()
     with options.counting("records") as heard:
         done = connection.run(rebuild.rebuild(chosen.connected(), names, chosen.app_id, partial=partial, heard=heard))
     for number, each in sorted(done.items()):

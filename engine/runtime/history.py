@@ -88,6 +88,17 @@ async def records(
         await _stopped(consumer)
 
 
+async def dead(broker: connection.Address, topic: str) -> list[dict[str, str | int]]:
+    """Each dead letter's headers and key, and its own partition and offset, in the order in which they were put aside."""
+    found: list[tuple[int, dict[str, str | int]]] = []
+    async for chunk in records(broker, topic):
+        for record in chunk:
+            told: dict[str, str | int] = {name: value.decode(errors="replace") for name, value in record.headers}
+            told["key"] = (record.key or b"").decode(errors="replace")
+            found.append((record.timestamp, {**told, "at": inputs.text(codec.instant(record.timestamp))}))
+    return [told for _, told in sorted(found, key=lambda each: each[0])]
+
+
 async def ends(broker: connection.Address, name: str) -> dict[TopicPartition, int]:
     """Where each partition of a topic ends by the broker's own word, which some give too small."""
     tps = [TopicPartition(name, number) for number in await topics.numbers(broker, name)]
@@ -121,7 +132,7 @@ async def _stopped(consumer: AIOKafkaConsumer) -> None:
 
 
 async def send(lines: Iterable[bytes], broker: connection.Address, topic: str) -> dict[int, int]:
-    """Put lines onto a topic, keyed by their subject; one without subject into every partition. The last offset of each.
+    """Put lines onto a topic, keyed by their subject; one for everybody into every partition. The last offset of each.
 
     An event without `recordedtime` gets its `time` for it, which stands in for it in the file too. What is no event is sent
     as it is, without a key: the worker puts it aside with its reason.
@@ -136,8 +147,8 @@ async def send(lines: Iterable[bytes], broker: connection.Address, topic: str) -
     await producer.start()
     try:
         for each in lines:
-            key, value = _keyed(each)
-            for number in [None] if key is not None else numbers:
+            key, value, everywhere = _keyed(each)
+            for number in numbers if everywhere else [None]:
                 unconfirmed.append(await producer.send(topic, value, key=key, partition=number))
             if len(unconfirmed) >= _UNCONFIRMED:
                 _confirm(last, await asyncio.gather(*unconfirmed))
@@ -153,18 +164,19 @@ def _confirm(last: dict[int, int], sent: list[RecordMetadata]) -> None:
         last[each.partition] = max(each.offset, last.get(each.partition, -1))
 
 
-def _keyed(each: bytes) -> tuple[bytes | None, bytes]:
-    """The key and the value of a line as a record."""
+def _keyed(each: bytes) -> tuple[bytes | None, bytes, bool]:
+    """The key and the value of a line as a record, and whether it is for everybody, so that it goes into every partition."""
     try:
         event = orjson.loads(each)
     except orjson.JSONDecodeError:
-        return None, each
+        return None, each, False
     if not isinstance(event, dict):
-        return None, each
+        return None, each, False
     if "recordedtime" not in event and "time" in event:
         each = orjson.dumps({**event, "recordedtime": event["time"]})
     subject = event.get("subject")
-    return (subject.encode() if isinstance(subject, str) and subject else None), each
+    key = subject.encode() if isinstance(subject, str) and subject else None
+    return key, each, key is None and event.get("type") in inputs.WITHOUT_SUBJECT
 
 
 def line(record: ConsumerRecord, clocks: dict[int, str]) -> bytes:

@@ -23,6 +23,12 @@ def configure(format: Literal["console", "json"]) -> None:
     logging.disable(logging.DEBUG)
 
 
+def quiet() -> None:
+    """For a command that is no process of its own to watch: warnings and errors alone, on standard error."""
+    configure("console")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
+
 def log() -> Any:
     """The logger."""
     return structlog.get_logger("dalang")
