@@ -90,6 +90,11 @@ def knows(country: str) -> bool:
         return False
 
 
+def known_until(country: str) -> int | None:
+    """The last year whose holidays are known of a country; None: nothing is."""
+    return holidays.country_holidays(country).end_year if knows(country) else None
+
+
 class Zones:
     """The port `Zones`: reads the PyPI package `tzdata` and nothing else, so that the system's database never decides."""
 

@@ -52,13 +52,12 @@ def compile_directory(path: pathlib.Path | str, today: datetime.date | None = No
     The bundle holds the holidays from last year to five years on; `today` says which year this is.
     """
     read = directory.read(pathlib.Path(path))
-    scope = lint.declared(read)
-    found = [*read.found, *lint.workspace(read, scope), *messages.check(read, scope), *supply.check(read)]
+    today, scope = today or datetime.date.today(), lint.declared(read)
+    found = [*read.found, *lint.workspace(read, scope, today), *messages.check(read, scope), *supply.check(read)]
     journeys = []
     for file in read.journeys:
-        wrong = list(lint.journey(file, read, scope))
         steps = {step.id: step for step in flat.flat(file.model.journey, file.model.steps)}
-        wrong += lint.reach(file, steps)
+        wrong = list(lint.journey(file, steps, read, scope, today))
         if not _errors(wrong):
             journeys.append(compile_journey(file.model, steps, read))
         found += wrong
@@ -68,9 +67,7 @@ def compile_directory(path: pathlib.Path | str, today: datetime.date | None = No
     bundle = definition.Bundle(
         id="",
         journeys=tuple(sorted(journeys, key=lambda journey: journey.name)),
-        policy=rules.compiled(
-            read.policy.model.policy if read.policy is not None else workspace.Policy(), today or datetime.date.today()
-        ),
+        policy=rules.compiled(read.policy.model.policy if read.policy is not None else workspace.Policy(), today),
         sources=dict(sorted(read.sources.items())),
         traits=compile_traits(read),
         segments=compile_segments(read),

@@ -51,6 +51,11 @@ class Kind:
         return Finding(place.file, place.line, place.column, cls.code, cls.severity, message, hint)
 
 
+def kinds() -> list[type[Kind]]:
+    """Every kind that is defined by now, by code."""
+    return sorted(Kind.__subclasses__(), key=lambda kind: kind.code)
+
+
 class Problem(msgspec.Struct, frozen=True):
     """A finding about a text of which only the text is known: the offset of the character, the kind and its details."""
 

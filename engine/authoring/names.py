@@ -1,7 +1,7 @@
 """The names that expressions and templates may use, as far as they are declared.
 
 A tree: name -> its fields, the kind of its value, or None where any field may follow (data and profiles are what
-customers and shops make them). Called by `lint.py`; what a scope gives at run time stands in `engine/core/scope.py`.
+customers and shops make them). Called by the linter; what a scope gives at run time stands in `engine/core/scope.py`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Where things stand in a file: the tree of one YAML document, and the way from a character of a value back to the
 file.
 
-Made by `load.py`; asked by `compile.py` and `lint.py` for plain data and for the place of a finding.
+Made by `load.py`; asked by `compile.py` and the linter for plain data and for the place of a finding.
 """
 
 import bisect

@@ -1,6 +1,6 @@
 """The policy as the fold reads it.
 
-Called by `compile.py`.
+Called by `compile.py`; quiet hours alone by the linter too.
 """
 
 import datetime
@@ -29,7 +29,7 @@ def compiled(policy: workspace.Policy, today: datetime.date) -> definition.Polic
         failure_classes=failures.merged(written, channels),
         languages={tag: tuple(others) for tag, others in sorted(policy.languages.items())},
         calendar=calendars.compiled(policy.calendar, today),
-        quiet_hours={name: _quiet(rule) for name, rule in sorted(policy.quiet_hours.items())},
+        quiet_hours={name: quiet(rule) for name, rule in sorted(policy.quiet_hours.items())},
         caps=tuple(_cap(cap) for cap in policy.caps),
     )
 
@@ -40,7 +40,8 @@ def _failure(written: str | workspace.Retry) -> definition.FailureClass:
     return definition.FailureClass(written)  # type: ignore[arg-type]
 
 
-def _quiet(rule: tuple[int, int] | workspace.QuietRule) -> definition.QuietHours:
+def quiet(rule: tuple[int, int] | workspace.QuietRule) -> definition.QuietHours:
+    """Quiet hours as the fold reads them."""
     if not isinstance(rule, workspace.QuietRule):
         return definition.QuietHours(*rule)
     start, end = rule.quiet or (0, 0)

@@ -40,5 +40,5 @@ def test_every_error_of_a_user_says_what_to_do() -> None:
 
 def test_every_kind_of_finding_has_a_code_of_its_own() -> None:
     """As errors do."""
-    kinds = [each for each in vars(findings).values() if getattr(each, "code", "")]
+    kinds = findings.kinds()
     assert len({each.code for each in kinds}) == len(kinds) > 20

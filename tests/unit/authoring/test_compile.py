@@ -38,7 +38,7 @@ NESTED = """\
 
 def bundle_of(shop: Any) -> definition.Bundle:
     result = compiler.compile_directory(shop.root)
-    assert result.findings == ()
+    assert result.errors == ()
     assert result.bundle is not None
     return result.bundle
 

@@ -11,7 +11,7 @@ from engine.core import definition
 def steps_of(shop: Any, text: str) -> dict[str, Any]:
     shop.steps(text)
     result = compiler.compile_directory(shop.root)
-    assert result.findings == ()
+    assert result.errors == ()
     assert result.bundle is not None
     return dict(result.bundle.journeys[0].steps)
 

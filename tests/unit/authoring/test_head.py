@@ -97,7 +97,7 @@ def test_goal_holdout_updates_and_hours(shop: Any) -> None:
         ("steps:", "goal: {event: timer.due, within: 3d}\nsteps:", ["12:15 DLG640"]),
         ("steps:", "holdout: 10\nsteps:", ["12:10 DLG622"]),
         ("steps:", "on_update: move\nsteps:", ["12:12 DLG622"]),
-        ("steps:", "migrations: {old: nugde}\nsteps:", ["12:19 DLG647"]),
+        ("steps:", "on_update: migrate\nmigrations: {old: nugde}\nsteps:", ["13:19 DLG647"]),
         ("steps:", "migrations: {old: 3}\nsteps:", ["12:19 DLG622"]),
         ("steps:", "hours: collection\nsteps:", ["12:8 DLG645"]),
         ("steps:", "hours: Collection\nsteps:", ["12:8 DLG622"]),

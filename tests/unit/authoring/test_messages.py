@@ -108,7 +108,11 @@ def test_free_text_that_nobody_asked_for_is_found(shop: Any) -> None:
     [
         ("event: cart.updated", "event: message.received"),
         ("event: cart.updated", "event: [cart.updated, message.replied]"),
-        ("  - {id: a,", "  - {id: w, wait: {for: [{event: message.received}], timeout: 1h}}\n  - {id: a,"),
+        (
+            "  - {id: a,",
+            "  - {id: s, send: {template: reminder, channels: [{channel: sms}]}}\n"
+            "  - {id: w, wait: {for: [{event: message.received}], timeout: 1h}}\n  - {id: a,",
+        ),
         ("  - {id: a,", "  - {id: b, send: {template: reminder, channels: [{channel: whatsapp}]}}\n  - {id: a,"),
         ("channel: whatsapp", "channel: sms"),
     ],

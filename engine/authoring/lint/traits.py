@@ -1,6 +1,6 @@
 """The linter of traits.yaml: expressions that read what they may, values that fit, moments that can be foretold.
 
-Called by `lint.py`, also for what the traits and segments declare to every other expression.
+Called by the linter, also for what the traits and segments declare to every other expression.
 """
 
 import functools

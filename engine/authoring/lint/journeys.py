@@ -1,28 +1,15 @@
-"""The linter: what files that are well formed each by themselves still get wrong together.
+"""The linter of one journey: its names and expressions, and its sends against policy and templates.
 
-Called by `compile.py` with the directory as it was read. Findings only: a rule that needs the compiled journey is
-`reach`.
+Called by the linter. What takes the compiled steps, or the time that they need, is in the files beside this one.
 """
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from engine.authoring import (
-    calendars,
-    expressions,
-    findings,
-    language,
-    lint_traits,
-    names,
-    places,
-    steps,
-    templates,
-    walk,
-)
-from engine.authoring import workspace as rules
+from engine.authoring import expressions, findings, language, names, places, steps, templates, walk
 from engine.authoring.directory import Directory, File
-from engine.core import definition, inputs
+from engine.core import inputs
 
 Found = Iterator[findings.Finding]
 
@@ -33,35 +20,7 @@ MOST_PROBLEMS: Final = 20
 """Of one text: who mends these sees the rest."""
 
 
-def declared(read: Directory) -> names.Workspace:
-    """What the policy and traits.yaml declare; unknown to all if a file is there and cannot be used."""
-    channels: tuple[str, ...] | None = None if read.policy_broken else ()
-    if read.policy is not None:
-        channels = tuple(read.policy.model.policy.channels)
-    if read.traits_broken:
-        return names.Workspace(channels)
-    if read.traits is None:
-        return names.Workspace(channels, {}, ())
-    model = read.traits.model
-    return names.Workspace(channels, lint_traits.declared(model.traits), model.segments)
-
-
-def workspace(read: Directory, scope: names.Workspace) -> Found:
-    """The policy, the traits and segments, and names of journeys that are taken."""
-    if read.policy is not None:
-        yield from _policy(read.policy, read, scope)
-    if read.traits is not None:
-        yield from lint_traits.check(read.traits, scope)
-    first: dict[str, str] = {}
-    for journey in read.journeys:
-        name = journey.model.journey
-        if name in first:
-            place = journey.document.place(("journey",))
-            yield findings.DuplicateJourney.at(place, name=name, first=first[name])
-        first.setdefault(name, journey.document.file)
-
-
-def journey(file: File[language.Journey], read: Directory, scope: names.Workspace) -> Found:
+def check(file: File[language.Journey], read: Directory, scope: names.Workspace) -> Found:
     """One journey: its names, its expressions, and its sends against policy and templates."""
     model = file.model
     ids: dict[str, int] = {}
@@ -80,37 +39,21 @@ def journey(file: File[language.Journey], read: Directory, scope: names.Workspac
         yield findings.NoConsentRule.at(file.document.place(("purpose",)), purpose=model.purpose)
 
 
-def reach(file: File[language.Journey], flat: Mapping[str, definition.Step]) -> Found:
-    """Steps that nobody can come to; of those that follow each other, the first. `flat` are the compiled steps."""
-    first = file.model.steps[0].id
-    reached, ahead = {first}, [first]
-    while ahead:
-        for id_ in _leads_to(flat[ahead.pop()]):
-            if id_ is not None and id_ not in reached:
-                reached.add(id_)
-                ahead.append(id_)
-    said: list[places.Path] = []
-    for path, step in walk.every(file.model.steps):
-        if step.id in reached or any(path[: len(other)] == other for other in said):
-            continue
-        said.append(path[:-1])
-        yield findings.UnreachableStep.at(file.document.place((*path, "id")), id=step.id)
-
-
-def _leads_to(step: definition.Step) -> tuple[str | None, ...]:
-    """As `definition.goes_to`, but a branch with an `else` never falls through."""
-    if isinstance(step, definition.Branch) and any(arm.condition is None for arm in step.arms):
-        return tuple(arm.goto for arm in step.arms)
-    return definition.goes_to(step)
+def names_taken(read: Directory) -> Found:
+    """Journeys whose name another has."""
+    first: dict[str, str] = {}
+    for journey in read.journeys:
+        name = journey.model.journey
+        if name in first:
+            place = journey.document.place(("journey",))
+            yield findings.DuplicateJourney.at(place, name=name, first=first[name])
+        first.setdefault(name, journey.document.file)
 
 
 def said(document: places.Document, path: places.Path, problems: Iterable[findings.Problem]) -> Found:
     """Problems of a text at their places in the file."""
     for each in problems:
         yield each.kind.at(document.place(path, each.offset), **each.details)
-
-
-# Rules for journeys.
 
 
 def _step(file: File[language.Journey], path: places.Path, step: steps.Step, read: Directory) -> Found:
@@ -211,12 +154,12 @@ def _unique(document: places.Document, path: places.Path, arms: Sequence[steps.S
 
 def _events(file: File[language.Journey]) -> Found:
     """Triggers on events that no instance is ever shown."""
-    for path, event in _triggers(file.model):
+    for path, event in triggers(file.model):
         if event in UNSEEN:
             yield findings.EngineEvent.at(file.document.place(path), event=event)
 
 
-def _triggers(model: language.Journey) -> Iterator[tuple[places.Path, str]]:
+def triggers(model: language.Journey) -> Iterator[tuple[places.Path, str]]:
     """Every event type that the journey names, with its path."""
     match model.enter.event:
         case str() as event:
@@ -254,27 +197,3 @@ def _named(file: File[language.Journey], read: Directory, ids: Mapping[str, int]
         if new not in ids and new != "exit":
             known = findings.meant(new, ids)
             yield findings.UnknownTarget.at(document.place(("migrations", old)), step=new, known=known)
-
-
-# Rules for the policy.
-
-
-def _policy(file: File[rules.PolicyFile], read: Directory, scope: names.Workspace) -> Found:
-    policy = file.model.policy
-    if not calendars.Zones().known(policy.timezone):
-        yield findings.UnknownZone.at(file.document.place(("policy", "timezone")), zone=policy.timezone)
-    if not calendars.knows(policy.calendar.country):
-        place = file.document.place(("policy", "calendar", "country"))
-        yield findings.UnknownCountry.at(place, country=policy.calendar.country)
-    known = scope.after(())
-    for path, text, wanted in walk.expressions(file.model):
-        yield from said(file.document, path, expressions.check(text, known, wanted))
-    journeys = {each.model.journey for each in read.journeys}
-    for index, cap in enumerate(policy.caps):
-        here = ("policy", "caps", index)
-        if cap.channel is not None and cap.channel not in policy.channels:
-            told = findings.meant(cap.channel, policy.channels) or "It has no channels yet."
-            yield findings.UnknownChannel.at(file.document.place((*here, "channel")), channel=cap.channel, known=told)
-        if cap.journey is not None and cap.journey not in journeys:
-            told = findings.meant(cap.journey, journeys)
-            yield findings.UnknownJourney.at(file.document.place((*here, "journey")), name=cap.journey, known=told)

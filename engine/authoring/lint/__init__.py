@@ -1,0 +1,55 @@
+"""The linter: what files that are well formed each by themselves still get wrong together.
+
+Called by `compile.py` with the directory as it was read, and by `dalang deploy` with two versions of a journey. Findings
+only, one file for each subject; messages and their languages have `messages.py`, fields that nothing fills `supply.py`.
+"""
+
+import datetime
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from engine.authoring import findings, language, names
+from engine.authoring.directory import Directory, File
+from engine.authoring.lint import caps, hours, journeys, migrations, policies, reach, routes, sends, splits, traits, waits
+from engine.core import definition
+
+Found = Iterator[findings.Finding]
+
+MOST_PROBLEMS: Final = journeys.MOST_PROBLEMS
+"""Of one text: who mends these sees the rest."""
+
+declared = policies.declared
+migration_holes = migrations.holes
+
+
+def workspace(read: Directory, scope: names.Workspace, today: datetime.date) -> Found:
+    """The policy, the traits and segments, and what journeys must not share. `today` says which years matter."""
+    if read.policy is not None:
+        yield from policies.check(read.policy, read, scope, today)
+    if read.traits is not None:
+        yield from traits.check(read.traits, scope)
+    yield from journeys.names_taken(read)
+    yield from splits.shared(read)
+
+
+def journey(
+    file: File[language.Journey],
+    steps: Mapping[str, definition.Step],
+    read: Directory,
+    scope: names.Workspace,
+    today: datetime.date,
+) -> Found:
+    """One journey: its names and expressions, its sends against policy and templates, and then its ways. `steps` are the
+    compiled ones.
+    """
+    wrong = [*journeys.check(file, read, scope), *reach.check(file, steps)]
+    yield from wrong
+    yield from splits.check(file)
+    yield from migrations.check(file)
+    yield from sends.check(file)
+    yield from hours.check(file, read, today)
+    if any(each.code == findings.DuplicateStep.code for each in wrong):
+        return  # of two steps with one id the compiled form has one: its ways mean nothing
+    way = routes.Routes(file.model, steps)
+    yield from waits.check(file, way, read)
+    yield from caps.check(file, way, read)

@@ -1,0 +1,72 @@
+"""Caps that a way through a journey can never pass, and a goal whose time is over before anything goes.
+
+Called by the linter. What is counted here is one instance alone; other journeys only take more places.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+from engine.authoring import findings, hazards, language
+from engine.authoring import workspace as rules
+from engine.authoring.directory import Directory, File
+from engine.authoring.lint import hours, routes
+from engine.core import definition
+
+Found = Iterator[findings.Finding]
+
+_HALF: Final = routes.DAY // 2
+_MOST: Final = 25
+"""Caps that are looked at, and messages that one of them admits: no journey comes near to it, and a check stays short."""
+
+
+def check(file: File[language.Journey], way: routes.Routes, read: Directory) -> Found:
+    """The sends against each cap that holds for the journey, then the goal."""
+    if read.policy is not None:
+        policy, model = read.policy.model.policy, file.model
+        slack = hours.longest(policy.quiet_hours.get(model.hours or model.purpose))
+        said: set[str] = set()
+        for cap in policy.caps[:_MOST]:
+            if (cap.purpose or model.purpose) == model.purpose and (cap.journey or model.journey) == model.journey:
+                for id_, number, window in _over(cap, way, slack):
+                    if id_ not in said:
+                        said.add(id_)
+                        place = file.document.place((*way.paths[id_], "id"))
+                        yield hazards.CapNeverPassed.at(place, number=number, window=window, at_most=cap.at_most)
+    yield from _goal(file, way)
+
+
+def _over(cap: rules.Cap, way: routes.Routes, slack: float) -> Iterator[tuple[str, int, str]]:
+    """The sends that find no place on one of their ways: id, the message's number in the window, the window in words."""
+    days, rolling = cap.per
+    counted = {id_ for id_, step in way.steps.items() if isinstance(step, definition.Send) and _counts(cap, step)}
+    if not cap.at_most < len(counted) or cap.at_most > _MOST:
+        return
+    window = rolling or (days - 1) * routes.DAY or _HALF
+    spans = way.spans(lambda step: step.id in counted, slack if days != 1 else 0.0, cap.at_most)
+    for id_ in way.before:
+        step = way.steps[id_]
+        if id_ not in counted or not isinstance(step, definition.Send) or (cap.channel and len(step.places) > 1):
+            continue  # a channel's cap only skips the channel
+        # A deferred message waits for the first to leave the window, if it lives so long.
+        waits = 0.0 if cap.then == "drop" or cap.channel else math.inf if step.expires_after is None else step.expires_after
+        if len(spans[id_]) >= cap.at_most and spans[id_][cap.at_most - 1] + waits < window:
+            yield id_, cap.at_most + 1, _told(days, rolling)
+
+
+def _counts(cap: rules.Cap, step: definition.Send) -> bool:
+    """Whether it takes a place: a channel's only where that one is tried first."""
+    return cap.channel is None or step.places[0].channel == cap.channel
+
+
+def _told(days: int, rolling: int) -> str:
+    if days:
+        return "a calendar day" if days == 1 else f"{days} calendar days"
+    return f"{rolling // 3_600_000} hours" if rolling % 3_600_000 == 0 else f"{rolling // 60_000} minutes"
+
+
+def _goal(file: File[language.Journey], way: routes.Routes) -> Found:
+    goal, earliest = file.model.goal, way.earliest()
+    sent = [earliest[id_] for id_ in way.before if isinstance(way.steps[id_], definition.Send)]
+    if goal is not None and sent and min(sent) >= goal.within:
+        yield hazards.GoalTooShort.at(file.document.place(("goal", "within")))

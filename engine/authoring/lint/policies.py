@@ -1,0 +1,72 @@
+"""The linter of policy.yaml, and what it and traits.yaml declare to every expression.
+
+Called by the linter. What journeys do with the policy's hours and caps is `hours.py`'s and `caps.py`'s.
+"""
+
+import datetime
+from collections.abc import Iterator
+
+from engine.authoring import calendars, expressions, findings, hazards, names, walk
+from engine.authoring import hours as times
+from engine.authoring import workspace as rules
+from engine.authoring.directory import Directory, File
+from engine.authoring.lint import journeys, traits
+
+Found = Iterator[findings.Finding]
+
+
+def declared(read: Directory) -> names.Workspace:
+    """What the policy and traits.yaml declare; unknown to all if a file is there and cannot be used."""
+    channels: tuple[str, ...] | None = None if read.policy_broken else ()
+    if read.policy is not None:
+        channels = tuple(read.policy.model.policy.channels)
+    if read.traits_broken:
+        return names.Workspace(channels)
+    if read.traits is None:
+        return names.Workspace(channels, {}, ())
+    model = read.traits.model
+    return names.Workspace(channels, traits.declared(model.traits), model.segments)
+
+
+def check(file: File[rules.PolicyFile], read: Directory, scope: names.Workspace, today: datetime.date) -> Found:
+    """The zone, the calendar, the expressions, the quiet hours and the caps."""
+    policy = file.model.policy
+    if not calendars.Zones().known(policy.timezone):
+        yield findings.UnknownZone.at(file.document.place(("policy", "timezone")), zone=policy.timezone)
+    yield from _country(file, today)
+    yield from _hours(file)
+    known = scope.after(())
+    for path, text, wanted in walk.expressions(file.model):
+        yield from journeys.said(file.document, path, expressions.check(text, known, wanted))
+    yield from _caps(file, read)
+
+
+def _country(file: File[rules.PolicyFile], today: datetime.date) -> Found:
+    """Holidays that are known, and will be next year."""
+    country = file.model.policy.calendar.country
+    place = file.document.place(("policy", "calendar", "country"))
+    last = calendars.known_until(country)
+    if last is None:
+        yield findings.UnknownCountry.at(place, country=country)
+    elif last <= today.year:
+        yield hazards.HolidaysEnd.at(place, country=country, year=last)
+
+
+def _hours(file: File[rules.PolicyFile]) -> Found:
+    """Rules that leave something open."""
+    for name, rule in file.model.policy.quiet_hours.items():
+        if isinstance(rule, rules.QuietRule) and len(set(rule.days_off)) == len(times.WEEKDAYS):
+            yield hazards.NeverOpen.at(file.document.place(("policy", "quiet_hours", name, "days_off")))
+
+
+def _caps(file: File[rules.PolicyFile], read: Directory) -> Found:
+    """Channels and journeys that there are."""
+    policy, written = file.model.policy, {each.model.journey for each in read.journeys}
+    for index, cap in enumerate(policy.caps):
+        here = ("policy", "caps", index)
+        if cap.channel is not None and cap.channel not in policy.channels:
+            told = findings.meant(cap.channel, policy.channels) or "It has no channels yet."
+            yield findings.UnknownChannel.at(file.document.place((*here, "channel")), channel=cap.channel, known=told)
+        if cap.journey is not None and cap.journey not in written:
+            told = findings.meant(cap.journey, written)
+            yield findings.UnknownJourney.at(file.document.place((*here, "journey")), name=cap.journey, known=told)

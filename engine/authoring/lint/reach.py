@@ -1,0 +1,34 @@
+"""Steps that nobody can come to.
+
+Called by the linter with the compiled steps of a journey.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from engine.authoring import findings, language, places, walk
+from engine.authoring.directory import File
+from engine.core import definition
+
+
+def check(file: File[language.Journey], flat: Mapping[str, definition.Step]) -> Iterator[findings.Finding]:
+    """Steps that nobody can come to; of those that follow each other, the first. `flat` are the compiled steps."""
+    first = file.model.steps[0].id
+    reached, ahead = {first}, [first]
+    while ahead:
+        for id_ in _leads_to(flat[ahead.pop()]):
+            if id_ is not None and id_ not in reached:
+                reached.add(id_)
+                ahead.append(id_)
+    said: list[places.Path] = []
+    for path, step in walk.every(file.model.steps):
+        if step.id in reached or any(path[: len(other)] == other for other in said):
+            continue
+        said.append(path[:-1])
+        yield findings.UnreachableStep.at(file.document.place((*path, "id")), id=step.id)
+
+
+def _leads_to(step: definition.Step) -> tuple[str | None, ...]:
+    """As `definition.goes_to`, but a branch with an `else` never falls through."""
+    if isinstance(step, definition.Branch) and any(arm.condition is None for arm in step.arms):
+        return tuple(arm.goto for arm in step.arms)
+    return definition.goes_to(step)
