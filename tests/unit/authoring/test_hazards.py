@@ -18,7 +18,7 @@ WAIT = "  - {id: w, wait: {for: [{event: EVENT}], timeout: 1h}}\n"
 
 def codes(shop: Any, steps: str) -> list[str]:
     shop.steps(steps)
-    return shop.said()
+    return list(shop.said())
 
 
 def wait(event: str) -> str:

@@ -100,10 +100,10 @@ def test_a_reply_after_a_day_belongs_to_none(tell: Tell) -> None:
 
 def test_a_receipt_concerns_its_own_instance_only(tell: Tell) -> None:
     """A receipt belongs to the message it names: another journey that waits for the same event does not see it."""
-    waiting = GO + "steps: [{id: answer, wait: {for: [{event: message.delivered}], timeout: 1d}}]"
+    waiting = GO + "steps: [{id: h, handoff: {queue: q}}, {id: answer, wait: {for: [{event: message.delivered}], timeout: 1d}}]"
     story = tell(READ, waiting)
     story.when("go", "10:00")
-    assert story.when("message.delivered", "10:01", message_id=story.message()) == ["10:01 message.reported ask delivered 1"]
+    assert story.when("message.delivered", "10:01", message_id=story.message(0)) == ["10:01 message.reported ask delivered 1"]
 
 
 def test_receipts_after_the_instance_has_left_are_recorded(tell: Tell) -> None:
