@@ -154,10 +154,14 @@ def _channel(topic: str, message: str, told: str) -> dict[str, Any]:
 
 def _dead_letter_headers() -> dict[str, Any]:
     names = {"topic": "Where it stood.", "partition": "", "offset": "", "reason": "Why it was put aside."}
+    sometimes = {
+        "customer": "Whose it was, where one record is about many (timer.due).",
+        "bytes": "Its size, where it was too large for this topic and only its beginning is here.",
+    }
     return {
         "type": "object",
         "required": list(names),
-        "properties": {name: {"type": "string", "description": told} for name, told in names.items()},
+        "properties": {name: {"type": "string", "description": told} for name, told in {**names, **sometimes}.items()},
     }
 
 
