@@ -116,7 +116,7 @@ class CelExpressions:
         for use in reads.uses:
             if use.variable in _GETTERS:
                 _grow(trees, use.variable, use.rest)
-        bindings = tuple((name, _GETTERS[name], tree) for name, tree in trees.items())
+        bindings = tuple((name, _getter(name, tree), tree) for name, tree in trees.items())
         direct = reads.direct
         fetch = _GETTERS.get(direct.variable) if direct is not None else None
         lists = tuple(each.use for each in reads.ranges if each.use is not None and each.use.variable in _GETTERS)
@@ -233,6 +233,14 @@ _GETTERS: Final[Mapping[str, Callable[[scope.Scope], Any]]] = {
     "profile": lambda names: names.customer.profile,
     "now": lambda names: names.now,
 }
+
+
+def _getter(name: str, tree: _TREE | None) -> Callable[[scope.Scope], Any]:
+    """How a variable's value is had; of the traits only those that are handed over are reckoned."""
+    if name != "traits" or tree is None:
+        return _GETTERS[name]
+    wanted = frozenset(tree)
+    return lambda names: names.reckon(names.customer, names.now, wanted)
 
 
 def _bound(compiled: _Compiled, names: scope.Scope) -> dict[str, Any]:
