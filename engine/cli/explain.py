@@ -21,7 +21,7 @@ def explain(
     """Tell one customer's story: what was seen, what was decided, and why not."""
     source = options.history(events)
     chosen = replayer.Options(clock="recorded" if histories.has_clock(source) else "virtual", customers=frozenset([customer]))
-    given = definitions.of(options.decided_by(events, source, journeys, bundles))
+    given = definitions.of(options.warned(options.decided_by(events, source, journeys, bundles)))
     chapters = explainer.explain(given, source.lines(), chosen, journey)
     if as_json:
         print(json.dumps(json.loads(msgspec.json.encode(chapters)), indent=2))

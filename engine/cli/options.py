@@ -120,3 +120,11 @@ def decided_by(events: str, source: histories.History, journeys: pathlib.Path | 
     if recorded:
         raise WhichDefinitions
     return catalogs.bundle("journeys")
+
+
+def warned(given: definitions.Given) -> definitions.Given:
+    """What was given, with a word on standard error where it was made under another version of tzdata."""
+    sentence = definitions.told(definitions.foreign(given))
+    if sentence:
+        print(f"warning: {sentence}", file=sys.stderr)
+    return given

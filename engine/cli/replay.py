@@ -53,7 +53,7 @@ def replay(
     if history is not None:
         files["history"] = history
     _writable(files)
-    given = options.decided_by(events, source, journeys, bundles)
+    given = options.warned(options.decided_by(events, source, journeys, bundles))
     outcome = outputs.replay(given, source, chosen, files, workers, watched=sys.stderr.isatty())
     told = {**outcome.summary.as_dict(), "sha256": {kind: each.sha256 for kind, each in outcome.written.items()}}
     print(json.dumps(told, indent=2) if as_json else report.summary(told))

@@ -30,6 +30,8 @@ def summary(told: Mapping[str, Any]) -> str:
     lines.append(f"cost         Rp{_number(cost['reported'])} reported, Rp{_number(cost['planned'])} if every attempt is billed")
     if told["condition_errors"]:
         lines.append(f"conditions without a value: {_counts(told['condition_errors'])}")
+    if told["other_tzdata"]:
+        lines.append(f"made under tzdata {', '.join(told['other_tzdata'])}, not the one here: local times may differ")
     for kind, digest in told["sha256"].items():
         lines.append(f"{kind:<12} sha256 {digest}")
     return "\n".join(lines)

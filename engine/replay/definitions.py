@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from engine.authoring import catalogs
+from engine.authoring import calendars, catalogs
 from engine.core import catalog, definition, errors
 
 Given = definition.Bundle | tuple[definition.Bundle, ...]
@@ -87,6 +87,19 @@ class Recorded:
 def of(given: Given) -> Definitions:
     """The definitions of what was given."""
     return Recorded(given) if isinstance(given, tuple) else Held(catalogs.of(given))
+
+
+def foreign(given: Given) -> tuple[str, ...]:
+    """The versions of tzdata, other than the one here, under which bundles were made: their local times may differ here."""
+    bundles = given if isinstance(given, tuple) else (given,)
+    return tuple(sorted({bundle.policy.calendar.tzdata for bundle in bundles} - {"", calendars.TZDATA}))
+
+
+def told(tzdata: Iterable[str]) -> str:
+    """The warning about them, as a sentence; empty without any."""
+    versions = ", ".join(tzdata)
+    sentence = f"The definitions were made under tzdata {versions}, and here is {calendars.TZDATA}: local times may differ."
+    return sentence if versions else ""
 
 
 def encode(given: Given) -> bytes:

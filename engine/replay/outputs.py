@@ -83,6 +83,7 @@ def replay(
     """
     started = time.perf_counter()
     total = summary.Summary()
+    total.tzdata = definitions.foreign(given)
     runs: dict[str, list[pathlib.Path]] = {kind: [] for kind in files}
     with tempfile.TemporaryDirectory(prefix="dalang-replay-") as temporary:
         parts = [

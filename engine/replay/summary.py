@@ -50,6 +50,8 @@ class Summary:
         self.reported: dict[str, float] = {}
         self.condition_errors: Counter[str] = Counter()
         self.failed_steps = 0
+        self.tzdata: tuple[str, ...] = ()
+        """Versions under which definitions were made, where they are not the one here."""
 
     def count(self, decision: decisions.Decision) -> None:
         """One decision."""
@@ -144,6 +146,7 @@ class Summary:
             },
             "condition_errors": dict(sorted(self.condition_errors.items())),
             "failed_steps": self.failed_steps,
+            "other_tzdata": list(self.tzdata),
             "seconds": round(self.seconds, 3),
             "events_per_second": round(self.events / self.seconds) if self.seconds else 0,
         }

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from engine.core import actions, catalog, commands, decider, decisions, errors, inputs, state, trace
-from engine.replay import replayer
+from engine.replay import definitions, replayer
 from engine.runtime import batches, bundles, codec, logs, metrics, store, topics, writer
 
 _log = logs.log()
@@ -205,6 +205,8 @@ class Partition:
         if live.concerns_all(before):
             self._decide_all(event, record)
         _log.info("bundle activated", partition=self.number, bundle=id_, clock=clock)
+        for version in definitions.foreign(live.bundle):
+            _log.warning("tzdata differs", partition=self.number, bundle=id_, detail=definitions.told([version]))
 
     def _decide_all(self, event: inputs.Event, record: Any) -> None:
         """An input that concerns every customer of the partition."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tests.unit.core import story as stories
 from tests.unit.core.story import Story
 
 Tell = Callable[..., Story]
@@ -86,3 +87,84 @@ def test_erasing_an_unknown_customer_stays_quiet(tell: Tell) -> None:
     """There is nothing to erase of somebody who is not known."""
     story = tell(ENTER + "steps: [{id: pause, wait: 1h}]", known=False)
     assert story.when("customer.erased", "10:10") == []
+
+
+def test_the_order_inside_one_input(tell: Tell) -> None:
+    """Order inside one input: profile, consent, traits, segments, then exits, goals, waits, entries."""
+    enter = "enter: {event: go, reentry: after_exit}\n"
+    leaves = enter + "exit: [{event: order, reason: bought}]\nsteps: [{id: pause, wait: 1d}]"
+    waits = enter + "goal: {event: order, within: 1d}\nsteps: [{id: w, wait: {for: [{event: order}], timeout: 1d}}]"
+    enters = "enter: {event: order, when: traits.orders == 1 && segments.buyer, reentry: after_exit}\nsteps: [{id: in, exit: done}]"
+    traits = "traits:\n  orders: {of: order, compute: count}\nsegments:\n  buyer: traits.orders >= 1\n"
+    story = tell(enters, leaves, waits, traits=traits)
+    story.when("go", "10:00")
+    assert story.when("order", "11:00") == [
+        "11:00 segment.entered buyer",
+        "11:00 timer.cancelled pause",
+        "11:00 journey.exited pause bought",
+        "11:00 goal.reached order",
+        "11:00 timer.cancelled w",
+        "11:00 step.completed w order",
+        "11:00 journey.completed",
+        "11:00 journey.entered",
+        "11:00 step.entered in",
+        "11:00 journey.exited in done",
+    ]
+
+
+def test_a_receipt_is_recorded_before_the_exit_that_it_leads_to(tell: Tell) -> None:
+    """Order inside one input: receipts before exits and goals, these before what the step makes of the receipt."""
+    head = "exit: [{event: message.read, reason: seen}]\ngoal: {event: message.read, within: 1d}\n"
+    story = tell(ENTER + head + f"steps: [{SEND}]")
+    story.when("go", "10:00", k="a")
+    assert story.when("message.read", "10:10", message_id=story.message()) == [
+        "10:10 message.reported ask read 1",
+        "10:10 timer.cancelled ask",
+        "10:10 journey.exited ask seen",
+        "10:10 goal.reached message.read",
+    ]
+
+
+def test_what_one_input_says_holds_for_it(tell: Tell) -> None:
+    """Profile and consent come first: the event that grants a consent or brings an address may enter and be answered."""
+    sms = "steps: [{id: ask, send: {template: hello, channels: [{channel: sms}]}}]"
+    story = tell(
+        "enter: {event: consent.granted, reentry: after_exit}\n" + sms,
+        "enter: {event: customer.identified, when: profile.level == 3, reentry: after_exit}\n" + sms,
+        purpose="marketing",
+        known=False,
+    )
+    story.when("customer.identified", "09:00", traits={"phone": "+6281234567890"})
+    assert story.when("consent.granted", "10:00", purpose="marketing")[2] == "10:00 message.requested ask sms 1"
+    assert story.when("customer.identified", "11:00", traits={"level": 3})[2] == "11:00 message.requested ask sms 1"
+    story.when("consent.withdrawn", "12:00", purpose="marketing")
+    assert story.when("customer.identified", "13:00", traits={"level": None}) == []
+
+
+def test_exit_beats_a_deferred_send(tell: Tell) -> None:
+    """Exit beats send, also at the minute for which the send was deferred; no other event stands in its way."""
+    quiet = '  timezone: UTC\n  quiet_hours: {transactional: "20:00-08:00"}\n'
+    for clock in ("+1 07:00", "+1 08:00"):
+        story = tell(ENTER + EXIT + f"steps: [{SEND}]", policy=stories.POLICY + quiet)
+        story.when("go", "21:00", k="a")
+        assert story.when("order", clock, k="a") == [f"{clock} timer.cancelled ask", f"{clock} journey.exited ask bought"]
+        story.pass_time("+1 09:00")
+        assert story.actions == []
+    story = tell(ENTER + EXIT + f"steps: [{SEND}]", policy=stories.POLICY + quiet)
+    story.when("go", "21:00", k="a")
+    assert story.when("order", "+1 08:00", k="b") == ["+1 08:00 message.requested ask whatsapp 1", "+1 08:00 timer.scheduled ask fallback +1 09:00"]
+
+
+def test_erasure_ends_schedules_and_segments_too(tell: Tell) -> None:
+    """`customer.erased`: timers are cancelled, the state becomes a tombstone; a later event starts anew, schedules and all."""
+    traits = "traits:\n  orders: {of: order, compute: count, within: 2h}\nsegments:\n  buyer: traits.orders >= 1\n"
+    daily = 'enter: {schedule: {time: "09:00", day: daily}, reentry: never}\nsteps: [{id: out, exit: done}]'
+    story = tell(daily, traits=traits, policy=stories.POLICY + "  timezone: UTC\n")
+    story.pass_time("09:00")
+    story.when("order", "10:00")
+    assert story.when("customer.erased", "10:10") == ["10:10 timer.cancelled"] * 2
+    assert story.customer is None
+    assert story.pass_time("+1 12:00") == []
+    assert story.when("hello", "+1 13:00") == ["+1 13:00 timer.scheduled schedule +2 09:00"]
+    assert (story.state.profile, story.state.consent, story.state.entries) == ({}, {}, {})
+    assert story.pass_time("+2 09:00")[1] == "+2 09:00 journey.entered"

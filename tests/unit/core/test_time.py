@@ -126,3 +126,64 @@ def test_the_last_64_events_with_an_effect_are_remembered(tell: Tell) -> None:
     assert len(story.state.seen) == 64 * 8
     assert story.when("go", "10:00", id="id-1") == []
     assert story.when("go", "10:00", id="id-0") != []
+
+
+SMS = "{id: ask, send: {template: hello, channels: [{channel: sms}]}}"
+QUIET = stories.POLICY + '  timezone: UTC\n  quiet_hours: {transactional: "20:00-08:00"}\n'
+LATER = "enter: {event: go, reentry: after_exit}\nsteps: [{id: pause, wait: 1h}, " + SMS + "]"
+
+
+def test_after_an_outage_quiet_hours_are_judged_by_the_real_hour(tell: Tell) -> None:
+    """After an outage quiet hours are judged by the real hour: what was due by day and comes at night waits for the morning."""
+    story = tell(LATER, policy=QUIET, punctual=False)
+    story.when("go", "18:00")
+    assert story.pass_time("23:00")[-2:] == [
+        "23:00 message.deferred ask quiet_hours +1 08:00",
+        "23:00 timer.scheduled ask retry +1 08:00",
+    ]
+    assert story.told[-1].late
+    story = tell(LATER, policy=QUIET)
+    story.when("go", "18:00")
+    assert story.pass_time("23:00")[2] == "19:00 message.requested ask sms 1"
+
+
+def test_after_an_outage_a_late_schedule_enters_once(tell: Tell) -> None:
+    """A timer that is too late runs at t instead: of the days of an outage a schedule enters once, not once for each."""
+    daily = 'enter: {schedule: {time: "09:00", day: daily}, reentry: after_exit}\nsteps: [{id: out, exit: done}]'
+    story = tell(daily, policy=QUIET, punctual=False)
+    told = story.pass_time("+4 10:00")
+    assert told[0] == "+4 10:00 timer.scheduled schedule +5 09:00"
+    assert sum("journey.entered" in line for line in told) == 1
+
+
+def test_windows_go_by_the_events_time_and_waits_by_now(tell: Tell) -> None:
+    """Windows of traits use `time`; waits use `now`."""
+    traits = "traits:\n  orders: {of: order, compute: count, within: 1h}\n"
+    text = "enter: {event: order, when: traits.orders >= 1, reentry: after_exit}\nsteps: [{id: pause, wait: 1h}]"
+    story = tell(text, traits=traits)
+    assert story.when("order", "08:00", recorded="10:00") == []
+    assert story.when("order", "09:30", recorded="10:00")[-1] == "10:00 timer.scheduled pause wait 11:00"
+
+
+def test_an_event_twice_counts_once(tell: Tell) -> None:
+    """An event id seen before for the same customer changes nothing: no trait, no profile, no consent."""
+    traits = "traits:\n  orders: {of: order, compute: count}\n"
+    text = "enter: {event: go, when: traits.orders == 1, reentry: after_exit}\nsteps: [{id: out, exit: done}]"
+    story = tell(text, traits=traits)
+    story.when("order", "10:00", id="same")
+    before = story.state
+    assert story.when("order", "10:05", id="same") == []
+    assert story.state is before
+    story.when("customer.identified", "10:06", id="same", traits={"name": "Budi"})
+    assert story.state is before
+    assert story.when("go", "10:10")[0] == "10:10 journey.entered"
+
+
+def test_an_input_without_effect_is_not_remembered(tell: Tell) -> None:
+    """An input that changes nothing leaves the seen ids as they were: with an effect, the same id is taken later."""
+    story = tell("enter: {event: go, when: profile.vip, reentry: after_exit}\nsteps: [{id: out, exit: done}]")
+    before = story.state
+    assert story.when("go", "10:00", id="same") == []
+    assert story.state is before
+    story.when("customer.identified", "10:05", traits={"vip": True})
+    assert story.when("go", "10:10", id="same")[0] == "10:10 journey.entered"

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from engine.authoring import catalogs
+from engine.cli import options, report
 from engine.core import definition, inputs
 from engine.replay import definitions, explainer, histories, outputs, replayer
 from tests.unit.core import story
@@ -157,3 +158,21 @@ def test_lines_from_anywhere_live_as_long_as_they_are_read() -> None:
     """The file in which they are put aside is not removed under its reader."""
     lines = histories.LinesHistory([b"one", b"two"]).lines()
     assert list(lines) == [b"one", b"two"]
+
+
+def test_a_replay_under_another_tzdata_says_so(
+    bundles: tuple[definition.Bundle, definition.Bundle], tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A replay under another tzdata says so: on standard error and in the summary. Under the same one it is quiet."""
+    old, new = bundles
+    calendar = msgspec.structs.replace(old.policy.calendar, tzdata="1999a")
+    elsewhere = msgspec.structs.replace(old, policy=msgspec.structs.replace(old.policy, calendar=calendar))
+    assert options.warned((elsewhere, new)) == (elsewhere, new)
+    assert "made under tzdata 1999a, and here is" in capsys.readouterr().err
+    source = history(tmp_path, event("a", "go", "10:00", k="x"))
+    told = outputs.replay((elsewhere, new), source, replayer.Options(), {}).summary.as_dict()
+    assert told["other_tzdata"] == ["1999a"]
+    assert "tzdata 1999a" in report.summary({**told, "sha256": {}})
+    assert options.warned(new) == new
+    assert capsys.readouterr().err == ""
+    assert outputs.replay(new, source, replayer.Options(), {}).summary.as_dict()["other_tzdata"] == []

@@ -251,3 +251,15 @@ def test_the_story_says_why_not(bundle: definition.Bundle, tmp_path: pathlib.Pat
     assert "? quiet enter.key: event.data.k -> event.data.k: there is no such field" in told
     assert "journey.refused  quiet  no_key" in told
     assert "attempt 2 by sms" in told
+
+
+def test_a_drain_ends_when_nothing_but_schedules_is_left(tmp_path: pathlib.Path) -> None:
+    """A replay's drain ends when nothing but schedules is left; what they entered before that runs to its end."""
+    daily = 'enter: {schedule: {time: "09:00", day: daily}, reentry: after_exit}\nsteps: [{id: w, wait: 30m}]\n'
+    story.compiled(tmp_path / "daily", story.written("daily", daily), policy=story.POLICY + "  timezone: UTC\n")
+    made = catalogs.bundle(tmp_path / "daily")
+    told, outcome = run(made, history(tmp_path, hello("a"), event("a", "x", "09:10")), tmp_path)
+    assert told[-1] == "09:30 a journey.completed"
+    assert outcome.summary.as_dict()["journeys"]["daily"]["entered"] == 1
+    told, _ = run(made, history(tmp_path, hello("a")), tmp_path)
+    assert told == ["00:00 a timer.scheduled"]
