@@ -142,3 +142,42 @@ def test_an_unknown_customer_may_enter(tell: Tell) -> None:
     """A customer who was never identified enters like any other."""
     story = tell(f"enter: {{event: go, reentry: never}}\n{WAIT}", known=False)
     assert story.when("go", "10:00")[0] == "10:00 journey.entered"
+
+
+GOAL = "goal: {event: buy, when: event.data.n == entry.data.n, within: 3h}\n"
+
+
+def test_restart_keeps_the_goal_and_the_holdout(tell: Tell) -> None:
+    """`restart` replaces the entry, of the goal too; the goal's end and the holdout stay as they were at the entry."""
+    head = "enter: {event: go, reentry: never, while_active: restart}\nholdout: 100%\n" + GOAL
+    story = tell(head + "steps: [{id: pause, wait: 5h}]")
+    story.when("go", "10:00", n=1)
+    story.when("go", "12:00", n=2)
+    assert [each.held_out for each in story.state.instances.values()] == [True]
+    assert story.when("buy", "12:10", n=1) == []
+    assert story.when("buy", "12:59:59.999", n=2) == ["12:59:59.999 goal.reached buy"]
+    story = tell(head + "steps: [{id: pause, wait: 5h}]")
+    story.when("go", "10:00", n=1)
+    story.when("go", "12:00", n=2)
+    assert story.when("buy", "13:00", n=2) == []
+
+
+def test_update_changes_what_the_goal_and_the_exits_compare_with(tell: Tell) -> None:
+    """`update`: `entry` is replaced, for the goal too; timers, step and the goal's end stay."""
+    text = "enter: {event: go, reentry: never, while_active: update}\n" + GOAL
+    story = tell(text + "exit: [{event: order, when: event.data.n == entry.data.n}]\nsteps: [{id: pause, wait: 5h}]")
+    story.when("go", "10:00", n=1)
+    story.when("go", "11:00", n=2)
+    assert story.when("buy", "11:10", n=1) == []
+    assert story.when("buy", "11:20", n=2) == ["11:20 goal.reached buy"]
+    assert story.when("order", "11:30", n=1) == []
+    assert story.when("order", "11:40", n=2)[-1] == "11:40 journey.exited pause order"
+
+
+def test_a_second_entry_is_one_of_the_same_key(tell: Tell) -> None:
+    """`while_active` and `reentry` are judged per (journey, customer, key): another key is another instance."""
+    story = tell(f"enter: {{event: go, key: event.data.k, reentry: never, while_active: restart}}\n{WAIT}")
+    story.when("go", "10:00", k="a")
+    assert story.when("go", "10:10", k="b")[0] == "10:10 journey.entered"
+    assert story.when("go", "10:20", k="a")[1] == "10:20 journey.restarted"
+    assert len(story.state.instances) == 2

@@ -94,7 +94,9 @@ def test_the_order_inside_one_input(tell: Tell) -> None:
     enter = "enter: {event: go, reentry: after_exit}\n"
     leaves = enter + "exit: [{event: order, reason: bought}]\nsteps: [{id: pause, wait: 1d}]"
     waits = enter + "goal: {event: order, within: 1d}\nsteps: [{id: w, wait: {for: [{event: order}], timeout: 1d}}]"
-    enters = "enter: {event: order, when: traits.orders == 1 && segments.buyer, reentry: after_exit}\nsteps: [{id: in, exit: done}]"
+    enters = (
+        "enter: {event: order, when: traits.orders == 1 && segments.buyer, reentry: after_exit}\nsteps: [{id: in, exit: done}]"
+    )
     traits = "traits:\n  orders: {of: order, compute: count}\nsegments:\n  buyer: traits.orders >= 1\n"
     story = tell(enters, leaves, waits, traits=traits)
     story.when("go", "10:00")
@@ -152,7 +154,10 @@ def test_exit_beats_a_deferred_send(tell: Tell) -> None:
         assert story.actions == []
     story = tell(ENTER + EXIT + f"steps: [{SEND}]", policy=stories.POLICY + quiet)
     story.when("go", "21:00", k="a")
-    assert story.when("order", "+1 08:00", k="b") == ["+1 08:00 message.requested ask whatsapp 1", "+1 08:00 timer.scheduled ask fallback +1 09:00"]
+    assert story.when("order", "+1 08:00", k="b") == [
+        "+1 08:00 message.requested ask whatsapp 1",
+        "+1 08:00 timer.scheduled ask fallback +1 09:00",
+    ]
 
 
 def test_erasure_ends_schedules_and_segments_too(tell: Tell) -> None:

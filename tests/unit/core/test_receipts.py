@@ -120,3 +120,26 @@ def test_a_success_while_the_retry_waits_ends_the_message(tell: Tell) -> None:
     story.when("message.failed", "10:01", message_id=story.message(), code="busy")
     assert "10:01:30 message.resolved ask reached" in story.when("message.read", "10:01:30", message_id=story.message())
     assert story.pass_time("11:00") == []
+
+
+def test_a_reply_belongs_to_the_message_that_it_names(tell: Tell) -> None:
+    """A receipt or reply belongs to the message whose `message_id` it carries, also where a later one went to the same channel."""
+    story = tell(THEN_WAIT, THEN_WAIT.replace("event: go", "event: gone"))
+    for event, clock in (("go", "10:00"), ("gone", "10:05")):
+        story.when(event, clock)
+        story.when("message.delivered", clock, message_id=story.message())
+    story.when("message.received", "10:10", channel="whatsapp", in_reply_to=story.message(0))
+    assert [each.journey for each in story.told if each.type == "journey.completed"] == ["journey-0"]
+    told = story.when("message.received", "10:20", channel="whatsapp", in_reply_to="nobody-knows")
+    assert [line for line in told if "completed" in line] == []
+
+
+def test_a_reply_to_a_message_of_one_who_has_left_wakes_nobody(tell: Tell) -> None:
+    """A reply with none belongs to the latest message on that channel within 24 h, though its instance has left: no other wakes."""
+    out = GO.replace("event: go", "event: gone") + f"steps: [{SEND.format('ask', 'delivered')}]"
+    story = tell(THEN_WAIT, out)
+    for event, clock in (("go", "10:00"), ("gone", "10:05")):
+        story.when(event, clock)
+        story.when("message.delivered", clock, message_id=story.message())
+    told = story.when("message.received", "10:10", channel="whatsapp")
+    assert told == ["10:10 message.reported ask replied 1"]

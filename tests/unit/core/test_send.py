@@ -1,5 +1,6 @@
 """Send: one message over ordered channels, and the policy that is asked for every attempt."""
 
+import pathlib
 from collections.abc import Callable
 
 import pytest
@@ -285,3 +286,48 @@ def test_a_handoff_is_written_for_colleagues(tell: Tell) -> None:
     story.when("customer.identified", "09:00", traits={"language": "en", "timezone": "Asia/Jayapura"})
     story.when("go", "16:30")
     assert story.sent[-1].content["text"] == "Senin, 01.30 di sana"
+
+
+def test_a_word_on_one_channel_holds_for_that_channel(tell: Tell) -> None:
+    """A withdrawal with a channel stops that channel, `implied` purposes too; one without clears all that was granted."""
+    story = tell(go(TWO))
+    story.when("consent.withdrawn", "09:00", purpose="transactional", channel="whatsapp")
+    assert story.when("go", "10:00")[2] == "10:00 message.requested ask sms 1"
+    story.when("consent.granted", "10:10", purpose="transactional", channel="whatsapp")
+    story.when("consent.withdrawn", "10:20", purpose="transactional")
+    assert story.when("go", "10:30")[2] == "10:30 message.suppressed ask no_consent"
+
+
+def test_a_consent_that_goes_while_the_message_waits_stops_it(tell: Tell) -> None:
+    """Exit conditions and policy are checked in the same transition that requests a message, also one that was deferred."""
+    quiet = stories.POLICY + '  timezone: UTC\n  quiet_hours: {marketing: "20:00-08:00"}\n'
+    story = tell(go(TWO), policy=quiet, purpose="marketing")
+    story.when("go", "21:00")
+    story.when("consent.withdrawn", "22:00", purpose="marketing")
+    assert story.pass_time("+1 08:00")[0] == "+1 08:00 message.suppressed ask no_consent"
+    assert story.actions == []
+
+
+def test_a_fault_of_our_own_is_recorded_and_goes_on(tell: Tell) -> None:
+    """`configuration` is recorded, alerted, and goes to the next channel; the address is not stopped."""
+    story = tell(go(TWO))
+    story.when("go", "10:00")
+    assert story.when("message.failed", "10:01", message_id=story.message(), code="setup")[:3] == [
+        "10:01 message.reported ask failed 1",
+        "10:01 timer.cancelled ask",
+        "10:01 message.requested ask sms 2",
+    ]
+    reported = next(each.data for each in story.told if isinstance(each.data, decisions.MessageReported))
+    assert reported.failure == "configuration"
+    assert story.when("go", "11:00")[2] == "11:00 message.requested ask whatsapp 1"
+
+
+def test_a_message_that_only_lacked_its_policy_is_sent_by_the_newest(tell: Tell, tmp_path: pathlib.Path) -> None:
+    """An instance keeps the steps and templates it entered with; the policy is always the newest."""
+    text = go("{id: pause, wait: 1h}", ONE)
+    story = tell(text)
+    story.when("go", "10:00")
+    stricter = stories.POLICY.replace("transactional: implied", "transactional: opt_in")
+    written = stories.written("journey-0", go("{id: out, exit: other}"))
+    story.activate(stories.compiled(tmp_path / "new", written, policy=stricter), "10:30")
+    assert story.pass_time("11:00")[2] == "11:00 message.suppressed ask no_consent"

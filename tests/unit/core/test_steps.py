@@ -173,3 +173,16 @@ def test_a_handoff_of_the_held_out_asks_nobody(tell: Tell) -> None:
         "10:00 journey.completed",
     ]
     assert story.sent == []
+
+
+def test_dates_are_the_customers_own(tell: Tell) -> None:
+    """A bare date is 00:00 in the customer's zone; `payday: 31` is the month's last day; the offset comes before the judging."""
+    zone = "  timezone: Asia/Jakarta\n  calendar: {payday: 31, payday_shift: none}\n"
+    for what, due in (
+        ("{date: event.data.day}", "+1 17:00"),
+        ("{date: event.data.day, offset: -24h}", "17:00"),
+        ('{payday: true, time: "09:00"}', "+8 02:00"),
+        ('{time: "09:00"}', "+1 02:00"),
+    ):
+        story = tell(go(until(what)), policy=stories.POLICY + zone)
+        assert story.when("go", "10:00", day="2026-11-24")[-1] == f"10:00 timer.scheduled w wait {due}"

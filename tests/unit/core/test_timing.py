@@ -138,3 +138,47 @@ def test_free_text_goes_only_inside_whatsapps_window(tell: Tell) -> None:
     assert story.when("go", "+1 10:59")[2] == "+1 10:59 message.requested ask whatsapp 1"
     story.pass_time("+1 11:30")
     assert story.when("go", "+1 12:00")[2] == "+1 12:00 message.requested ask sms 1"
+
+
+def test_a_place_under_a_cap_is_never_given_back(tell: Tell) -> None:
+    """A place under a cap is taken at the first request and never given back, whatever becomes of the message; a deferred one
+    takes none before it is requested.
+    """
+    story = tell(go(SMS), go(SMS, event="other"), policy=policy("  caps: [{at_most: 1, per: day}]\n"))
+    story.when("go", "10:00")
+    story.when("message.failed", "10:01", message_id=story.message(), code="unknown")
+    assert story.when("go", "11:00")[2] == "11:00 message.suppressed ask cap"
+    rules = '  quiet_hours: {transactional: "20:00-21:00"}\n  caps: [{at_most: 1, per: day}]\n'
+    text = SMS.replace("template: hello", "template: hello, expires_after: 2h")
+    story = tell(go(text, head="hours: support\n"), go(text), policy=policy(rules.replace("{tr", '{support: "10:00-11:00", tr')))
+    story.when("go", "10:00")
+    assert [action.journey for action in story.sent] == ["journey-1"]
+
+
+def test_a_failure_of_the_attempt_before_stays_quiet_while_the_next_waits(tell: Tell) -> None:
+    """A failure of an earlier attempt, while the next is deferred, is recorded: the next is on its way already."""
+    story = tell(go(TWO), policy=QUIET)
+    story.when("go", "19:45")
+    story.pass_time("20:30")
+    assert story.when("message.failed", "21:00", message_id=story.message(), code="4711") == [
+        "21:00 message.reported ask failed 1"
+    ]
+    assert story.pass_time("+1 08:00")[0] == "+1 08:00 message.requested ask sms 2"
+    assert story.when("message.read", "+1 08:10", message_id=story.message(), attempt=1) == [
+        "+1 08:10 message.reported ask read 1 late"
+    ]
+
+
+def test_quiet_hours_are_those_of_the_customers_zone(tell: Tell) -> None:
+    """The customer's own zone wins, then the phone's country where that has one zone, then the workspace's."""
+    opening = {"+6281234567890": "01:00", "+6591234567": "00:00", "+14155550123": "01:00"}  # the policy's is Jakarta
+    for phone, opens in opening.items():
+        rules = stories.POLICY + '  timezone: Asia/Jakarta\n  quiet_hours: {transactional: "20:00-08:00"}\n'
+        story = tell(go(SMS), policy=rules)
+        story.when("customer.identified", "20:00", traits={"phone": phone})
+        assert story.when("go", "20:00")[2] == f"20:00 message.deferred ask quiet_hours +1 {opens}"
+        story.when("customer.identified", "20:01", traits={"timezone": "Asia/Jayapura"})
+        assert story.pass_time("20:02") == []
+        assert story.when("customer.erased", "20:03")[-1] == "20:03 journey.exited ask erased"
+    story.when("customer.identified", "20:04", traits={"phone": "+6591234567", "timezone": "Asia/Jayapura"})
+    assert story.when("go", "20:04")[2] == "20:04 message.deferred ask quiet_hours 23:00"

@@ -235,3 +235,61 @@ def test_what_a_bundle_does_not_count_any_more_is_forgotten(tell: Tell) -> None:
     assert set(story.state.traits) == {"a", "b"}
     story.when("order", "11:00")
     assert set(story.state.traits) == {"b"}
+
+
+def test_reentry_holds_for_schedules_and_segments(tell: Tell) -> None:
+    """`reentry` is judged per (journey, customer, key) for scheduled and segment entries too; `entry` is their event."""
+    head = 'enter: {schedule: {time: "09:00", day: daily}, %s}\n'
+    days = tell(head % "reentry: {after: 2d}" + OUT, policy=UTC)
+    told = [line for line in days.pass_time("+3 10:00") if "journey.entered" in line or "refused" in line]
+    assert told == [
+        "09:00 journey.entered",
+        "+1 09:00 journey.refused reentry",
+        "+2 09:00 journey.entered",
+        "+3 09:00 journey.refused reentry",
+    ]
+    keyed = tell(head % "key: event.data.due, reentry: never" + OUT, policy=UTC)
+    assert sum("journey.entered" in line for line in keyed.pass_time("+3 10:00")) == 4
+    story = tell("enter: {segment: busy, key: event.data.segment, reentry: never}\n" + OUT, traits=TRAITS)
+    for clock in ("10:00", "10:01"):
+        told = story.when("order", clock)
+    assert told[1] == "10:01 journey.entered"
+    story.pass_time("13:00")
+    story.when("order", "14:00")
+    assert story.when("order", "14:01")[1] == "14:01 journey.refused reentry"
+
+
+def test_a_paused_journey_refuses_its_schedule(tell: Tell) -> None:
+    """Pause: entries are refused with a reason, the schedule's too, and timers run: the next day is planned."""
+    text = 'status: paused\nenter: {schedule: {time: "09:00", day: daily}, reentry: after_exit}\n' + OUT
+    story = tell(text, policy=UTC)
+    assert story.pass_time("09:00") == ["09:00 timer.scheduled schedule +1 09:00", "09:00 journey.refused paused"]
+
+
+def test_priority_then_name_over_all_ways_in(tell: Tell) -> None:
+    """Several journeys on one event go by `priority`, highest first, then name, also where one of them enters by a segment."""
+    by_event, by_segment = "enter: {event: order, reentry: never}\n" + OUT, "enter: {segment: one, reentry: never}\n" + OUT
+    traits = "traits:\n  orders: {of: order, compute: count}\nsegments:\n  one: traits.orders >= 1\n"
+    story = tell(by_event, "priority: 1\n" + by_segment, by_segment, traits=traits)
+    story.when("order", "10:00")
+    assert [each.journey for each in story.told if each.type == "journey.entered"] == ["journey-1", "journey-0", "journey-2"]
+
+
+def test_the_id_of_an_emitted_event_is_of_its_step_and_visit(tell: Tell) -> None:
+    """`emit`: id = hash(instance, step, visit); a restart, which is a new visit, emits another event."""
+    text = "enter: {event: go, reentry: never, while_active: restart}\nsteps: [{id: e, emit: {event: told}}, {id: w, wait: 1h}]"
+    story = tell(text)
+    story.when("go", "10:00")
+    story.when("go", "10:10")
+    emitted = [each for each in story.told if isinstance(each.data, decisions.EventEmitted)]
+    ids = [each.data.event.id for each in emitted if isinstance(each.data, decisions.EventEmitted)]
+    assert ids == [decisions.hashed(emitted[0].instance, "e", visit) for visit in (1, 2)]
+
+
+def test_a_month_without_that_day_is_passed_over(tell: Tell) -> None:
+    """A month without that day is passed over: the 30th after November is the 30th of December, then that of January, then March's."""
+    text = 'enter: {schedule: {time: "09:00", day: 30}, reentry: after_exit}\n' + OUT
+    story = tell(text, policy=UTC)
+    story.pass_time("+130 00:00")
+    entered = [each.at.date().isoformat() for each in story.told if each.type == "journey.entered"]
+    assert entered == ["2026-11-30", "2026-12-30", "2027-01-30", "2027-03-30"]
