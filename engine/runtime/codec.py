@@ -43,6 +43,8 @@ class PartitionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     partitions: int = 0
     """How many partitions there were when it was written; 0: not known."""
     held: tuple[str, ...] = ()
+    lineage: str = ""
+    """A random name, given once: by it a copy of the states tells its topic from another one of that name."""
 
 
 _record_decoder: Final = msgspec.json.Decoder(PartitionRecord)

@@ -4,6 +4,8 @@ Called by the worker for each partition that it loads. States and timers are per
 another one than before would be a stranger there, so a changed count is refused, never guessed about.
 """
 
+import uuid
+
 import msgspec
 
 from engine.core import errors
@@ -31,7 +33,7 @@ class AheadOfState(errors.RuntimeFailure):
 async def agreed(
     broker: connection.Address, names: topics.Topics, number: int, record: codec.PartitionRecord, count: int
 ) -> codec.PartitionRecord:
-    """The partition's record with the count of partitions in it; `PartitionsChanged` where the state knows another.
+    """The partition's record with the count of partitions and a lineage in it; `PartitionsChanged` where the state knows another.
 
     A partition without a record may be one of those that were added: then the first one is asked.
     """
@@ -40,7 +42,7 @@ async def agreed(
         first = await store.load(broker, names.name(topics.STATE), 0)
         known = first.record.partitions
     unchanged(names, known or count, count)
-    return msgspec.structs.replace(record, partitions=count)
+    return msgspec.structs.replace(record, partitions=count, lineage=record.lineage or uuid.uuid4().hex)
 
 
 def unchanged(names: topics.Topics, known: int, count: int) -> None:

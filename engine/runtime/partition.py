@@ -6,9 +6,10 @@ Called by the worker under the partition's lock. Whatever cannot be written ends
 """
 
 import datetime
+import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -47,13 +48,14 @@ class _Batch:
         self.decided: list[decisions.Decision] = []
         self.acted, self.buried = Counter[str](), Counter[str]()
         self.activations = 0
-        self.partitions = record.partitions
+        self.before = record
 
     def record(self, offset: int) -> codec.PartitionRecord:
         """The partition's own record once everything up to `offset` is handled."""
         clock = "stream" if self.streaming else "wall"
         held = tuple(sorted(self.held))
-        return codec.PartitionRecord(offset, self.bundle, clock, codec.milliseconds(self.stream_time), self.partitions, held)
+        time = codec.milliseconds(self.stream_time)
+        return msgspec.structs.replace(self.before, offset=offset, bundle=self.bundle, clock=clock, stream_time=time, held=held)
 
 
 class Partition:
@@ -64,7 +66,7 @@ class Partition:
         number: int,
         names: topics.Topics,
         registry: bundles.Registry,
-        loaded: store.Store,
+        loaded: store.Port,
         own: writer.Writer,
         wrote: metrics.Wrote = metrics.uncounted,
         decode: Callable[..., inputs.Record] = inputs.decode,
@@ -80,6 +82,11 @@ class Partition:
         self._events = names.name(topics.EVENTS)
         self._actions = {channel: names.name(topic) for channel, topic in topics.ACTIONS.items()}
         self._batch: _Batch
+
+    async def close(self) -> None:
+        """Disconnect the writer and close the store."""
+        await self.writer.stop()
+        self.store.close()
 
     async def prepare(self) -> None:
         """Know the live bundle, which another worker may have put on the topic."""
@@ -118,9 +125,7 @@ class Partition:
         writing = time.monotonic()
         await self.writer.write(batch.outputs, [*states, writer.Output(self._states, codec.PARTITION_KEY, own)])
         write_took = time.monotonic() - writing
-        self.store.record = after
-        for key, value in snapshots.items():
-            self.store.put(key, value)
+        self.store.commit(snapshots, after, self.writer.reached)
         self._count(batch, fresh, started, write_took)
         return len(fresh)
 
@@ -178,8 +183,7 @@ class Partition:
     def _pass_time(self, event: inputs.Event, record: Any) -> None:
         """`timer.due`: for the customers that it names, or for everybody of this partition."""
         named = event.field("customers")
-        everybody = {**self.store.snapshots, **self._batch.touched}
-        keys = [*everybody] if named is None else [each.encode() for each in named]
+        keys: Iterable[bytes] = self._everybody() if named is None else [each.encode() for each in named]
         until = codec.milliseconds(event.recorded)
         for key in keys:
             expected = self.store.calendar.done(key)
@@ -210,12 +214,17 @@ class Partition:
 
     def _decide_all(self, event: inputs.Event, record: Any) -> None:
         """An input that concerns every customer of the partition."""
-        for key in {**self.store.snapshots, **self._batch.touched}:
+        for key in self._everybody():
             self._decide(event, key, record)
+
+    def _everybody(self) -> Iterator[bytes]:
+        """Every customer of the partition, those of this batch included; no copy is made, there may be more than memory holds."""
+        new = [key for key in self._batch.touched if key not in self.store]
+        return itertools.chain(self.store.keys(), new)
 
     def _knows(self, key: bytes) -> bool:
         touched = self._batch.touched.get(key)
-        return key in self.store.snapshots if touched is None else touched[0] is not None
+        return key in self.store if touched is None else touched[0] is not None
 
     def _decide(self, event: inputs.Event, key: bytes, record: Any) -> None:
         """One input of one customer."""

@@ -141,6 +141,10 @@ class Settings(Access):
     """Whether each batch is traced by OpenTelemetry. Default: if its own OTEL_* variables ask for it."""
     ready_lag: Annotated[float, Field(gt=0)] = 60.0
     """A worker whose oldest unhandled record is older than this is not ready."""
+    store: Literal["memory", "rocksdb"] = "memory"
+    """Where customers' states are held; they fit on disk where memory is too small. The truth is customer.state in any case."""
+    state_dir: pathlib.Path = pathlib.Path("dalang-state")
+    """The directory of `rocksdb`. Where it outlives the process, only what is new is read when it starts again."""
     log_format: Literal["console", "json"] = "console"
     """How the log is written to standard error."""
 

@@ -1,61 +1,238 @@
-"""The state of one partition's customers: encoded bytes in memory, loaded from `customer.state`.
+"""The states of one partition's customers: the port, its twin in memory, and loading from `customer.state`.
 
-The truth is the topic. Bytes are a fifth of what decoded objects would take; what is touched is decoded for its moment.
+The truth is the topic; a store is a copy that knows up to which record of it it is complete. In memory it keeps encoded
+bytes, a fifth of what decoded objects would take; what is touched is decoded for its moment. On disk: `rocks.py`.
 """
 
+import abc
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from engine.core import state
-from engine.runtime import clock, codec, connection
+from engine.runtime import clock, codec, connection, logs
+
+STALE: Final = 12 * 3600 * 1000
+"""Milliseconds after which a copy is thrown away: half of what Kafka keeps tombstones by default, so none can be missed."""
+
+_log = logs.log()
 
 
-class Store:
-    """One partition in memory: snapshots by customer, the calendar of their timers, and the partition's own record."""
+class Mark(NamedTuple):
+    """Up to where a copy is complete: the offset in `customer.state` of the partition's own record, and when that was (ms)."""
+
+    offset: int = -1
+    at: int = 0
+
+
+class Port(abc.ABC):
+    """One partition: snapshots by customer, the calendar of their timers, and the partition's own record.
+
+    What is written to it was committed before, so it is never ahead of the topic.
+    """
 
     def __init__(self) -> None:
-        self.snapshots: dict[bytes, bytes] = {}
+        self._reset()
+
+    def _reset(self) -> None:
         self.calendar = clock.Calendar()
         self.record = codec.PartitionRecord()
-        self.bytes = self.waiting = 0
-        """The size of all snapshots, and how many customers have a timer."""
+        self.mark = Mark()
+        self.customers = self.bytes = self.waiting = 0
+        """How many there are, the size of their snapshots, and how many have a timer."""
+
+    @abc.abstractmethod
+    def get(self, key: bytes) -> bytes | None:
+        """A customer's snapshot."""
+
+    @abc.abstractmethod
+    def keys(self) -> Iterator[bytes]:
+        """Every customer's key, while nothing is written."""
+
+    @abc.abstractmethod
+    def fill(self, snapshots: Mapping[bytes, bytes | None]) -> None:
+        """Some of what the topic holds, read from its start; counted and armed by `filled`."""
+
+    @abc.abstractmethod
+    def filled(self, record: codec.PartitionRecord, mark: Mark) -> None:
+        """All of it is here: count it and arm its timers."""
+
+    @abc.abstractmethod
+    def clear(self) -> None:
+        """Nothing is known any more."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Let go of what is held; a copy that outlives the process stays."""
+
+    @abc.abstractmethod
+    def _keep(self, snapshots: Mapping[bytes, bytes | None], before: Mapping[bytes, bytes | None]) -> None:
+        """Keep these, and with them the record, the mark and the counts."""
+
+    def commit(self, snapshots: Mapping[bytes, bytes | None], record: codec.PartitionRecord, mark: Mark) -> None:
+        """What was committed to the topic: snapshots by customer (None: erased), and the partition's own record at `mark`.
+
+        A mark without an offset leaves the one that is known: reading again from there does no harm.
+        """
+        before = {key: self.get(key) for key in snapshots}
+        for key, snapshot in snapshots.items():
+            self._count(before[key], -1)
+            self._count(snapshot, 1)
+            self.calendar.done(key)
+            if snapshot is not None and (due := codec.head(snapshot)[0]) != codec.NO_TIMER:
+                self.calendar.arm(due, key)
+        self.record = record
+        if mark.offset >= 0:
+            self.mark = mark
+        self._keep(snapshots, before)
 
     def put(self, key: bytes, snapshot: bytes | None) -> None:
-        """The snapshot that was committed for a customer; None: erased. Its timer is armed."""
-        self.calendar.done(key)
-        before = self.snapshots.get(key)
-        if before is not None:
-            self.bytes -= len(before)
-            self.waiting -= codec.head(before)[0] != codec.NO_TIMER
-        if snapshot is None:
-            self.snapshots.pop(key, None)
-            return
-        self.snapshots[key] = snapshot
-        self.bytes += len(snapshot)
-        due, _ = codec.head(snapshot)
-        if due != codec.NO_TIMER:
-            self.waiting += 1
-            self.calendar.arm(due, key)
+        """One customer's snapshot that was committed."""
+        self.commit({key: snapshot}, self.record, self.mark)
+
+    def _count(self, snapshot: bytes | None, sign: int) -> None:
+        if snapshot is not None:
+            self.customers += sign
+            self.bytes += sign * len(snapshot)
+            self.waiting += sign * (codec.head(snapshot)[0] != codec.NO_TIMER)
+
+    def __contains__(self, key: bytes) -> bool:
+        return self.get(key) is not None
 
     def due_of(self, key: bytes) -> int:
         """When the customer's earliest timer is due (ms), `codec.NO_TIMER` without one."""
-        snapshot = self.snapshots.get(key)
+        snapshot = self.get(key)
         return codec.NO_TIMER if snapshot is None else codec.head(snapshot)[0]
 
     def customer(self, key: bytes) -> tuple[state.Customer | None, int]:
         """The customer, and the offset of the last input in her state."""
-        snapshot = self.snapshots.get(key)
+        snapshot = self.get(key)
         return (None, -1) if snapshot is None else (codec.customer(snapshot), codec.head(snapshot)[1])
 
 
-async def load(broker: connection.Address, topic: str, partition: int, claimed: int = -1) -> Store:
-    """Read the partition's states, committed ones only, up to the end that the broker's own answer names.
+class Store(Port):
+    """In memory."""
 
-    The high watermark of a fetch is asked, not ListOffsets: some brokers answer that one wrongly. With `claimed`, the
-    offset of the writer's mark, the reading goes at least beyond it (see `writer.Writer.claim`).
+    def _reset(self) -> None:
+        super()._reset()
+        self.snapshots: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        """From the dictionary."""
+        return self.snapshots.get(key)
+
+    def keys(self) -> Iterator[bytes]:
+        """In the order in which they came."""
+        return iter(self.snapshots)
+
+    def fill(self, snapshots: Mapping[bytes, bytes | None]) -> None:
+        """Into the dictionary."""
+        for key, snapshot in snapshots.items():
+            if snapshot is None:
+                self.snapshots.pop(key, None)
+            else:
+                self.snapshots[key] = snapshot
+
+    def filled(self, record: codec.PartitionRecord, mark: Mark) -> None:
+        """By the head of each snapshot; none is decoded."""
+        self.record, self.mark = record, mark
+        for key, snapshot in self.snapshots.items():
+            self._count(snapshot, 1)
+            if (due := codec.head(snapshot)[0]) != codec.NO_TIMER:
+                self.calendar.arm(due, key)
+
+    def clear(self) -> None:
+        """A new dictionary."""
+        self._reset()
+
+    def close(self) -> None:
+        """Nothing is held beside memory."""
+
+    def _keep(self, snapshots: Mapping[bytes, bytes | None], before: Mapping[bytes, bytes | None]) -> None:
+        self.fill(snapshots)
+
+
+async def load(broker: connection.Address, topic: str, partition: int) -> Store:
+    """A partition's states, committed ones only, up to the end that the broker's own answer names, in memory."""
+    held = Store()
+    await refresh(held, broker, topic, partition)
+    return held
+
+
+async def refresh(held: Port, broker: connection.Address, topic: str, partition: int, claimed: int = -1, now: int = 0) -> None:
+    """Let `held` have what the topic has, committed records only.
+
+    With `claimed`, the offset of the writer's mark, the reading goes at least beyond it (see `writer.Writer.claim`), and
+    only what came after the mark of `held` is read, if that fits. `now` is the log's time (ms). The high watermark of a
+    fetch is the end, not what ListOffsets says: some brokers answer that one wrongly.
     """
-    loaded: dict[bytes, bytes] = {}
+    tp = TopicPartition(topic, partition)
+    async with _reading(broker) as consumer:
+        consumer.assign([tp])
+        since = held.mark.offset
+        why = await _caught_up(consumer, tp, held, claimed, now) if claimed >= 0 else "without transactions others may write"
+        if not why:
+            _log.info("states caught up", partition=partition, since=since)
+            return
+        if since >= 0:
+            _log.info("states read from their start", partition=partition, reason=why)
+        held.clear()
+        await consumer.seek_to_beginning(tp)
+        record, mark = codec.PartitionRecord(), Mark()
+        async for snapshots, own in _read(consumer, tp, claimed):
+            held.fill(snapshots)
+            if own is not None:
+                record, mark = codec.read_partition_record(own.value), Mark(own.offset, now)
+    held.filled(record, mark)
+
+
+async def _caught_up(consumer: AIOKafkaConsumer, tp: TopicPartition, held: Port, claimed: int, now: int) -> str:
+    """Read what came after the mark of `held`; why that is no way, if it is none. What was read does no harm then.
+
+    The record at the mark is read again, or a later one that stands for it: it says whether this is the same topic.
+    """
+    mark, last = held.mark, None
+    if mark.offset < 0:
+        return "nothing is held"
+    if now - mark.at > STALE:
+        return "too old, a tombstone may be gone"
+    if mark.offset >= claimed:
+        return "beyond the topic's end"
+    if (await consumer.beginning_offsets([tp]))[tp] > mark.offset:
+        return "older than the topic's start"
+    consumer.seek(tp, mark.offset)
+    async for snapshots, own in _read(consumer, tp, claimed):
+        if own is not None:
+            last = own
+            record = codec.read_partition_record(own.value)
+            if not record.lineage or record.lineage != held.record.lineage:
+                return "of another topic"
+        held.commit(snapshots, held.record, held.mark)
+    if last is None:
+        return "of another topic"
+    held.commit({}, record, Mark(last.offset, now))
+    return ""
+
+
+async def _read(
+    consumer: AIOKafkaConsumer, tp: TopicPartition, claimed: int
+) -> AsyncIterator[tuple[dict[bytes, bytes | None], Any]]:
+    """From where the consumer stands to the end: each key's last value in a fetch, and the partition's own record, if any."""
+    while True:
+        fetched = await consumer.getmany(tp, timeout_ms=200, max_records=10_000)
+        latest = {record.key: record for record in fetched.get(tp, ())}
+        own = latest.pop(codec.PARTITION_KEY, None)
+        yield {key: record.value for key, record in latest.items()}, own
+        end = consumer.highwater(tp)
+        if end is not None and await consumer.position(tp) >= max(end, claimed + 1):
+            return
+
+
+@contextlib.asynccontextmanager
+async def _reading(broker: connection.Address) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
         **connection.client(broker),
         group_id=None,
@@ -65,19 +242,7 @@ async def load(broker: connection.Address, topic: str, partition: int, claimed: 
     )
     await consumer.start()
     try:
-        tp = TopicPartition(topic, partition)
-        consumer.assign([tp])
-        await consumer.seek_to_beginning(tp)
-        while True:
-            fetched = await consumer.getmany(tp, timeout_ms=200, max_records=10_000)
-            for record in fetched.get(tp, ()):
-                if record.value is None:
-                    loaded.pop(record.key, None)
-                else:
-                    loaded[record.key] = record.value
-            end = consumer.highwater(tp)
-            if end is not None and await consumer.position(tp) >= max(end, claimed + 1):
-                break
+        yield consumer
     finally:
         try:
             await consumer.stop()
@@ -85,10 +250,3 @@ async def load(broker: connection.Address, topic: str, partition: int, claimed: 
             # aiokafka's stop() of a consumer without a group can raise this for its own task. Ours is passed on.
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
-    store = Store()
-    own = loaded.pop(codec.PARTITION_KEY, None)
-    if own is not None:
-        store.record = codec.read_partition_record(own)
-    for key, value in loaded.items():
-        store.put(key, value)
-    return store

@@ -102,7 +102,7 @@ class Watch:
             loaded=True,
             lag=lag,
             behind=behind,
-            customers=len(store.snapshots),
+            customers=store.customers,
             bytes=store.bytes,
             waiting=store.waiting,
             overdue=store.calendar.overdue,

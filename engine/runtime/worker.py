@@ -7,6 +7,7 @@ batch: small when idle, large under load. Exit codes: 0 stopped, 70 must not go 
 import asyncio
 import contextlib
 import datetime
+import functools
 import gc
 import os
 import signal
@@ -34,6 +35,7 @@ from engine.runtime import (
     logs,
     metrics,
     partition,
+    rocks,
     settings,
     store,
     topics,
@@ -72,6 +74,7 @@ class Worker:
         self._waiting: dict[int, list[Any]] = {}
         self._wake: dict[int, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turning: set[int] = set()
         self._held = 0
         self._room = asyncio.Event()
         self.watch = watches.Watch(settings, lambda: self.wall.now() / 1000)
@@ -224,27 +227,31 @@ class Worker:
             return known[1]
         if known is not None:
             await known[1].writer.stop()
+        topic = self.names.name(topics.STATE)
+        held = rocks.opened(self.settings, topic, number) if known is None else known[1].store
         app_id = self.names.prefix + self.settings.app_id
         own = writer.Writer(self.broker, app_id, number, transactions=self.transactions, clock=self.wall)
         started = time.monotonic()
         try:
             await own.start()
-            current = await self._load(number, own)
+            current = await self._load(number, own, held)
         except BaseException:
+            if known is None:
+                held.close()
             await own.stop()
             raise
         self.watch.metrics.loaded(time.monotonic() - started)
         self._partitions[number] = (generation, current)
-        _log.info(
-            "partition loaded", partition=number, customers=len(current.store.snapshots), offset=current.store.record.offset
-        )
+        _log.info("partition loaded", partition=number, customers=current.store.customers, offset=current.store.record.offset)
         return current
 
-    async def _load(self, number: int, own: writer.Writer) -> partition.Partition:
+    async def _load(self, number: int, own: writer.Writer, held: store.Port) -> partition.Partition:
+        """Also of a partition that stays with this worker: others may have had it meanwhile. Only what is new is read."""
         states = self.names.name(topics.STATE)
-        loaded = await store.load(self.broker, states, number, await own.claim(states))
-        loaded.record = await layout.agreed(self.broker, self.names, number, loaded.record, self._count)
-        current = partition.Partition(number, self.names, self.registry, loaded, own, *self.watch.over())
+        claimed = await own.claim(states)
+        await store.refresh(held, self.broker, states, number, claimed, self.wall.now())
+        held.record = await layout.agreed(self.broker, self.names, number, held.record, self._count)
+        current = partition.Partition(number, self.names, self.registry, held, own, *self.watch.over())
         await current.prepare()
         return current
 
@@ -277,7 +284,7 @@ class Worker:
         known = self._partitions.get(number)
         if known is not None and known[0] == generation:
             del self._partitions[number]
-            await known[1].writer.stop()
+            await known[1].close()
         _log.warning("partition lost", partition=number, error=type(exc).__name__)
 
     def _leave(self, exc: BaseException, number: int | None = None) -> None:
@@ -331,20 +338,36 @@ class Worker:
             with contextlib.suppress(KafkaError):
                 found = await self.clock.partitions_for(self.names.name(topics.EVENTS))
                 layout.unchanged(self.names, self._count, len(found))
-            for tp in list(self.app.consumer.assignment()):
-                if tp.topic != self.names.name(topics.EVENTS):
-                    continue
-                self.watch.health.ticked()
-                try:
-                    async with self._lock(tp.partition):
-                        if not self._holds(tp.partition, generation):
-                            break  # loading it now would fence its new owner
-                        current = await self._ensure(tp.partition, generation)
-                        due = current.due(codec.instant(self.wall.now()))
-                    await self._send_due(current, due)
-                except KafkaError as exc:
-                    # What was not sent is sent again; what was not loaded is tried again.
-                    _log.warning("clock waits", partition=tp.partition, error=type(exc).__name__)
+            mine = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.names.name(topics.EVENTS)}
+            # Side by side: while one partition is loaded, the timers of the others go on.
+            for number in (mine | {*self._partitions}) - self._turning:
+                self._turning.add(number)
+                work = self._turn(number, generation) if number in mine else self._let_go(number)
+                self._start(work).add_done_callback(functools.partial(self._turned, number))
+
+    def _turned(self, number: int, turn: asyncio.Task[None]) -> None:
+        self._turning.discard(number)
+        if not turn.cancelled() and (exc := turn.exception()) is not None:
+            self._leave(exc, number)
+
+    async def _turn(self, number: int, generation: int) -> None:
+        """One partition: loaded if it is not, and its due timers sent."""
+        try:
+            async with self._lock(number):
+                if not self._holds(number, generation):
+                    return  # loading it now would fence its new owner
+                current = await self._ensure(number, generation)
+                due = current.due(codec.instant(self.wall.now()))
+            await self._send_due(current, due)
+        except KafkaError as exc:
+            # What was not sent is sent again; what was not loaded is tried again.
+            _log.warning("clock waits", partition=number, error=type(exc).__name__)
+
+    async def _let_go(self, number: int) -> None:
+        """A partition that another worker has now."""
+        async with self._lock(number):
+            if not self._is_mine(number) and (known := self._partitions.pop(number, None)) is not None:
+                await known[1].close()
 
     async def _send_due(self, current: partition.Partition, due: list[tuple[datetime.datetime, list[str]]]) -> None:
         for at, customers in due:
@@ -372,7 +395,7 @@ class Worker:
                         task.cancel()
                 await self.app.stop()
                 for _, current in self._partitions.values():
-                    await current.writer.stop()
+                    await current.close()
                 await self.clock.stop()
         except (TimeoutError, KafkaError) as exc:
             _log.warning("stopped roughly", error=type(exc).__name__)

@@ -21,7 +21,7 @@ from aiokafka.errors import (
     UnsupportedVersionError,
 )
 
-from engine.runtime import connection, topics, wall
+from engine.runtime import connection, store, topics, wall
 
 _BATCH: Final = 256 * 1024
 _TRANSACTION_TIMEOUT_MS: Final = 20_000
@@ -46,6 +46,9 @@ class Output(msgspec.Struct, frozen=True):
 
 class Writer:
     """Writes the batches of one partition. Anything that it raises means: memory is ahead of the broker, leave."""
+
+    reached = store.Mark()
+    """Where the last of the states stands that were written last."""
 
     def __init__(
         self, broker: connection.Address, app_id: str, partition: int, *, transactions: bool, clock: wall.Wall | None = None
@@ -83,21 +86,24 @@ class Writer:
         """Write everything, confirmed. The last of `states` is the partition's own record."""
         if self._transactions:
             await self._producer.begin_transaction()
-            await self._send([*outputs, *states])
+            last = await self._send([*outputs, *states])
             await self._producer.commit_transaction()
         else:
             await self._send(outputs)
             await self._send(states[:-1])
-            await self._send(states[-1:])
+            last = await self._send(states[-1:])
+        self.reached = store.Mark(last[states[-1].topic], self._clock.now())
 
-    async def _send(self, records: Iterable[Output]) -> None:
-        """All records to this partition, topic by topic, and the broker's word for each."""
+    async def _send(self, records: Iterable[Output]) -> dict[str, int]:
+        """All records to this partition, topic by topic, and the broker's word for each; the last offset in each topic."""
         by_topic: dict[str, list[Output]] = {}
         for record in records:
             by_topic.setdefault(record.topic, []).append(record)
-        await asyncio.gather(*(self._send_topic(topic, each) for topic, each in by_topic.items()))
+        last = await asyncio.gather(*(self._send_topic(topic, each) for topic, each in by_topic.items()))
+        return dict(zip(by_topic, last, strict=True))
 
-    async def _send_topic(self, topic: str, records: list[Output]) -> None:
+    async def _send_topic(self, topic: str, records: list[Output]) -> int:
+        """The offset of the last one, -1 where the broker does not tell (a repeat that it already had)."""
         producer, confirmed = self._producer, []
         batch = producer.create_batch()
         for record in records:
@@ -110,7 +116,9 @@ class Writer:
         batch.close()
         confirmed.append(await producer.send_batch(batch, topic, partition=self._partition))
         for each in confirmed:
-            self._clock.told(await each)
+            answer = await each
+            self._clock.told(answer)
+        return -1 if answer.offset < 0 else int(answer.offset) + batch.record_count() - 1
 
 
 async def has_transactions(broker: connection.Address, app_id: str) -> bool:

@@ -24,6 +24,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.outputs: list[writer.Output] = []
+        self.reached = store.Mark()
 
     async def write(self, outputs: list[writer.Output], states: list[writer.Output]) -> None:
         self.outputs += outputs
