@@ -165,7 +165,7 @@ class MigrationsPinned(Kind):
 class MigrationHole(Kind):
     """Instances that wait at `{step}` of the version before have no place in this one.
 
-    Found where the version before is known: by `dalang check --base DIR`, and by `dalang deploy`, which then changes nothing.
+    Found where the version before is known: by `dalang check --base DIR`. They would stay on their version until they end.
     """
 
     code = "DLG694"
@@ -192,14 +192,3 @@ class DateOutOfCalendar(Kind):
     code = "DLG697"
     severity = "warning"
     hint = "{hint}"
-
-
-# Outcomes.
-
-
-class UnknownOutcome(Kind):
-    """The step `{step}` never has the outcome `{outcome}`."""
-
-    code = "DLG698"
-    severity = "warning"
-    hint = "{known}"

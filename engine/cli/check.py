@@ -9,7 +9,9 @@ import msgspec
 import typer
 
 from engine.authoring import compile as compiler
+from engine.authoring import findings, lint
 from engine.authoring.findings import Finding
+from engine.core import definition
 
 Format = Literal["text", "json", "github"]
 
@@ -21,13 +23,18 @@ def check(
     ] = None,
     format: Annotated[Format, typer.Option(help="How to print the findings.", envvar="DALANG_FORMAT")] = "text",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.", envvar="DALANG_JSON")] = False,
+    base: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="The directory as it was before: are there steps that no migration leads from?", envvar="DALANG_BASE"),
+    ] = None,
 ) -> None:
     """Print every finding of journeys, policy and templates. Exit 1 if one is an error; warnings alone are fine."""
+    before = None if base is None else _before(base)
     found: dict[Finding, None] = {}
     for path in paths or [pathlib.Path("journeys")]:
         if not path.exists():
             raise typer.BadParameter(f"{path} does not exist.", param_hint="PATH")
-        found |= dict.fromkeys(_findings(path))
+        found |= dict.fromkeys(_findings(path, before))
     report(list(found), "json" if as_json else format)
     if any(finding.severity == "error" for finding in found):
         raise typer.Exit(1)
@@ -44,17 +51,24 @@ def report(found: list[Finding], format: Format, *, quiet: bool = False) -> None
                 print(f"::{each.severity} {place}::{_data(f'{each.message} {each.hint}')}")
         case _:
             for each in found:
-                print(f"{each}\n    {each.hint}", file=sys.stderr if quiet else sys.stdout)
+                print(f"{each}\n    {each.hint} (docs/lint/{each.code}.md)", file=sys.stderr if quiet else sys.stdout)
             print(_count(found), file=sys.stderr)
 
 
-def _findings(path: pathlib.Path) -> list[Finding]:
+def _before(base: pathlib.Path) -> definition.Bundle:
+    bundle = compiler.compile_directory(base).bundle
+    if bundle is None:
+        raise typer.BadParameter(f"{base} has errors of its own; check it alone to see them.", param_hint="--base")
+    return bundle
+
+
+def _findings(path: pathlib.Path, before: definition.Bundle | None) -> list[Finding]:
     """The findings of a directory; for a file those of its own, looked at together with what stands around it."""
-    if path.is_dir():
-        return [shown(path, finding) for finding in compiler.compile_directory(path).findings]
-    root = path.parent.parent if path.parent.name == "templates" else path.parent
-    found = [shown(root, finding) for finding in compiler.compile_directory(root).findings]
-    return [finding for finding in found if finding.file == path.as_posix()]
+    root = path if path.is_dir() else path.parent.parent if path.parent.name == "templates" else path.parent
+    result = compiler.compile_directory(root)
+    holes = () if before is None else lint.against(before, result.bundle)
+    found = [shown(root, finding) for finding in findings.ordered((*result.findings, *holes))]
+    return found if path.is_dir() else [finding for finding in found if finding.file == path.as_posix()]
 
 
 def shown(root: pathlib.Path, finding: Finding) -> Finding:

@@ -1,4 +1,6 @@
-"""`dalang schema write|check`: the schemas that other programs and editors read, and the reference page of the language."""
+"""`dalang schema write|check`: the schemas that other programs and editors read, the reference page of the language, and the
+pages of the findings.
+"""
 
 import pathlib
 from typing import Annotated, Final
@@ -6,6 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from engine.authoring import reference
+from engine.authoring.lint import pages
 from engine.runtime import access, contract, settings
 
 app: Final = typer.Typer(no_args_is_help=True)
@@ -13,13 +16,15 @@ Directory = Annotated[pathlib.Path, typer.Argument(help="Where the schemas stand
 Reference = Annotated[
     pathlib.Path, typer.Option("--reference", envvar="DALANG_REFERENCE", help="Where the reference page of the language stands.")
 ]
+Lint = Annotated[pathlib.Path, typer.Option("--lint", envvar="DALANG_LINT", help="Where the pages of the findings stand.")]
+LINT: Final = pathlib.Path("docs/lint")
 PAGE: Final = pathlib.Path("docs/reference.md")
 
 
 @app.command()
-def write(directory: Directory = pathlib.Path("schemas"), page: Reference = PAGE) -> None:
-    """Write every schema and the reference page, made from the models."""
-    for path, text in _files(directory, page).items():
+def write(directory: Directory = pathlib.Path("schemas"), page: Reference = PAGE, lint: Lint = LINT) -> None:
+    """Write every schema, the reference page and the findings' pages, made from the models and the findings."""
+    for path, text in _files(directory, page, lint).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         print(f"wrote {path}")
@@ -38,10 +43,12 @@ def rights() -> None:
 
 
 @app.command()
-def check(directory: Directory = pathlib.Path("schemas"), page: Reference = PAGE) -> None:
+def check(directory: Directory = pathlib.Path("schemas"), page: Reference = PAGE, lint: Lint = LINT) -> None:
     """Say which of them are not those of the models. Exit 1 if one is not."""
     stale = [
-        path for path, text in _files(directory, page).items() if not path.is_file() or path.read_text(encoding="utf-8") != text
+        path
+        for path, text in _files(directory, page, lint).items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
     ]
     for path in stale:
         print(f"{path} is not what the models say; run `dalang schema write`")
@@ -49,5 +56,6 @@ def check(directory: Directory = pathlib.Path("schemas"), page: Reference = PAGE
         raise typer.Exit(1)
 
 
-def _files(directory: pathlib.Path, page: pathlib.Path) -> dict[pathlib.Path, str]:
-    return {**{directory / name: text for name, text in contract.files().items()}, page: reference.page()}
+def _files(directory: pathlib.Path, page: pathlib.Path, lint: pathlib.Path) -> dict[pathlib.Path, str]:
+    schemas = {directory / name: text for name, text in contract.files().items()}
+    return {**schemas, page: reference.page(), **{lint / name: text for name, text in pages.pages().items()}}

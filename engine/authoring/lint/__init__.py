@@ -1,6 +1,6 @@
 """The linter: what files that are well formed each by themselves still get wrong together.
 
-Called by `compile.py` with the directory as it was read, and by `dalang deploy` with two versions of a journey. Findings
+Called by `compile.py` with the directory as it was read, and by `dalang check --base` with two bundles. Findings
 only, one file for each subject; messages and their languages have `messages.py`, fields that nothing fills `supply.py`.
 """
 
@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from engine.authoring import findings, language, names
+from engine.authoring import findings, hazards, language, load, names
 from engine.authoring.directory import Directory, File
 from engine.authoring.lint import caps, hours, journeys, migrations, policies, reach, routes, sends, splits, traits, waits
 from engine.core import definition
@@ -53,3 +53,23 @@ def journey(
     way = routes.Routes(file.model, steps)
     yield from waits.check(file, way, read)
     yield from caps.check(file, way, read)
+
+
+def against(before: definition.Bundle, after: definition.Bundle | None) -> Found:
+    """What a bundle leaves without a place of the one before it. Places are in the sources that the new one holds."""
+    was = {journey.name: journey for journey in before.journeys}
+    for journey in after.journeys if after is not None else ():
+        if journey.name in was:
+            for step in migrations.holes(was[journey.name], journey):
+                yield hazards.MigrationHole.at(_on_update(journey.name, after), step=step)
+
+
+def _on_update(journey: str, bundle: definition.Bundle | None) -> findings.Place:
+    """Where the journey's file says `on_update`."""
+    for name, text in bundle.sources.items() if bundle is not None else ():
+        if "/" not in name:
+            document, _ = load.parse(name, text)
+            plain = None if document is None else document.plain()
+            if document is not None and isinstance(plain, dict) and plain.get("journey") == journey:
+                return document.place(("on_update",))
+    return findings.Place(".")

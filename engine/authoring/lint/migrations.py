@@ -1,6 +1,6 @@
 """Maps from an older version's steps: lines that do not do what they seem to, and steps that no line leads from.
 
-Called by the linter for one version; `holes` by `dalang check --base` and `dalang deploy`, which know the version before.
+Called by the linter for one version; `holes` by `dalang check --base`, which knows the version before.
 """
 
 from collections.abc import Iterator

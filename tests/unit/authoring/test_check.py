@@ -1,4 +1,5 @@
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def test_an_error_exits_1_with_its_line(run: Any, shop: Any) -> None:
     lines = result.stdout.splitlines()
     told = "A duration is a whole number and s, m, h, d or w, like 45m."
     assert f"{shop.root.as_posix()}/cart.yaml:14:11 DLG622 {told}" == lines[0]
-    assert lines[1] == "    For example: 45m."
+    assert lines[1] == "    For example: 45m. (docs/lint/DLG622.md)"
 
 
 def test_warnings_alone_exit_0(run: Any, shop: Any) -> None:
@@ -84,4 +85,20 @@ def test_a_file_is_checked_with_what_stands_around_it(run: Any, shop: Any) -> No
 def test_several_paths_say_each_thing_once(run: Any, shop: Any) -> None:
     """A directory and a file in it."""
     shop.replace("cart.yaml", "wait: 45m", "wait: 45")
-    assert run(shop.root, shop.root / "cart.yaml").stdout.count("DLG622") == 1
+    assert run(shop.root, shop.root / "cart.yaml").stdout.count("DLG622 ") == 1
+
+
+def test_the_version_before_shows_the_holes_of_a_migration(run: Any, shop: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """`--base DIR`: a step that can be waited on, that is gone and that no line leads from."""
+    before = tmp_path_factory.mktemp("before")
+    shutil.copytree(shop.root, before, dirs_exist_ok=True)
+    shop.replace("cart.yaml", "id: cool-off", "id: pause")
+    shop.replace("cart.yaml", "steps:", "on_update: migrate\nsteps:")
+    assert run(shop.root).exit_code == 0
+    result = run(shop.root, "--base", before)
+    assert result.exit_code == 1
+    assert f"{shop.root.as_posix()}/cart.yaml:12:12 DLG694 Instances that wait at `cool-off`" in result.stdout
+    shop.replace("cart.yaml", "steps:", "migrations: {cool-off: pause}\nsteps:")
+    assert run(shop.root, "--base", before).exit_code == 0
+    (before / "cart.yaml").write_text("{")
+    assert run(shop.root, "--base", before).exit_code == 2

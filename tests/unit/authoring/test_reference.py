@@ -59,7 +59,7 @@ def test_defaults_are_as_they_are_written() -> None:
 def test_the_command_writes_what_it_checks(tmp_path: pathlib.Path) -> None:
     """`schema write` makes the schemas and the page, `schema check` finds the one that was changed."""
     run = typer.testing.CliRunner().invoke
-    where = [str(tmp_path / "schemas"), "--reference", str(tmp_path / "docs" / "page.md")]
+    where = [str(tmp_path / "schemas"), "--reference", str(tmp_path / "docs" / "page.md"), "--lint", str(tmp_path / "lint")]
     assert run(schema.app, ["check", *where]).exit_code == 1
     assert run(schema.app, ["write", *where]).exit_code == 0
     assert run(schema.app, ["check", *where]).output == ""
