@@ -223,6 +223,9 @@ def check(event: Event) -> None:
     for name, kind in needed.items():
         if not isinstance(event.field(name), kind):
             raise errors.BadData(f"{event.type} needs data.{name} ({kind.__name__}).")
+    channel = event.field("channel")
+    if event.type in (CONSENT_GRANTED, CONSENT_WITHDRAWN) and not isinstance(channel, (str, type(None))):
+        raise errors.BadData(f"{event.type} takes data.channel as text: one channel, or none for all.")
     purpose = event.field("purpose")
     if "purpose" in needed and purpose not in definition.PURPOSES:
         raise errors.BadData(f"{event.type} names the purpose {str(purpose)[:40]!r}; there are {definition.PURPOSES}.")

@@ -52,7 +52,7 @@ def test_the_channels_are_those_of_the_core() -> None:
     [("0s", 0), ("45m", 2_700_000), ("3d", 259_200_000), ("2w", 1_209_600_000), ("007h", 25_200_000)],
 )
 def test_a_duration_is_a_number_and_a_unit(text: str, expected: int) -> None:
-    """s, m, h, d, w; in milliseconds."""
+    """Durations: a whole number and `s`, `m`, `h`, `d` or `w`; in milliseconds."""
     assert expected == durations.parse(text)
 
 

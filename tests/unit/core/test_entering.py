@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from engine.core import errors
 from tests.unit.core.story import Story
 
 Tell = Callable[..., Story]
@@ -181,3 +182,20 @@ def test_a_second_entry_is_one_of_the_same_key(tell: Tell) -> None:
     assert story.when("go", "10:10", k="b")[0] == "10:10 journey.entered"
     assert story.when("go", "10:20", k="a")[1] == "10:20 journey.restarted"
     assert len(story.state.instances) == 2
+
+
+def test_parallel_leaves_nothing_for_while_active(tell: Tell) -> None:
+    """`{parallel: N}` together with `while_active` is an error at check."""
+    with pytest.raises(errors.BundleError, match="DLG639"):
+        tell(f"enter: {{event: go, reentry: {{parallel: 2}}, while_active: restart}}\n{WAIT}")
+
+
+def test_a_condition_may_ask_for_consent(tell: Tell) -> None:
+    """In expressions: `consent.<purpose>.<channel>` and `consent.<purpose>.any`."""
+    text = "enter: {event: go, when: consent.marketing.any && !consent.marketing.sms, reentry: after_exit}\n"
+    story = tell(text + "steps: [{id: out, exit: done}]")
+    assert story.when("go", "10:00") == []
+    story.when("consent.withdrawn", "10:01", purpose="marketing", channel="sms")
+    assert story.when("go", "10:02")[0] == "10:02 journey.entered"
+    story.when("consent.withdrawn", "10:03", purpose="marketing")
+    assert story.when("go", "10:04") == []

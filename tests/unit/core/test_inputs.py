@@ -86,3 +86,13 @@ def test_the_place_in_the_log_comes_along() -> None:
     """A history exported from Kafka carries partition and offset, as numbers or as texts."""
     record = inputs.decode(line(kafkapartition=3, kafkaoffset="17"))
     assert (record.partition, record.offset) == (3, 17)
+
+
+@pytest.mark.parametrize("channel", [["whatsapp"], {"name": "whatsapp"}, 1, True])
+def test_a_consent_for_something_else_than_a_channel_is_no_consent_for_all(channel: object) -> None:
+    """A grant with a channel allows that channel only: what is no channel is bad data, never a grant for every channel."""
+    told = {"specversion": "1.0", "id": "1", "source": "t", "subject": "a", "time": "2026-11-22T10:00:00Z"}
+    data = {"purpose": "marketing", "channel": channel}
+    for type_ in ("consent.granted", "consent.withdrawn"):
+        with pytest.raises(errors.BadData, match=r"data\.channel"):
+            inputs.decode(json.dumps({**told, "type": type_, "data": data}).encode())

@@ -80,7 +80,7 @@ def test_a_timer_that_is_a_little_late_runs_at_its_due(tell: Tell) -> None:
 
 
 def test_now_never_goes_back(tell: Tell) -> None:
-    """`now` is the greatest recorded time so far: an input that is recorded earlier happens now."""
+    """`now` = max(previous `now`, the input's recorded time): an input that is recorded earlier happens now."""
     story = tell(PAUSE)
     story.when("consent.granted", "12:00", purpose="support")
     assert story.when("go", "10:00")[-1] == "12:00 timer.scheduled pause wait +0 13:00".replace("+0 ", "")
@@ -187,3 +187,12 @@ def test_an_input_without_effect_is_not_remembered(tell: Tell) -> None:
     assert story.state is before
     story.when("customer.identified", "10:05", traits={"vip": True})
     assert story.when("go", "10:10", id="same")[0] == "10:10 journey.entered"
+
+
+def test_how_late_is_late_is_a_setting(tell: Tell) -> None:
+    """`policy.late_after` is the lateness of rule 2."""
+    story = tell(PAUSE, policy=stories.POLICY + "  late_after: 10m\n", punctual=False)
+    story.when("go", "10:00")
+    assert story.pass_time("11:10")[0] == "11:00 step.completed pause elapsed"
+    story.when("go", "12:00")
+    assert story.pass_time("13:10:00.001")[0] == "13:10:00.001 step.completed pause elapsed"
