@@ -41,6 +41,7 @@ class Broadcast:
             async with asyncio.timeout(_WITHIN):
                 self._transactions = await writer.begun(self._producer)
             if not self._transactions:
+                await self._stop()
                 self._producer = writer.plain(self._broker)
                 await self._producer.start()
         except BaseException:

@@ -61,7 +61,7 @@ async def records(
     ahead = {TopicPartition(name, number) for name in names for number in await topics.numbers(broker, name)}
     missing = {*names} - {tp.topic for tp in ahead}
     if missing:
-        raise NotALog(f"There is no topic {', '.join(sorted(missing))} on {broker}.")
+        raise NotALog(f"There is no topic {', '.join(sorted(missing))} on {broker}, or it may not be seen.")
     consumer = AIOKafkaConsumer(
         **connection.client(broker),
         group_id=None,

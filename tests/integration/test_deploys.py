@@ -438,3 +438,22 @@ def test_the_states_are_rebuilt_from_the_log_and_nothing_is_sent_again(cluster: 
     running.same(cluster.recorded().decisions, decided)
     running.same(cluster.recorded().actions, acted)
     assert len(acted) > len(recorded.actions) > 20
+
+
+def test_a_deploy_that_migrates_moves_who_waits(cluster: Cluster) -> None:
+    """With `on_update: migrate` those who wait go over to the new version at the activation's place in the log; a replay of the
+    topics without files says the same.
+    """
+    moving = "on_update: migrate\nmigrations: {old: new}\n"
+    old, new = version(cluster, "old", WAITING % "old"), version(cluster, "new", moving + WAITING % "new")
+    deployed(cluster, old)
+    cluster.start(None)
+    cluster.wait_for(cluster.send([traffic.event(f"c{number}", f"e{number}", "go", k="a") for number in range(20)]))
+    told = deployed(cluster, new)
+    cluster.until(followed(cluster, told["bundle"]))
+    decided = [json.loads(line) for line in cluster.recorded().decisions]
+    moved = [each for each in decided if each["type"] == "instance.migrated"]
+    assert {each["customer"] for each in moved} == {f"c{number}" for number in range(20)}
+    assert {(each["version"], each["step"]) for each in moved} == {(catalogs.bundle(new).journeys[0].version, "new")}
+    assert {each["cause"] for each in moved} <= set(entered_at(cluster))
+    running.same(cluster.recorded().decisions, cluster.replayed(None)[0])

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pathlib
+import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -71,8 +72,8 @@ def dalang(cluster: Cluster, *arguments: str, **environment: str) -> subprocess.
 
 
 def test_with_exactly_its_rights_each_process_works(node: secured.Secured, cluster: Cluster) -> None:
-    """An operator deploys and commands, a worker without journeys decides and writes, a reader replays: each with what
-    docs/rights.md lists for it and nothing else. No password stands in any log.
+    """An operator deploys and commands, a worker without journeys decides and writes, a reader replays, states are rebuilt:
+    each with what docs/rights.md lists for it and nothing else. No password stands in any log.
     """
     for name, roles in (("worker", ["worker"]), ("operator", ["deploy", "command"]), ("reader", ["replay, explain, export"])):
         for role in roles:
@@ -91,6 +92,11 @@ def test_with_exactly_its_rights_each_process_works(node: secured.Secured, clust
     done = dalang(cluster, "replay", f"kafka://{node.sasl}/{cluster.events}", **user("reader"))
     assert (done.returncode, "quick\n  entered" in done.stdout) == (0, True), done.stderr
     assert worker.poll() is None
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(10) == 0
+    granted(node, cluster, "rebuilder", "state rebuild")
+    done = dalang(cluster, "state", "rebuild", "--app-id", cluster.app_id, **user("rebuilder"))
+    assert (done.returncode, done.stdout.count("0 removed")) == (0, 4), done.stderr
     assert secured.PASSWORD not in cluster.log.read_text()
 
 

@@ -14,7 +14,7 @@ from engine.runtime import access
 from tests.integration import kafka
 
 PASSWORD: Final = "wayang-Kulit-7"
-USERS: Final = ("worker", "operator", "reader")
+USERS: Final = ("worker", "operator", "reader", "rebuilder")
 
 SETTINGS = """
 listeners=PLAINTEXT://127.0.0.1:{port},PROXIED://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{controller},SASL://127.0.0.1:{sasl},TLS://127.0.0.1:{tls}
