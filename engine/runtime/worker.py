@@ -183,7 +183,7 @@ class Worker:
                 if mine:
                     async with self._lock(number):
                         current = await self._ready(number, generation)
-                        await self._begins(current)
+                        await self._begins(current, generation)
                         await current.handle([event.value for event in mine])
                     for event in mine:
                         event.ack()
@@ -255,11 +255,11 @@ class Worker:
         await current.prepare()
         return current
 
-    async def _begins(self, current: partition.Partition) -> None:
+    async def _begins(self, current: partition.Partition, generation: int) -> None:
         """`layout.AheadOfState` where the group began to read after what the state holds; it is set back first."""
         tp = TP(self.names.name(topics.EVENTS), current.number)
         consumer, wanted = self.app.consumer, current.store.record.offset + 1
-        if consumer.sought.get(tp, 0) > wanted:
+        if consumer.sought.get(tp, 0) > wanted and self._holds(current.number, generation):
             await consumer.set_back(tp, wanted)
             raise layout.AheadOfState(f"Partition {current.number} began at {consumer.sought[tp]}, its state ends at {wanted}.")
 
@@ -357,6 +357,7 @@ class Worker:
                 if not self._holds(number, generation):
                     return  # loading it now would fence its new owner
                 current = await self._ensure(number, generation)
+                await self._begins(current, generation)
                 due = current.due(codec.instant(self.wall.now()))
             await self._send_due(current, due)
         except KafkaError as exc:
