@@ -512,9 +512,13 @@ class _Handling(mover.Mover):
             self.request_all()
             known = self.customer
             if known is None or known.profile is self.examined:
-                break
+                return
             self._look_again(msgspec.structs.replace(known, profile=self.examined or {}), already=False)
             self._enter_all(())
+        # Journeys that change each other's segments without end: what was asked for goes out, and nobody enters any more.
+        self.request_all()
+        self._look_again(msgspec.structs.replace(self.known, profile=self.examined or {}), already=False)
+        self.joined.clear()
 
 
 def _firing_order(armed: tuple[str, state.Timer]) -> tuple[datetime.datetime, str, str, str]:

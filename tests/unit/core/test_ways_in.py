@@ -293,3 +293,22 @@ def test_a_month_without_that_day_is_passed_over(tell: Tell) -> None:
     story.pass_time("+130 00:00")
     entered = [each.at.date().isoformat() for each in story.told if each.type == "journey.entered"]
     assert entered == ["2026-11-30", "2026-12-30", "2027-01-30", "2027-03-30"]
+
+
+def test_journeys_that_change_each_others_segments_end(tell: Tell) -> None:
+    """Journeys that start each other through segments end within the input; she is then in the segments that are true, and no
+    message that was asked for is forgotten.
+    """
+    traits = "segments:\n  a: profile.n == 1\n  b: profile.n == 2\n"
+    text = "enter: {{segment: {0}, reentry: {{parallel: 99}}}}\nsteps: [{{id: x, set: {{n: {1}}}}}, {2}]"
+    sms = "{id: ask, send: {template: hello, channels: [{channel: sms}]}}"
+    caps = UTC + "  caps: [{at_most: 99, per: day}]\n"
+    story = tell(text.format("a", 2, sms), text.format("b", 1, sms), traits=traits, policy=caps)
+    story.when("customer.identified", "10:00", traits={"n": 1})
+    assert story.state.segments == ("ab"[int(story.state.profile["n"]) - 1],)
+    assert story.state.instances == {}
+    entered = sum(each.type == "journey.entered" for each in story.told)
+    assert len(story.sent) == entered > 9
+    before = story.state
+    assert story.when("unknown", "10:05") == []
+    assert story.state is before
