@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from engine.authoring import calendars, environment, fields, findings, names, places, reading, syntax
+from engine.authoring import calendars, environment, fields, findings, names, places, reading, shortcuts, syntax
 from engine.core import definition, errors, inputs, scope
 
 _ABSENT: Final = object()
@@ -53,6 +53,7 @@ class _Compiled:
     bindings: tuple[tuple[str, Callable[[scope.Scope], Any], _TREE | None], ...]
     lists: tuple[reading.Use, ...]
     fetch: Callable[[scope.Scope], Any] | None
+    shortcuts: shortcuts.Shortcuts | None
     traits: bool
     """Whether it reads traits: such a one may be a time, which the binding takes as a typed variable only."""
     clocked: bool
@@ -75,6 +76,10 @@ class CelExpressions:
             if value is _ABSENT:
                 raise errors.EvaluationError(f"{expression.text}: there is no such field.")
             return value
+        if compiled.shortcuts is not None:
+            known = compiled.shortcuts.answer(names)
+            if known is not None:
+                return known
         if compiled.clocked:
             self._clock.now, self._clock.zone = names.now, _zone(names)
         try:
@@ -108,7 +113,8 @@ class CelExpressions:
 
     def _compile(self, text: str) -> _Compiled:
         try:
-            reads = _read(text)
+            root = tree(text)
+            reads = reading.read(root)
             program = self._environment.compile(text)
         except RuntimeError as exc:
             raise errors.EvaluationError(f"{text}: {_first_line(exc)}.") from None
@@ -122,7 +128,8 @@ class CelExpressions:
         lists = tuple(each.use for each in reads.ranges if each.use is not None and each.use.variable in _GETTERS)
         traits = any(use.variable == "traits" for use in reads.uses)
         clocked = not reads.functions.isdisjoint(environment.CLOCKED)
-        self._compiled[text] = compiled = _Compiled(program, reads, bindings, lists, fetch, traits, clocked)
+        short = shortcuts.of(root, _fetched)
+        self._compiled[text] = compiled = _Compiled(program, reads, bindings, lists, fetch, short, traits, clocked)
         return compiled
 
     def _for_times(self, text: str, compiled: _Compiled, data: dict[str, Any]) -> Any:
@@ -240,7 +247,7 @@ def _getter(name: str, tree: _TREE | None) -> Callable[[scope.Scope], Any]:
     if name != "traits" or tree is None:
         return _GETTERS[name]
     wanted = frozenset(tree)
-    return lambda names: names.reckon(names.customer, names.now, wanted)
+    return lambda names: names.traits(wanted)
 
 
 def _bound(compiled: _Compiled, names: scope.Scope) -> dict[str, Any]:
@@ -288,7 +295,20 @@ def _double(value: Any, path: reading.Path) -> Any:
 def _looked_up(compiled: _Compiled, names: scope.Scope) -> Any:
     assert compiled.fetch is not None
     assert compiled.reads.direct is not None
-    return _follow(compiled.fetch(names), compiled.reads.direct.rest)
+    rest = compiled.reads.direct.rest
+    if rest and compiled.traits:
+        return _follow(names.traits(rest[:1]), rest)
+    return _follow(compiled.fetch(names), rest)
+
+
+def _fetched(use: reading.Use) -> Callable[[scope.Scope], Any] | None:
+    """What fetches the value of a path."""
+    get, rest = _GETTERS.get(use.variable), use.rest
+    if get is None:
+        return None
+    if use.variable == "traits":
+        return (lambda names: _follow(names.traits(rest[:1]), rest)) if rest else None
+    return lambda names: _follow(get(names), rest)
 
 
 def _follow(value: Any, path: reading.Path) -> Any:

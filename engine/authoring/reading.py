@@ -116,6 +116,11 @@ def _use(node: syntax.Node, own: frozenset[str]) -> Use | None:
     return Use(path, tuple(offset for _, offset, _ in parts), ".".join(path[:depth]), path[depth:], tested)
 
 
+def path_of(node: syntax.Node) -> Use | None:
+    """The path that a node is, outside of any comprehension; None if it is none."""
+    return _use(node, frozenset())
+
+
 def _doubles(node: syntax.Call, own: frozenset[str]) -> Iterator[Path]:
     if node.function in _ARITHMETIC and any(_is_double(part) for part in node.arguments):
         for part in node.arguments:

@@ -42,7 +42,7 @@ class Catalog:
                 self._enters(journey)
         self.segments = bundle.segments
         self.segment_names = tuple(segment.name for segment in bundle.segments)
-        self.trait_names = frozenset(trait.name for trait in bundle.traits)
+        self.traits = {trait.name: trait for trait in bundle.traits}
         self.counting: dict[str, tuple[definition.Trait, ...]] = {}
         for trait in bundle.traits:
             for event in trait.of:
@@ -50,6 +50,7 @@ class Catalog:
         touching = (definition.events_of(journey) for journey in self.versions.values())
         self.named = frozenset(self.entries).union(self.counting, *touching)
         self._coming: dict[tuple[str, str], tuple[definition.WaitEvents, ...]] = {}
+        self._asked: tuple[object, datetime.tzinfo] = (None, datetime.UTC)
         self._zones: dict[str, datetime.tzinfo | None] = {}
 
     def _enters(self, journey: definition.Journey) -> None:
@@ -85,8 +86,11 @@ class Catalog:
 
     def zone_of(self, customer: state.Customer) -> datetime.tzinfo:
         """The customer's own zone: the profile's, else that of the phone's country, else the workspace's; else UTC."""
-        name = zones.zone_of(customer.profile, self.policy.calendar, self.policy.timezone, self._knows)
-        return self._zone(name) or datetime.UTC
+        profile = customer.profile
+        if profile is not self._asked[0]:  # who asks, asks again about the same customer
+            name = zones.zone_of(profile, self.policy.calendar, self.policy.timezone, self._knows)
+            self._asked = (profile, self._zone(name) or datetime.UTC)
+        return self._asked[1]
 
     def _knows(self, name: str) -> bool:
         return self._zone(name) is not None

@@ -230,16 +230,18 @@ class _Handling(mover.Mover):
         if event.type == inputs.ERASED:
             return self._erase(known)
         mark = len(self.facts)
-        self.customer = after = evolution.take(known, event, self.catalog, self.trace)
+        self.customer = evolution.tell(known, event, self.catalog, self.trace)
         self.facts.append(event)
-        news = evolution.is_news(known, after)
+        news = self.customer is not known
         if before is None or news:
             self._look_again(before, already=False)
         goes_on = event.type not in self.catalog.named and event.type not in inputs.BUILT_IN
         if goes_on or self._take_part(known):
             self._enter_all(self.catalog.entries.get(event.type, ()))
         self._quiesce()
-        if len(self.facts) == mark + 1 and not news:
+        if len(self.facts) > mark + 1 or news:
+            self.customer = evolution.mark(self.known, event)
+        else:
             self.facts.pop()
             self.customer = before
         self.taking = None

@@ -40,33 +40,32 @@ def evolve(
     return customer if apply is None else apply(customer, fact, fact.data)
 
 
-def take(
+def take(customer: state.Customer, event: inputs.Event, catalog: catalog.Catalog | None) -> state.Customer:
+    """The state after an event that had an effect: what it says, and that it was seen."""
+    return mark(tell(customer, event, catalog), event)
+
+
+def mark(customer: state.Customer, event: inputs.Event) -> state.Customer:
+    """The state with the event among those that were seen."""
+    seen = (customer.seen + digest(event.id))[-SEEN_BYTES * MOST_SEEN :]
+    return _replace(customer, now=max(customer.now, event.recorded), seen=seen)
+
+
+def tell(
     customer: state.Customer, event: inputs.Event, catalog: catalog.Catalog | None, trace: traces.Trace | None = None
 ) -> state.Customer:
-    """The state after an event: what it says of profile, consent, operators and traits, and that it was seen."""
+    """The state after what the event says of profile, consent, operators and traits; the same object where that is no news."""
     now = max(customer.now, event.recorded)
-    seen = (customer.seen + digest(event.id))[-SEEN_BYTES * MOST_SEEN :]
-    after = _replace(_told(customer, event, now), now=now, seen=seen)
+    after = _told(customer, event, now)
     counting = catalog.counting.get(event.type) if catalog is not None else None
     if catalog is None or counting is None:
         return after
     looking = view.View(catalog, None, after, None, now, event, trace)
     kept = after.traits
-    if not catalog.trait_names.issuperset(kept):  # those that are no longer in the bundle go with the next that changes
-        kept = {name: tally for name, tally in kept.items() if name in catalog.trait_names}
+    if not catalog.traits.keys() >= kept.keys():  # those that are no longer in the bundle go with the next that changes
+        kept = {name: tally for name, tally in kept.items() if name in catalog.traits}
     tallies = traits.take(counting, kept, event, now, looking.zone, looking.value)
     return after if tallies is kept else _replace(after, traits=tallies)
-
-
-def is_news(before: state.Customer, after: state.Customer) -> bool:
-    """Whether an event changed more than what was seen."""
-    return (
-        after.profile is not before.profile
-        or after.consent is not before.consent
-        or after.traits is not before.traits
-        or after.inbound is not before.inbound
-        or after.pauses is not before.pauses
-    )
 
 
 def digest(event_id: str) -> bytes:

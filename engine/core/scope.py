@@ -4,7 +4,7 @@ Built by the decider for each evaluation, read by the ports' implementations; va
 """
 
 import datetime
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -14,7 +14,7 @@ from engine.core import definition, inputs, state
 NAMES: Final = ("event", "entry", "profile", "consent", "traits", "segments", "steps", "now", "journey", "policy")
 
 
-def nothing(_: state.Customer, __: datetime.datetime, ___: Collection[str] | None = None) -> Mapping[str, Any]:
+def nothing(_: state.Customer, __: datetime.datetime, ___: Iterable[str] | None) -> Mapping[str, Any]:
     """The traits of a scope without any."""
     return {}
 
@@ -22,8 +22,8 @@ def nothing(_: state.Customer, __: datetime.datetime, ___: Collection[str] | Non
 class Scope(msgspec.Struct):
     """What is in scope. `event` and `entry` are None where there is none. `memo` is the port's own, for this scope.
 
-    `reckon` gives the traits' values of a customer at a time, of those that are named (None: all);
-    `segments` are the names of all that there are.
+    `reckon` gives the values of a customer's traits at a time, of those that are wanted (None: of all); `segments` are the names
+    of all segments that there are.
     """
 
     customer: state.Customer
@@ -34,7 +34,7 @@ class Scope(msgspec.Struct):
     journey: definition.Journey | None = None
     outcomes: Mapping[str, str] = {}
     zone_of: Callable[[state.Customer], datetime.tzinfo] | None = None
-    reckon: Callable[[state.Customer, datetime.datetime, Collection[str] | None], Mapping[str, Any]] = nothing
+    reckon: Callable[[state.Customer, datetime.datetime, Iterable[str] | None], Mapping[str, Any]] = nothing
     segments: tuple[str, ...] = ()
     memo: Any = None
 
@@ -42,6 +42,10 @@ class Scope(msgspec.Struct):
     def zone(self) -> datetime.tzinfo | None:
         """The customer's zone; None where nobody says how to find it."""
         return None if self.zone_of is None else self.zone_of(self.customer)
+
+    def traits(self, wanted: Iterable[str] | None) -> Mapping[str, Any]:
+        """The values of the traits that are wanted; None: of all. Those that have none are left out."""
+        return self.reckon(self.customer, self.now, wanted)
 
     def value(self, name: str) -> Any:
         """The value of one of `NAMES` as plain Python; times are datetimes in UTC."""
@@ -63,7 +67,7 @@ class Scope(msgspec.Struct):
             case "policy":
                 return {"timezone": self.policy.timezone, "language": self.policy.language}
             case "traits":
-                return self.reckon(self.customer, self.now, None)
+                return self.traits(None)
             case "segments":
                 return {name: name in self.customer.segments for name in self.segments}
             case _:

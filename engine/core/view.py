@@ -4,7 +4,7 @@ Made by the decider for one instance at one moment; steps read it and answer wit
 """
 
 import datetime
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -93,10 +93,10 @@ class View(msgspec.Struct):
             return True
         return any(each.journey in ("", journey) and each.key in (None, key) for each in self.customer.pauses)
 
-    def _reckoned(self, customer: state.Customer, now: datetime.datetime, wanted: Collection[str] | None) -> Mapping[str, Any]:
-        every = self.catalog.bundle.traits
-        asked = every if wanted is None else [trait for trait in every if trait.name in wanted]
-        return traits.values(asked, customer.traits, now, self.zone)
+    def _reckoned(self, customer: state.Customer, now: datetime.datetime, wanted: Iterable[str] | None) -> Mapping[str, Any]:
+        known = self.catalog.traits
+        chosen = known.values() if wanted is None else [known[name] for name in wanted if name in known]
+        return traits.values(chosen, customer.traits, now, self.zone)
 
     def holds(self, condition: definition.Expression | None) -> bool:
         """Whether the condition is true; a condition that fails to evaluate is false, no condition is true."""
