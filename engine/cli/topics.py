@@ -37,7 +37,10 @@ def create(
 
 @app.command()
 def check(broker: options.Broker = None, topic_prefix: options.Prefix = None) -> None:
-    """Say whether all topics exist, with one partition count."""
+    """Say whether all topics exist, with one partition count, and are kept as the engine needs it."""
     chosen = settings.read(settings.Access, broker=broker, topic_prefix=topic_prefix)
-    count = connection.run(topics.partitions(chosen.connected(), topics.Topics(chosen.topic_prefix)))
+    names = topics.Topics(chosen.topic_prefix)
+    count = connection.run(topics.partitions(chosen.connected(), names))
+    for each in connection.run(topics.checked(chosen.connected(), names)):
+        print(each)
     print(f"All topics exist, with {count} partitions each.")

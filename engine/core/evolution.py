@@ -4,6 +4,7 @@ A fact is an event that had an effect, or a decision. Folding the facts of a his
 What an event says of traits depends on their definitions, so an event is folded with the catalog that was live.
 """
 
+import datetime
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -57,6 +58,8 @@ def tell(
     """The state after what the event says of profile, consent, operators and traits; the same object where that is no news."""
     now = max(customer.now, event.recorded)
     after = _told(customer, event, now)
+    if after is not customer:
+        after = _forgotten(after, now)  # with what is news anyway: forgetting alone is none
     counting = catalog.counting.get(event.type) if catalog is not None else None
     if catalog is None or counting is None:
         return after
@@ -253,7 +256,7 @@ def _requested(customer: state.Customer, fact: Decision, data: decisions.Message
         customer = _replace(customer, sends=(*kept, sent)[-MOST_SENDS:])
     if before is None:
         before = _message(fact, data.message_id, data.purpose, data.expires_at)
-        customer = _forgotten(customer)
+        customer = _forgotten(customer, customer.now)
     after = _replace(before, attempts=(*before.attempts, attempt), waiting=None, held="", skipped=())
     if first:
         after = _replace(after, requested_at=fact.at)
@@ -265,7 +268,7 @@ def _deferred(customer: state.Customer, fact: Decision, data: decisions.MessageD
     before = customer.messages.get(data.message_id)
     if before is None:
         before = _message(fact, data.message_id, data.purpose, data.expires_at)
-        customer = _forgotten(customer)
+        customer = _forgotten(customer, customer.now)
     return _with_message(customer, _replace(before, waiting=data.place, held=data.reason, skipped=data.skipped))
 
 
@@ -376,14 +379,19 @@ def _abandoned(customer: state.Customer, instance: str) -> state.Customer:
     return _replace(customer, messages=messages)
 
 
-def _forgotten(customer: state.Customer) -> state.Customer:
-    """Without the closed messages that no receipt can be about any more."""
+def _forgotten(customer: state.Customer, now: datetime.datetime) -> state.Customer:
+    """Without the closed messages that no receipt can be about any more, and the goals whose time is over."""
+    if not customer.messages and not customer.goals:
+        return customer
     messages = {
         id_: message
         for id_, message in customer.messages.items()
-        if not message.outcome or (customer.now - message.requested_at).total_seconds() * 1000 < LATE_RECEIPTS_MS
+        if not message.outcome or (now - message.requested_at).total_seconds() * 1000 < LATE_RECEIPTS_MS
     }
-    return customer if len(messages) == len(customer.messages) else _replace(customer, messages=messages)
+    goals = {id_: goal for id_, goal in customer.goals.items() if goal.until > now}
+    if len(messages) == len(customer.messages) and len(goals) == len(customer.goals):
+        return customer
+    return _replace(customer, messages=messages, goals=goals)
 
 
 def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:

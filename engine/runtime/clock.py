@@ -43,14 +43,17 @@ class Calendar:
         """How many customers have been due for more than `AGAIN` ms and not fired: they had to be sent again."""
         return len(self._late)
 
-    def due(self, time: int, wall: int, due_of: Callable[[bytes], int], *, strictly: bool) -> Iterator[tuple[int, list[bytes]]]:
+    def due(
+        self, time: int, wall: int, due_of: Callable[[bytes], int], *, strictly: bool, passed: int | None = None
+    ) -> Iterator[tuple[int, list[bytes]]]:
         """Chunks of customers whose earliest timer is due by `time` (ms), each with the greatest due time in it.
 
         `wall` is any clock in ms that does not jump. `due_of` looks into the state. `strictly`: only timers due before `time`
         (the stream clock: an event at that very time may still come, and wins the tie). What is sent is sent again after
-        `AGAIN` ms of the `wall`, if it is still due.
+        `AGAIN` ms of the `wall`, if it is still due; with `passed` only what was sent before that time of the `wall`: the rest
+        waits on a log that is behind, and would wait there twice.
         """
-        self._lost(wall, due_of)
+        self._lost(wall, wall if passed is None else passed, due_of)
         again: list[tuple[int, bytes]] = []
         while self._seconds and self._seconds[0] * 1000 <= time:
             second = heapq.heappop(self._seconds)
@@ -71,12 +74,15 @@ class Calendar:
         for due, key in again:
             self.arm(due, key)
 
-    def _lost(self, wall: int, due_of: Callable[[bytes], int]) -> None:
+    def _lost(self, wall: int, passed: int, due_of: Callable[[bytes], int]) -> None:
         """Arm again what was sent long ago and never arrived."""
+        lost = []
         # Insertion order is the order of sending, so the first young one ends the search.
-        for key, sent in list(self._sent.items()):
-            if wall - sent < AGAIN:
-                return
+        for key, sent in self._sent.items():
+            if wall - sent < AGAIN or sent > passed:
+                break
+            lost.append(key)
+        for key in lost:
             del self._sent[key]
             self._late.add(key)
             self.arm(due_of(key), key)

@@ -10,7 +10,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +18,8 @@ from engine.core import actions, catalog, commands, decider, decisions, errors, 
 from engine.replay import definitions, replayer
 from engine.runtime import batches, bundles, codec, logs, metrics, store, topics, writer
 
+FULL: Final = 5_000
+"""Outputs after which a transaction is written: a second in which 100,000 timers are due is many, not one held in memory."""
 _log = logs.log()
 
 
@@ -74,6 +76,8 @@ class Partition:
         self.number, self.store, self.writer = number, loaded, own
         self.oldest: int | None = None
         """The timestamp (ms) of the first record of the batch at work, None between two batches."""
+        self.passed = 0
+        """The timestamp (ms) of the last record that was handled."""
         self._wrote, self._decode, self._trace = wrote, decode, trace.Trace(detailed=False)
         self._registry = registry
         self._decisions = names.name(topics.DECISIONS)
@@ -109,13 +113,23 @@ class Partition:
         if not fresh:
             return 0
         await self._registry.know(*{named[0] for record in fresh if (named := bundles.activated(record)) is not None})
+        rest = fresh
+        while rest:
+            rest = await self._transact(rest)
+        return len(fresh)
+
+    async def _transact(self, fresh: list[Any]) -> list[Any]:
+        """Decide records until they lead to `FULL` outputs, and write what they lead to together; the records that are left."""
         live = self._registry.catalog(self.store.record.bundle)
         assert live is not None
         started, self.oldest = time.monotonic(), fresh[0].timestamp
         batch = self._batch = _Batch(self.store.record, live)
-        for record in fresh:
-            self._take(record)
-        after = batch.record(fresh[-1].offset)
+        taken = 0
+        while taken < len(fresh) and len(batch.outputs) < FULL:
+            self._take(fresh[taken])
+            taken += 1
+        done = fresh[:taken]
+        after = batch.record(done[-1].offset)
         snapshots = {
             key: None if customer is None else codec.snapshot(customer, offset)
             for key, (customer, offset) in batch.touched.items()
@@ -126,8 +140,9 @@ class Partition:
         await self.writer.write(batch.outputs, [*states, writer.Output(self._states, codec.PARTITION_KEY, own)])
         write_took = time.monotonic() - writing
         self.store.commit(snapshots, after, self.writer.reached)
-        self._count(batch, fresh, started, write_took)
-        return len(fresh)
+        self.passed = done[-1].timestamp
+        self._count(batch, done, started, write_took)
+        return fresh[taken:]
 
     def _count(self, batch: _Batch, fresh: list[Any], started: float, write_took: float) -> None:
         """Tell what was written to whoever watches."""
@@ -292,14 +307,16 @@ class Partition:
 
     # The clock's side.
 
-    def due(self, wall: datetime.datetime) -> list[tuple[datetime.datetime, list[str]]]:
+    def due(self, wall: datetime.datetime, *, behind: bool = False) -> list[tuple[datetime.datetime, list[str]]]:
         """The customers whose timers are due by now, in chunks, each with the time that has passed for them.
 
         Under the stream clock now is the stream's time, and a timer that is due at that very time waits for a later event.
+        `behind`: there are records that are not handled yet, and what was sent may be among them.
         """
         now = codec.milliseconds(wall)
         streaming = self.store.record.clock == "stream"
         here = self.store.record.stream_time if streaming else now
         steady = int(time.monotonic() * 1000)
-        chunks = self.store.calendar.due(here, steady, self.store.due_of, strictly=streaming)
+        passed = steady - (now - self.passed) if behind else None
+        chunks = self.store.calendar.due(here, steady, self.store.due_of, strictly=streaming, passed=passed)
         return [(codec.instant(due), [key.decode() for key in keys]) for due, keys in chunks]

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 from engine.core import actions, errors
@@ -21,6 +22,17 @@ ACTIONS: Final[Mapping[str, str]] = {channel: f"actions.{channel}" for channel i
 _DAY: Final = 86_400_000
 LARGEST: Final = 4 * 1024 * 1024
 """Bytes of the largest record that the topics take: an event too large for the fold still fits into `dead.letters`."""
+TOMBSTONES: Final = _DAY
+"""Milliseconds for which a tombstone of `customer.state` must stay, so that whoever reads slowly or comes back misses none."""
+_STATE: Final[Mapping[str, str]] = {
+    # Small segments are compacted, and so loaded, sooner; what was erased is gone from the disk within days.
+    "segment.bytes": str(64 * 1024 * 1024),
+    "segment.ms": str(_DAY),
+    "max.compaction.lag.ms": str(_DAY),
+    # Loading reads what is not compacted yet too: at most a quarter more.
+    "min.cleanable.dirty.ratio": "0.2",
+    "delete.retention.ms": str(2 * TOMBSTONES),
+}
 _KNOWN_WITHIN: Final = 10.0
 _ENVELOPE: Final = 64 * 1024
 """What a dead letter may need beside the record that is in it."""
@@ -38,6 +50,13 @@ class WrongPartitions(errors.RuntimeFailure):
 
     code = "DLG511"
     hint = "Make new topics with one count under another --topic-prefix, and replay the log into them."
+
+
+class WrongConfig(errors.RuntimeFailure):
+    """A topic is kept in another way than the engine needs."""
+
+    code = "DLG513"
+    hint = "Set it with kafka-configs.sh --alter --entity-type topics; nothing has to be stopped for it."
 
 
 class TopicsRefused(errors.RuntimeFailure):
@@ -78,8 +97,7 @@ class Topics(msgspec.Struct, frozen=True):
                 for topic, kept in days.items()
             ),
             Spec(self.name(BUNDLES), compacted),
-            # Small segments are compacted, and so loaded, sooner.
-            Spec(self.name(STATE), {**compacted, **stamped, "segment.bytes": str(64 * 1024 * 1024)}),
+            Spec(self.name(STATE), {**compacted, **stamped, **_STATE}),
         )
 
 
@@ -140,6 +158,45 @@ async def partitions(broker: connection.Address, topics: Topics) -> int:
     if len(shared) != 1:
         raise WrongPartitions(", ".join(f"{name} {count}" for name, count in sorted(counts.items())) + ".")
     return shared.pop()
+
+
+async def checked(broker: connection.Address, topics: Topics) -> list[str]:
+    """What is kept in another way than `create` makes it, but does no harm; `WrongConfig` for what does.
+
+    States that are deleted by age, or tombstones that go before a worker has seen them, are wrong states.
+    """
+    wanted = {spec.name: spec.config for spec in topics.specs() if spec.name in (topics.name(STATE), topics.name(BUNDLES))}
+    found = await _configs(broker, list(wanted))
+    wrong: list[str] = []
+    told: list[str] = []
+    for name, config in wanted.items():
+        if name not in found:
+            told.append(f"{name}: how it is kept cannot be asked, which needs DescribeConfigs on it")
+        for key, value in config.items():
+            has = found.get(name, {}).get(key, value)
+            harmful = key == "cleanup.policy" or (key == "delete.retention.ms" and int(has) < TOMBSTONES)
+            if has != value:
+                (wrong if harmful else told).append(f"{name}: {key} is {has}, `topics create` makes it {value}")
+    if wrong:
+        raise WrongConfig("; ".join(wrong) + ".")
+    return told
+
+
+async def _configs(broker: connection.Address, names: list[str]) -> dict[str, dict[str, str]]:
+    """How these topics are kept, as far as the broker tells."""
+    admin = AIOKafkaAdminClient(**connection.client(broker))
+    await admin.start()
+    try:
+        asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        answers = await admin.describe_configs(asked)
+    finally:
+        await admin.close()
+    return {
+        resource[3]: {entry[0]: entry[1] for entry in resource[4] if entry[1] is not None}
+        for answer in answers
+        for resource in answer.resources
+        if resource[0] == 0
+    }
 
 
 async def numbers(broker: connection.Address, topic: str) -> list[int]:

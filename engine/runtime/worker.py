@@ -358,7 +358,9 @@ class Worker:
                     return  # loading it now would fence its new owner
                 current = await self._ensure(number, generation)
                 await self._begins(current, generation)
-                due = current.due(codec.instant(self.wall.now()))
+                fetched = self.app.consumer.fetched(TP(self.names.name(topics.EVENTS), number))
+                behind = fetched is not None and (fetched.position < fetched.end or current.store.record.offset < fetched.last)
+                due = current.due(codec.instant(self.wall.now()), behind=behind)
             await self._send_due(current, due)
         except KafkaError as exc:
             # What was not sent is sent again; what was not loaded is tried again.

@@ -25,9 +25,11 @@ class Kept:
     def __init__(self) -> None:
         self.outputs: list[writer.Output] = []
         self.reached = store.Mark()
+        self.sizes: list[int] = []
 
     async def write(self, outputs: list[writer.Output], states: list[writer.Output]) -> None:
         self.outputs += outputs
+        self.sizes.append(len(outputs))
 
 
 class Rig:
