@@ -84,25 +84,32 @@ def _timed(looking: view.View, asked: Asked, address: str) -> Verdict:
     """When it may go: from the first moment with a place under every cap and outside quiet hours, if that comes in time."""
     rule = hours(looking)
     zone, holidays = looking.zone, looking.catalog.holidays
-    at, reasons = looking.now, []
+    at, reasons = looking.now, list[str]()
+    opens = _opens(rule, at, looking)
+    if opens is None:
+        return Verdict(None, reasons=("quiet_hours",), whole=True)
     for cap in _caps(looking, asked):
-        free = caps.place_at(cap, looking.customer.sends, looking.now, zone)
-        if free <= looking.now:
+        # A place is needed when the phone may ring: a day that is full now is over in the morning.
+        if caps.place_at(cap, looking.customer.sends, opens, zone) <= opens:
             continue
         if cap.channel or cap.then == "drop":
             return Verdict(None, reasons=("cap",), whole=not cap.channel)
-        at, reasons = max(at, free), ["cap"]
-    if rule is not None:
-        opens = quiet_hours.opens_at(rule, at, zone, holidays)
-        if opens is None:
-            return Verdict(None, reasons=(*reasons, "quiet_hours"), whole=True)
-        if opens > at:
-            at, reasons = opens, [*reasons, "quiet_hours"]
+        at, reasons = max(at, caps.place_at(cap, looking.customer.sends, looking.now, zone)), ["cap"]
+    opens = _opens(rule, at, looking)
+    if opens is None:
+        return Verdict(None, reasons=(*reasons, "quiet_hours"), whole=True)
+    if opens > at:
+        at, reasons = opens, [*reasons, "quiet_hours"]
     if asked.expires_at is not None and at >= asked.expires_at:
         return Verdict(None, reasons=(*reasons, "expired"), whole=True)
     closes = None if rule is None else quiet_hours.closes_at(rule, at, zone, holidays)
     before = min((each for each in (closes, asked.expires_at) if each is not None), default=None)
     return Verdict(at, before, address, tuple(reasons))
+
+
+def _opens(rule: definition.QuietHours | None, at: datetime.datetime, looking: view.View) -> datetime.datetime | None:
+    """The first moment at or after `at` that is not quiet; None if there is none within a year."""
+    return at if rule is None else quiet_hours.opens_at(rule, at, looking.zone, looking.catalog.holidays)
 
 
 def hours(looking: view.View) -> definition.QuietHours | None:

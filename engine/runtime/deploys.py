@@ -11,12 +11,20 @@ from typing import Final
 import msgspec
 from aiokafka import TopicPartition
 
-from engine.core import definition, inputs
+from engine.authoring import lint
+from engine.core import definition, errors, inputs
 from engine.core.decisions import hashed
 from engine.runtime import access, broadcast, bundles, codec, connection, history, settings, topics
 
 _TAIL: Final = 1_000
 """Records at the end of a partition's states among which its own record is looked for first."""
+
+
+class MigrationHoles(errors.RuntimeFailure):
+    """A journey that migrates says nothing of steps at which customers may wait now."""
+
+    code = "DLG537"
+    hint = "Name each of them under `migrations`: a step of the new version, or exit. Nothing was changed."
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -48,10 +56,11 @@ async def deploy(
     await connection.reachable(broker)
     await access.check(broker, access.rights("deploy", names))
     async with broadcast.Broadcast(broker, names) as line:
+        before = await live(broker, names)
         if bundle is not None:
             await registry.refresh()
+            _refuse_holes(registry, {each.bundle for each in before.values()}, bundle)
             await registry.put(bundle)
-        before = await live(broker, names)
         wanted = {
             number: Live(each.bundle if bundle is None else bundle.id, each.clock if clock is None else clock)
             for number, each in before.items()
@@ -59,6 +68,14 @@ async def deploy(
         changed = tuple(number for number in before if before[number] != wanted[number])
         await line.send({number: _activation(number, wanted[number]) for number in changed})
     return Deployed("" if bundle is None else bundle.id, before, changed)
+
+
+def _refuse_holes(registry: bundles.Registry, before: set[str], bundle: definition.Bundle) -> None:
+    """`MigrationHoles` where what is live now has steps that the new bundle leaves without a place (semantics 9)."""
+    lived = (registry.catalog(id_) for id_ in sorted(before))
+    found = {str(each) for catalog in lived if catalog is not None for each in lint.against(catalog.bundle, bundle)}
+    if found:
+        raise MigrationHoles("\n".join(sorted(found)) + "\n")
 
 
 async def live(broker: connection.Address, names: topics.Topics) -> dict[int, Live]:

@@ -440,6 +440,19 @@ def test_the_states_are_rebuilt_from_the_log_and_nothing_is_sent_again(cluster: 
     assert len(acted) > len(recorded.actions) > 20
 
 
+def test_a_deploy_with_a_hole_in_its_map_is_refused(cluster: Cluster) -> None:
+    """The map covers every step that can be waited on: a deploy that leaves one without a place says which, and changes nothing."""
+    old = version(cluster, "old", WAITING % "old")
+    new = version(cluster, "new", "on_update: migrate\n" + WAITING % "new")
+    told = deployed(cluster, old)
+    done = cluster.dalang("deploy", str(new))
+    assert done.returncode == 2
+    assert "DLG537" in done.stderr
+    assert "DLG694" in done.stderr
+    assert "`old`" in done.stderr
+    assert deployed(cluster, old) == {**told, "changed": [], "before": dict.fromkeys(told["before"], told["bundle"])}
+
+
 def test_a_deploy_that_migrates_moves_who_waits(cluster: Cluster) -> None:
     """With `on_update: migrate` those who wait go over to the new version at the activation's place in the log; a replay of the
     topics without files says the same.

@@ -182,3 +182,12 @@ def test_quiet_hours_are_those_of_the_customers_zone(tell: Tell) -> None:
         assert story.when("customer.erased", "20:03")[-1] == "20:03 journey.exited ask erased"
     story.when("customer.identified", "20:04", traits={"phone": "+6591234567", "timezone": "Asia/Jayapura"})
     assert story.when("go", "20:04")[2] == "20:04 message.deferred ask quiet_hours 23:00"
+
+
+def test_a_place_is_needed_when_the_phone_may_ring(tell: Tell) -> None:
+    """A message asked for in quiet hours of a day that is full goes in the morning: the cap is judged for the moment of sending."""
+    rules = '  quiet_hours: {transactional: "20:00-08:00"}\n  caps: [{at_most: 1, per: day}]\n'
+    story = tell(go(SMS), policy=policy(rules))
+    story.when("go", "10:00")
+    assert story.when("go", "21:00")[2] == "21:00 message.deferred ask quiet_hours +1 08:00"
+    assert story.pass_time("+1 08:00")[0] == "+1 08:00 message.requested ask sms 1"
