@@ -174,11 +174,15 @@ def decode(
         time = instant(wire.time) if wire.time is not None else recorded
     if time is None:
         raise errors.NotATime("The event has no `time`, and no record gave it one.")
-    event = Event(
-        wire.id, wire.type, time, recorded or time, wire.subject or "", wire.source, wire.data, _whole(wire.dalangdepth) or 0
-    )
+    event = Event(wire.id, wire.type, time, recorded or time, wire.subject or "", wire.source, wire.data)
     check(event)
-    return Record(event, _whole(wire.kafkapartition), _whole(wire.kafkaoffset))
+    return Record(event) if wire.kafkapartition is wire.kafkaoffset is wire.dalangdepth is None else _extended(event, wire)
+
+
+def _extended(event: Event, wire: _Wire) -> Record:
+    """The record with the extensions that most events lack."""
+    depth = _whole(wire.dalangdepth) or 0
+    return Record(msgspec.structs.replace(event, depth=depth), _whole(wire.kafkapartition), _whole(wire.kafkaoffset))
 
 
 def encode(event: Event) -> bytes:
@@ -213,6 +217,8 @@ def _whole(number: int | str | None) -> int | None:
 
 def check(event: Event) -> None:
     """The types that the engine reads itself must carry what it reads."""
+    if event.type not in _CHECKED:
+        return
     needed = _NEEDED.get(event.type)
     if needed is None:
         if event.type == TIMER_DUE:
@@ -254,3 +260,5 @@ _NEEDED: Final[Mapping[str, Mapping[str, type]]] = {
     MESSAGE_RECEIVED: {"channel": str},
     **{type_: {"message_id": str} for type_ in RECEIPTS},
 }
+_CHECKED: Final = frozenset({*_NEEDED, TIMER_DUE, JOURNEY_COMMAND})
+"""The types of which `check` has something to say."""

@@ -112,7 +112,8 @@ class Replayer:
                 if owner is not None or share.index == 0:
                     self.summary.bad[exc.reason] += 1
                 continue
-            record = self._timed(record)
+            if self._clocks or record.event.type in inputs.TIMELESS:
+                record = self._timed(record)
             event = record.event
             if not event.subject:
                 self._take_for_all(record, line, count=share.index == 0)
