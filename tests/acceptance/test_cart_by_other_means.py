@@ -118,9 +118,9 @@ class Customer:
             channel = cart.channels[index]
             if at >= cart.expires:
                 break
-            full = self.full(cart, channel, at) if self.may(channel) else "channel"
-            self.capped += bool(full) and self.may(channel)
             opens = self.opens(at)
+            full = self.full(cart, channel, opens) if self.may(channel) else "channel"
+            self.capped += bool(full) and self.may(channel)
             if full == "channel":
                 continue
             if full or opens >= cart.expires:

@@ -2,6 +2,7 @@
 
 import datetime
 import zoneinfo
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from engine.authoring import expressions, moments, reading
 from engine.core import definition, errors, inputs, scope, state
 
 NOW = inputs.instant("2026-11-22T03:00:00Z")
-HELD = {
+HELD: dict[str, Any] = {
     "last": NOW - datetime.timedelta(days=3),
     "spend": 600,
     "count": 3,
@@ -22,8 +23,11 @@ HELD = {
 class Held(scope.Scope):
     """A scope with traits and segments."""
 
+    def traits(self, wanted: Iterable[str] | None) -> Mapping[str, Any]:
+        return HELD if wanted is None else {name: HELD[name] for name in wanted if name in HELD}
+
     def value(self, name: str) -> Any:
-        return {"traits": HELD, "segments": {"loyal": True}}.get(name) or super().value(name)
+        return {"segments": {"loyal": True}}.get(name) or super().value(name)
 
 
 def value(text: str, now: datetime.datetime = NOW, timezone: str = "Asia/Jakarta", port: Any = None) -> Any:
