@@ -52,9 +52,12 @@ def replay(
     files: dict[str, File] = {"decisions": decisions, "actions": actions}
     if history is not None:
         files["history"] = history
-    _writable(files)
+    _writable(files, events, journeys)
     given = options.warned(options.decided_by(events, source, journeys, bundles))
-    outcome = outputs.replay(given, source, chosen, files, workers, watched=sys.stderr.isatty())
+    try:
+        outcome = outputs.replay(given, source, chosen, files, workers, watched=sys.stderr.isatty())
+    except OSError as exc:  # a full disk, say
+        raise NotWritable(f"The outputs cannot be written: {exc.strerror or exc}.") from None
     told = {**outcome.summary.as_dict(), "sha256": {kind: each.sha256 for kind, each in outcome.written.items()}}
     print(json.dumps(told, indent=2) if as_json else report.summary(told))
     if strict and told["bad_lines"]:
@@ -75,8 +78,15 @@ class NotWritable(errors.DalangError):
     hint = "Give a file in a directory that exists and may be written."
 
 
-def _writable(files: dict[str, File]) -> None:
-    """Say so before the work, not after it."""
+def _writable(files: dict[str, File], events: str, journeys: pathlib.Path | None) -> None:
+    """Say so before the work, not after it; and never write over what is read, or over another output."""
+    taken = {pathlib.Path(events).resolve()}
     for path in files.values():
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        if path is None:
+            continue
+        if path.is_dir() or not path.absolute().parent.is_dir():
             raise NotWritable(f"{path} cannot be written.")
+        whole = path.resolve()
+        if whole in taken or (journeys is not None and whole.is_relative_to(journeys.resolve())):
+            raise NotWritable(f"{path} is read by this replay, or is another of its outputs.")
+        taken.add(whole)

@@ -54,7 +54,7 @@ class Transition(msgspec.Struct, frozen=True):
     @property
     def decisions(self) -> tuple[decisions.Decision, ...]:
         """The facts that were decided."""
-        return tuple(fact for fact in self.facts if isinstance(fact, decisions.Decision))
+        return tuple([fact for fact in self.facts if type(fact) is decisions.Decision])
 
 
 def decide(
@@ -143,6 +143,8 @@ class _Handling(mover.Mover):
 
     def fire(self, *, through: bool) -> None:
         """Fire the timers that are due before the input, or, `through` it, those due at its very time too."""
+        if self.customer is None or not self.customer.timers:
+            return
         instant: datetime.datetime | None = None
         while True:
             found = self._next(through)
@@ -220,7 +222,8 @@ class _Handling(mover.Mover):
     def take(self, event: inputs.Event) -> None:
         """Profile, consent, traits and segments, receipts, exits, goals, waits, entries; nothing for an event that was seen."""
         before = self.customer
-        if before is not None and evolution.has_seen(before, event.id):
+        short = evolution.digest(event.id)
+        if before is not None and evolution.has_seen(before, short):
             return
         if before is None and (event.type == inputs.ERASED or not event.subject):
             return
@@ -240,7 +243,7 @@ class _Handling(mover.Mover):
             self._enter_all(self.catalog.entries.get(event.type, ()))
         self._quiesce()
         if len(self.facts) > mark + 1 or news:
-            self.customer = evolution.mark(self.known, event)
+            self.customer = evolution.mark(self.known, event, short)
         else:
             self.facts.pop()
             self.customer = before
@@ -510,6 +513,8 @@ class _Handling(mover.Mover):
 
     def _quiesce(self) -> None:
         """The end of an instant: the messages that were asked for, in their order, and what the steps' own writing led to."""
+        if not self.asking and (self.customer is None or self.customer.profile is self.examined):
+            return
         for _ in range(MOST_ROUNDS):
             self.request_all()
             known = self.customer

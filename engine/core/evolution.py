@@ -36,19 +36,20 @@ def evolve(
     timers = customer.timers
     if fact.cause in timers:  # the timer that led to this has fired
         timers = _without(timers, fact.cause)
-    customer = _replace(customer, now=max(customer.now, fact.at), timers=timers)
+    if fact.at > customer.now or timers is not customer.timers:
+        customer = _replace(customer, now=max(customer.now, fact.at), timers=timers)
     apply = _APPLY.get(type(fact.data))
     return customer if apply is None else apply(customer, fact, fact.data)
 
 
 def take(customer: state.Customer, event: inputs.Event, catalog: catalog.Catalog | None) -> state.Customer:
     """The state after an event that had an effect: what it says, and that it was seen."""
-    return mark(tell(customer, event, catalog), event)
+    return mark(tell(customer, event, catalog), event, digest(event.id))
 
 
-def mark(customer: state.Customer, event: inputs.Event) -> state.Customer:
-    """The state with the event among those that were seen."""
-    seen = (customer.seen + digest(event.id))[-SEEN_BYTES * MOST_SEEN :]
+def mark(customer: state.Customer, event: inputs.Event, short: bytes) -> state.Customer:
+    """The state with the event among those that were seen; `short` is the digest of its id."""
+    seen = (customer.seen + short)[-SEEN_BYTES * MOST_SEEN :]
     return _replace(customer, now=max(customer.now, event.recorded), seen=seen)
 
 
@@ -76,9 +77,9 @@ def digest(event_id: str) -> bytes:
     return hashlib.blake2b(event_id.encode(), digest_size=SEEN_BYTES).digest()
 
 
-def has_seen(customer: state.Customer, event_id: str) -> bool:
-    """Whether the event had an effect on this customer, among the last 64 that had one."""
-    seen, wanted = customer.seen, digest(event_id)
+def has_seen(customer: state.Customer, wanted: bytes) -> bool:
+    """Whether the event of that digest had an effect on this customer, among the last 64 that had one."""
+    seen = customer.seen
     at = seen.find(wanted)
     while at >= 0 and at % SEEN_BYTES:  # found across two neighbours
         at = seen.find(wanted, at + 1)

@@ -176,7 +176,7 @@ class Customer(msgspec.Struct, frozen=True, array_like=True):
     @property
     def next_due(self) -> datetime.datetime:
         """When the earliest timer is due; `NEVER` without one."""
-        return min((timer.due for timer in self.timers.values()), default=NEVER)
+        return min([timer.due for timer in self.timers.values()], default=NEVER)
 
     @property
     def drained(self) -> bool:

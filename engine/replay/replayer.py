@@ -19,6 +19,7 @@ from engine.replay import definitions, simulation, summary
 Clock = Literal["virtual", "recorded"]
 UNKNOWN_BUNDLE: Final = "unknown_bundle"
 """The reason of an activation of a bundle that is not there: the one before it stays live."""
+MILLISECOND: Final = datetime.timedelta(milliseconds=1)
 FAILED: Final = "failed"
 """The reason of a fine event that made the decider itself raise: a fault of Dalang's."""
 
@@ -175,6 +176,7 @@ class Replayer:
     def _activate(self, record: inputs.Record, *, count: bool) -> None:
         """From here on this bundle is live and this clock in force, in the partition of the record."""
         self.summary.activations += count
+        self._pass_time(record)
         before = self.catalogs[record.partition]
         if self.catalogs.activate(record.partition, record.event.field("bundle")):
             self._clocks[record.partition] = str(record.event.field("clock") or "wall")
@@ -186,17 +188,28 @@ class Replayer:
     def _obey(self, record: inputs.Record) -> None:
         """An operator's command for everybody of the partition."""
         event, partition = record.event, record.partition
+        self._pass_time(record)
         self._held[partition] = commands.held_after(self._held.get(partition, frozenset()), event)
         if event.field("command") != "pause":
             self._decide_all(record)
 
+    def _pass_time(self, record: inputs.Record) -> None:
+        """What is due before an input for everybody happens before it (semantics 2), by what is in force until then."""
+        just_before = record.event.recorded - MILLISECOND
+        for customer in self._all(record.partition):
+            if self.options.receipts is not None:
+                self._advance(customer, just_before, through=True)
+            if self._due.get(customer, state.NEVER) <= just_before:
+                self._transition(customer, inputs.tick(just_before), record.partition)
+
+    def _all(self, partition: int | None) -> list[str]:
+        """The customers of a partition; of the whole file, where lines have none."""
+        return [each for each in self.customers if partition is None or self._partitions.get(each) == partition]
+
     def _decide_all(self, record: inputs.Record) -> None:
         """An input that concerns every customer of the partition."""
-        for customer in tuple(self.customers):
-            if record.partition is None or self._partitions.get(customer) == record.partition:
-                if self.options.receipts is not None:
-                    self._advance(customer, record.event.recorded)
-                self._transition(customer, record.event, record.partition)
+        for customer in self._all(record.partition):
+            self._transition(customer, record.event, record.partition)
 
     def _concerned(self, record: inputs.Record) -> list[str]:
         named = record.event.field("customers")

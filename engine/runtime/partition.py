@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.core import actions, catalog, commands, decider, decisions, errors, inputs, state, trace
+from engine.core.view import MILLISECOND
 from engine.replay import definitions, replayer
 from engine.runtime import batches, bundles, codec, logs, metrics, store, topics, writer
 
@@ -182,6 +183,7 @@ class Partition:
         elif event.type == inputs.BUNDLE_ACTIVATED:
             self._activate(event, record)
         elif event.type == inputs.JOURNEY_COMMAND:
+            self._let_pass(event, record)
             batch.held = commands.held_after(batch.held, event)
             if event.field("command") != "pause":
                 self._decide_all(event, record)
@@ -216,11 +218,12 @@ class Partition:
             _log.error("bundle unknown", partition=self.number, offset=record.offset)
             self._bury(record, replayer.UNKNOWN_BUNDLE)
             return
+        if clock == "stream":
+            event = msgspec.structs.replace(event, recorded=self._batch.stream_time)
+        self._let_pass(event, record)
         before, self._batch.catalog = self._batch.catalog, live
         self._batch.bundle, self._batch.streaming = id_, clock == "stream"
         self._batch.activations += 1
-        if self._batch.streaming:
-            event = msgspec.structs.replace(event, recorded=self._batch.stream_time)
         if live.concerns_all(before):
             self._decide_all(event, record)
         _log.info("bundle activated", partition=self.number, bundle=id_, clock=clock)
@@ -232,6 +235,14 @@ class Partition:
         for key in self._everybody():
             self._decide(event, key, record)
 
+    def _let_pass(self, event: inputs.Event, record: Any) -> None:
+        """What is due before an input for everybody happens before it (semantics 2), by what is in force until then."""
+        tick = inputs.tick(event.recorded - MILLISECOND)
+        until = codec.milliseconds(tick.recorded)
+        for key in self._everybody():
+            if self._due(key) <= until:
+                self._decide(tick, key, record, before=True)
+
     def _everybody(self) -> Iterator[bytes]:
         """Every customer of the partition, those of this batch included; no copy is made, there may be more than memory holds."""
         new = [key for key in self._batch.touched if key not in self.store]
@@ -241,8 +252,8 @@ class Partition:
         touched = self._batch.touched.get(key)
         return key in self.store if touched is None else touched[0] is not None
 
-    def _decide(self, event: inputs.Event, key: bytes, record: Any) -> None:
-        """One input of one customer."""
+    def _decide(self, event: inputs.Event, key: bytes, record: Any, *, before: bool = False) -> None:
+        """One input of one customer. `before`: the time up to the record's own input, which is still to come."""
         batch = self._batch
         customer, offset = batch.touched.get(key) or self.store.customer(key)
         if record.offset <= offset:
@@ -267,7 +278,7 @@ class Partition:
             return
         if not done.facts:
             return
-        batch.touched[key] = (done.state, record.offset)
+        batch.touched[key] = (done.state, record.offset - before)
         decided = done.decisions
         batch.decided += decided
         for decision in decided:

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -126,3 +127,31 @@ def test_the_schemas_are_those_of_the_models(tmp_path: pathlib.Path) -> None:
     assert dalang("schema", "check").returncode == 0
     done = dalang("schema", "check", str(tmp_path))
     assert (done.returncode, "event.schema.json is not what the models say" in done.stdout) == (1, True)
+
+
+def test_a_replay_writes_over_nothing_that_it_reads(tmp_path: pathlib.Path) -> None:
+    """An output that is the history, a file among the journeys, or another output is refused before anything is written."""
+    journeys = tmp_path / "journeys"
+    shutil.copytree(ROOT / "journeys", journeys)
+    events = tmp_path / "events.jsonl"
+    events.write_text("")
+    same = str(tmp_path / "same.jsonl")
+    for flags in (
+        ["--decisions", str(events)],
+        ["--actions", str(journeys / "otp.yaml")],
+        ["--decisions", same, "--actions", same],
+    ):
+        done = dalang("replay", str(events), "--journeys", str(journeys), *flags)
+        assert (done.returncode, "DLG403" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+    assert (events.read_text(), (journeys / "otp.yaml").read_text()) == ("", (ROOT / "journeys" / "otp.yaml").read_text())
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: pathlib.Path) -> None:
+    """An output that cannot be written to its end is an error with exit 2, not a traceback."""
+    if not pathlib.Path("/dev/full").exists():
+        pytest.skip("there is no device that is always full here")
+    line = '{"specversion":"1.0","id":"1","source":"t","type":"customer.identified","subject":"c","time":"2026-01-01T00:00:00Z"'
+    events = tmp_path / "events.jsonl"
+    events.write_text(line + ',"data":{"traits":{"name":"Ayu"}}}\n')
+    done = dalang("replay", str(events), "--journeys", str(ROOT / "journeys"), "--decisions", "/dev/full", "--no-drain")
+    assert (done.returncode, "DLG403" in done.stderr, "Traceback" in done.stderr) == (2, True, False)

@@ -56,6 +56,7 @@ def test_the_numbers_of_a_worker_are_those_of_its_topics(cluster: Cluster, monke
     assert get(port, "/health")[0] == 200
     cluster.activated()
     cluster.send([*traffic.customers(100), b"{nonsense", b'{"hello":"world"}', *traffic.events(3_000, 100)])
+    cluster.until(lambda: bool(cluster.recorded().actions))
     # The clock's own records too: until the last timer has fired and nothing more is written.
     ends: dict[int, int] = {}
     while ends != (ends := cluster.ends()):

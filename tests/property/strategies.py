@@ -167,7 +167,7 @@ def compiled(*texts: str) -> catalog.Catalog | None:
         try:
             return story.compiled(pathlib.Path(directory), *texts, policy=POLICY, traits=TRAITS)
         except Exception as exc:
-            assert re.search("DLG63[12]|DLG680", str(exc)), str(exc)
+            assert re.search("DLG63[12]|DLG68", str(exc)), str(exc)
             return None
 
 

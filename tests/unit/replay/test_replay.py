@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.authoring import catalogs
-from engine.core import definition, inputs
+from engine.core import actions, definition, inputs
 from engine.replay import explainer, histories, outputs, replayer, simulation, spool
 from tests.unit.core import story
 
@@ -263,3 +263,42 @@ def test_a_drain_ends_when_nothing_but_schedules_is_left(tmp_path: pathlib.Path)
     assert outcome.summary.as_dict()["journeys"]["daily"]["entered"] == 1
     told, _ = run(made, history(tmp_path, hello("a")), tmp_path)
     assert told == ["00:00 a timer.scheduled"]
+
+
+def test_what_is_due_before_a_pause_for_everybody_happens_before_it(tmp_path: pathlib.Path) -> None:
+    """Before an input recorded at t every timer with due < t fires, also where the input is for everybody: a message that was due
+    before a pause goes, one that falls into it waits for its end, whatever else happens to the customer.
+    """
+    journey = "enter: {event: go, reentry: after_exit}\nsteps: [{id: w, wait: 1h}, {id: s, send: {template: hello, channels: [{channel: sms}]}}]"
+    catalog = story.compiled(tmp_path, story.written("k", journey))
+
+    def sent(*commands: tuple[str, str]) -> list[str]:
+        told = [
+            line("customer.identified", "00:00", subject="c", traits={"phone": "+6281234567890"}),
+            line("go", "02:00", subject="c"),
+        ]
+        told += [line("journey.command", at, command=command) for at, command in commands]
+        outlet = Kept()
+        replayer.Replayer(catalog, replayer.Options(), outlet).run(told)
+        return [inputs.text(each.requested_at)[11:16] for each in outlet.actions]
+
+    assert sent(("08:00", "pause")) == ["03:00"]
+    assert sent(("02:30", "pause"), ("08:00", "resume")) == ["08:00"]
+    assert sent(("02:30", "pause")) == []
+
+
+class Kept(replayer.Outlet):
+    """Keeps the actions."""
+
+    def __init__(self) -> None:
+        self.actions: list[actions.Action] = []
+
+    def acted(self, action: actions.Action) -> None:
+        self.actions.append(action)
+
+
+def line(type_: str, clock: str, *, subject: str = "", **data: object) -> bytes:
+    at = f"2026-11-22T{clock}:00Z"
+    about = {"subject": subject} if subject else {}
+    told = {"specversion": "1.0", "id": f"{type_}-{clock}", "source": "t", "type": type_, "time": at, "data": data, **about}
+    return json.dumps(told).encode()
