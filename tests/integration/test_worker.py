@@ -40,7 +40,7 @@ def test_bad_records_go_to_the_dead_letters_and_the_stream_goes_on(cluster: Clus
         await producer.stop()
 
     asyncio.run(send())
-    cluster.wait_for({1: 9})
+    cluster.wait_for({1: 10})
     buried = cluster.dead_letters()
     assert sorted(headers["reason"] for _, headers in buried) == sorted([*bad, "not_json", "no_value"])
     for value, headers in buried:
@@ -48,7 +48,9 @@ def test_bad_records_go_to_the_dead_letters_and_the_stream_goes_on(cluster: Clus
         assert headers["partition"] == "1"
         expected = {**bad, "no_value": None}[headers["reason"]]
         assert value in (expected, invalid)
-    assert {int(headers["offset"]) for _, headers in buried} == set(range(1, 9))
+    assert {int(headers["offset"]) for _, headers in buried} == set(
+        range(2, 10)
+    )  # after the activation and the marker of its transaction
     assert [json.loads(line)["type"] for line in cluster.recorded().decisions][:1] == ["journey.entered"]
 
 
