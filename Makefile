@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check bench chaos lock schemas clean
+.PHONY: install demo test brokers check bench chaos lock schemas clean
 
 install: .venv/installed
 
@@ -17,6 +17,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -q
+
+# Three brokers that die, stand still or say no: minutes, so not part of `make test`.
+brokers: install
+	$(BIN)/python -m pytest -q -m brokers tests/integration/test_brokers.py
 
 check: install
 	$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ from engine.runtime import topics
 from tests.integration import kafka, traffic
 from tests.integration.running import Cluster
 
+pytestmark = pytest.mark.brokers
 CUSTOMERS = 100
 EVENTS = 2_500
 
