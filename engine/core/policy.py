@@ -95,7 +95,8 @@ def _timed(looking: view.View, asked: Asked, address: str) -> Verdict:
         if cap.channel or cap.then == "drop":
             return Verdict(None, reasons=("cap",), whole=not cap.channel)
         at, reasons = max(at, caps.place_at(cap, looking.customer.sends, looking.now, zone)), ["cap"]
-    opens = _opens(rule, at, looking)
+    if at > looking.now:  # a place comes free later: quiet hours are judged for that moment
+        opens = _opens(rule, at, looking)
     if opens is None:
         return Verdict(None, reasons=(*reasons, "quiet_hours"), whole=True)
     if opens > at:
