@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.structs import RecordMetadata
 
 from engine.core import errors, inputs
-from engine.runtime import codec, connection, topics
+from engine.runtime import codec, connection, patience, topics
 
 _UNCONFIRMED: Final = 5_000
 _HOST: Final = r"(?:[^\s/@:,]+|\[[0-9a-fA-F:]+\]):\d+"
@@ -77,13 +77,16 @@ async def records(
         await consumer.seek_to_beginning(*ahead)
         for tp, offset in (since or {}).items():
             consumer.seek(tp, offset)
+        waiting = patience.Patience()
         while ahead:
             for fetched in (await consumer.getmany(*ahead, timeout_ms=200, max_records=5_000)).values():
                 yield fetched
-            for tp in tuple(ahead):
+            stands = {tp: await consumer.position(tp) for tp in ahead}
+            for tp, position in stands.items():
                 end = consumer.highwater(tp)
-                if end is not None and await consumer.position(tp) >= ends.setdefault(tp, end):
+                if end is not None and position >= ends.setdefault(tp, end):
                     ahead.discard(tp)
+            waiting.stands(stands)
     finally:
         await _stopped(consumer)
 

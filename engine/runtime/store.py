@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from engine.core import state
-from engine.runtime import clock, codec, connection, logs
+from engine.runtime import clock, codec, connection, logs, patience
 
 STALE: Final = 12 * 3600 * 1000
 """Milliseconds after which a copy is thrown away: half of what Kafka keeps tombstones by default, so none can be missed."""
@@ -221,14 +221,16 @@ async def _read(
     consumer: AIOKafkaConsumer, tp: TopicPartition, claimed: int
 ) -> AsyncIterator[tuple[dict[bytes, bytes | None], Any]]:
     """From where the consumer stands to the end: each key's last value in a fetch, and the partition's own record, if any."""
+    waiting = patience.Patience()
     while True:
         fetched = await consumer.getmany(tp, timeout_ms=200, max_records=10_000)
         latest = {record.key: record for record in fetched.get(tp, ())}
         own = latest.pop(codec.PARTITION_KEY, None)
         yield {key: record.value for key, record in latest.items()}, own
-        end = consumer.highwater(tp)
-        if end is not None and await consumer.position(tp) >= max(end, claimed + 1):
+        end, position = consumer.highwater(tp), await consumer.position(tp)
+        if end is not None and position >= max(end, claimed + 1):
             return
+        waiting.stands(position)
 
 
 @contextlib.asynccontextmanager

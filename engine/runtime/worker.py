@@ -417,13 +417,8 @@ def run(chosen: settings.Settings) -> int:
     logs.configure(chosen.log_format)
     gc.set_threshold(100_000, 50, 50)  # states and batches are trees: looking for cycles in them finds none
     bundle = None if chosen.journeys is None else catalogs.bundle(chosen.journeys)
-    # Over TLS uvloop waits 30 s, its limit, for the end of about every third consumer that is closed while it fetches.
-    if "ssl_context" not in chosen.connected().security:
-        with contextlib.suppress(ImportError):
-            import uvloop  # noqa: PLC0415 - not on Windows
 
-            asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-
+    # On asyncio's own loop: see docs/decisions/048.
     async def work() -> int:
         return await Worker(chosen, bundle).run()
 

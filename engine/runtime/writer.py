@@ -29,6 +29,9 @@ _REQUEST_TIMEOUT_MS: Final = 10_000
 _METADATA_MS: Final = 15_000
 _PROBE_SECONDS: Final = 30
 _STOP_SECONDS: Final = 5
+START_WITHIN: Final = 40.0
+WRITE_WITHIN: Final = 25.0
+"""Seconds. A transaction is ended by its coordinator after 20: what takes longer cannot succeed any more."""
 CLAIM_KEY: Final = b"\xff\xffclaim"
 """Not UTF-8, so no customer's. The record has no value, so that compaction removes it."""
 _NO_TRANSACTIONS: Final = (UnknownError, UnsupportedVersionError, IncompatibleBrokerVersion)
@@ -59,8 +62,9 @@ class Writer:
         self._producer = _producer(broker, id_ if transactions else None)
 
     async def start(self) -> None:
-        """Connect; with transactions this fences the partition's former writer and ends what it left open."""
-        await self._producer.start()
+        """Connect; with transactions this fences the partition's former writer and ends what it left open. `TimeoutError`."""
+        async with asyncio.timeout(START_WITHIN):
+            await self._producer.start()
 
     async def stop(self) -> None:
         """Disconnect; a producer that was fenced, or whose broker is away, is let go after a moment."""
@@ -76,22 +80,24 @@ class Writer:
         """
         if not self._transactions:
             return -1
-        await self._producer.begin_transaction()
-        answer = await self._producer.send_and_wait(topic, None, key=CLAIM_KEY, partition=self._partition)
-        await self._producer.commit_transaction()
+        async with asyncio.timeout(WRITE_WITHIN):
+            await self._producer.begin_transaction()
+            answer = await self._producer.send_and_wait(topic, None, key=CLAIM_KEY, partition=self._partition)
+            await self._producer.commit_transaction()
         self._clock.told(answer)
         return int(answer.offset)
 
     async def write(self, outputs: list[Output], states: list[Output]) -> None:
-        """Write everything, confirmed. The last of `states` is the partition's own record."""
-        if self._transactions:
-            await self._producer.begin_transaction()
-            last = await self._send([*outputs, *states])
-            await self._producer.commit_transaction()
-        else:
-            await self._send(outputs)
-            await self._send(states[:-1])
-            last = await self._send(states[-1:])
+        """Write everything, confirmed. The last of `states` is the partition's own record. `TimeoutError`."""
+        async with asyncio.timeout(WRITE_WITHIN):
+            if self._transactions:
+                await self._producer.begin_transaction()
+                last = await self._send([*outputs, *states])
+                await self._producer.commit_transaction()
+            else:
+                await self._send(outputs)
+                await self._send(states[:-1])
+                last = await self._send(states[-1:])
         self.reached = store.Mark(last[states[-1].topic], self._clock.now())
 
     async def _send(self, records: Iterable[Output]) -> dict[str, int]:
