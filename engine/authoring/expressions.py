@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from engine.authoring import calendars, environment, fields, findings, names, places, reading, shortcuts, syntax
-from engine.core import definition, errors, inputs, scope
+from engine.core import definition, errors, inputs, ports, scope
 
 _ABSENT: Final = object()
 _TREE = dict[str, Any]
@@ -67,12 +67,13 @@ class CelExpressions:
         self._clock = environment.Clock()
         self._environment = environment.make(self._clock)
         self._timed: dict[tuple[str, ...], Any] = {}
+        self._screens: dict[str, ports.Screen | None] = {}
 
     def evaluate(self, expression: definition.Expression, names: scope.Scope) -> Any:
         """The value as plain Python, times as datetimes in UTC; `errors.EvaluationError` if there is none."""
         compiled = self._compiled.get(expression.text) or self._compile(expression.text)
         if compiled.fetch is not None:
-            value = _looked_up(compiled, names)
+            value = compiled.fetch(names)
             if value is _ABSENT:
                 raise errors.EvaluationError(f"{expression.text}: there is no such field.")
             return value
@@ -111,6 +112,16 @@ class CelExpressions:
                 found[".".join(use.path)] = value
         return found
 
+    def screen(self, condition: definition.Expression) -> ports.Screen | None:
+        """What the event alone says, where a part of the condition compares one of its fields."""
+        if condition.text not in self._screens:
+            try:
+                short = shortcuts.of(tree(condition.text), _of_event)
+            except RuntimeError:
+                short = None  # no expression: `evaluate` says so
+            self._screens[condition.text] = None if short is None else _screen(short)
+        return self._screens[condition.text]
+
     def _compile(self, text: str) -> _Compiled:
         try:
             root = tree(text)
@@ -123,8 +134,7 @@ class CelExpressions:
             if use.variable in _GETTERS:
                 _grow(trees, use.variable, use.rest)
         bindings = tuple((name, _getter(name, tree), tree) for name, tree in trees.items())
-        direct = reads.direct
-        fetch = _GETTERS.get(direct.variable) if direct is not None else None
+        fetch = None if reads.direct is None else _fetched(reads.direct)
         lists = tuple(each.use for each in reads.ranges if each.use is not None and each.use.variable in _GETTERS)
         traits = any(use.variable == "traits" for use in reads.uses)
         clocked = not reads.functions.isdisjoint(environment.CLOCKED)
@@ -292,23 +302,38 @@ def _double(value: Any, path: reading.Path) -> Any:
     return {**value, path[0]: _double(value[path[0]], path[1:])}
 
 
-def _looked_up(compiled: _Compiled, names: scope.Scope) -> Any:
-    assert compiled.fetch is not None
-    assert compiled.reads.direct is not None
-    rest = compiled.reads.direct.rest
-    if rest and compiled.traits:
-        return _follow(names.traits(rest[:1]), rest)
-    return _follow(compiled.fetch(names), rest)
-
-
 def _fetched(use: reading.Use) -> Callable[[scope.Scope], Any] | None:
     """What fetches the value of a path."""
-    get, rest = _GETTERS.get(use.variable), use.rest
-    if get is None:
-        return None
-    if use.variable == "traits":
-        return (lambda names: _follow(names.traits(rest[:1]), rest)) if rest else None
-    return lambda names: _follow(get(names), rest)
+    if use.variable == "traits" and use.rest:
+        wanted = use.rest[:1]
+        return _below(lambda names: names.traits(wanted), use.rest)
+    get = _GETTERS.get(use.variable)
+    return None if get is None else _below(get, use.rest)
+
+
+def _of_event(use: reading.Use) -> Callable[[inputs.Event], Any] | None:
+    """What fetches the value of a path from the event alone."""
+    of, _, name = use.variable.partition(".")
+    return _below(operator.attrgetter(name), use.rest) if of == "event" and name else None
+
+
+def _below(get: Callable[[Any], Any], rest: reading.Path) -> Callable[[Any], Any]:
+    """What fetches the fields below a value."""
+    if not rest:
+        return get
+    if len(rest) > 1:
+        return lambda of: _follow(get(of), rest)
+    (name,) = rest
+
+    def one(of: Any) -> Any:
+        value = get(of)
+        return value.get(name, _ABSENT) if type(value) is dict else _ABSENT
+
+    return one
+
+
+def _screen(short: shortcuts.Shortcuts) -> ports.Screen:
+    return lambda event: short.answer(event) is False
 
 
 def _follow(value: Any, path: reading.Path) -> Any:

@@ -13,10 +13,10 @@ from typing import Any, Final
 import msgspec
 
 from engine.authoring import reading, syntax
-from engine.core import scope
 
-Value = Callable[[scope.Scope], Any]
-Part = Callable[[scope.Scope], bool | None]
+Value = Callable[[Any], Any]
+"""What a path leads to in a scope, or in an event."""
+Part = Callable[[Any], bool | None]
 """True, false, or None: CEL is to say."""
 
 _COMPARED: Final = {
@@ -36,7 +36,7 @@ class Shortcuts(msgspec.Struct, frozen=True):
     parts: tuple[Part, ...]
     whole: bool
 
-    def answer(self, names: scope.Scope) -> bool | None:
+    def answer(self, names: Any) -> bool | None:
         """What the condition is, where that is known without CEL."""
         known = self.whole
         for part in self.parts:
@@ -66,27 +66,49 @@ def _conjuncts(node: syntax.Node) -> "list[syntax.Node]":
 def _part(node: syntax.Node, value_of: Callable[[reading.Use], Value | None]) -> Part | None:
     match node:
         case syntax.Call(function=function, arguments=(left, right)) if function in _COMPARED:
-            one, other = _side(left, value_of), _side(right, value_of)
-            return None if one is None or other is None else _compared(one, other, _COMPARED[function])
+            compare = _COMPARED[function]
+            constant = _constant(right)
+            if constant is not None:
+                value = _value(left, value_of)
+                return None if value is None or not _is_sure(constant) else _against(value, constant, compare)
+            one, other = _side(left, value_of), _value(right, value_of)
+            return None if one is None or other is None else _compared(one, other, compare)
         case _:
             return None
+
+
+def _constant(node: syntax.Node) -> str | int | float | None:
+    match node:
+        case syntax.Literal(text=str(constant)) | syntax.Literal(number=int(constant) | float(constant)):
+            return constant
+    return None
 
 
 def _side(node: syntax.Node, value_of: Callable[[reading.Use], Value | None]) -> Value | None:
-    match node:
-        case syntax.Literal(text=str(constant)) | syntax.Literal(number=int(constant) | float(constant)):
-            return lambda _: constant
-        case syntax.Literal():
-            return None
-        case syntax.Select(test=True):
-            return None
-        case _:
-            use = reading.path_of(node)
-            return None if use is None else value_of(use)
+    constant = _constant(node)
+    return _value(node, value_of) if constant is None else lambda _: constant
+
+
+def _value(node: syntax.Node, value_of: Callable[[reading.Use], Value | None]) -> Value | None:
+    if isinstance(node, syntax.Literal) or (isinstance(node, syntax.Select) and node.test):
+        return None
+    use = reading.path_of(node)
+    return None if use is None else value_of(use)
+
+
+def _against(value_of: Value, constant: str | float, compare: Callable[[Any, Any], bool]) -> Part:
+    """Compared with a constant, which is sure."""
+    kind = type(constant)
+
+    def part(names: Any) -> bool | None:
+        value = value_of(names)
+        return compare(value, constant) if type(value) is kind and _is_sure(value) else None
+
+    return part
 
 
 def _compared(one: Value, other: Value, compare: Callable[[Any, Any], bool]) -> Part:
-    def part(names: scope.Scope) -> bool | None:
+    def part(names: Any) -> bool | None:
         left, right = one(names), other(names)
         return compare(left, right) if type(left) is type(right) and _is_sure(left) and _is_sure(right) else None
 
@@ -95,11 +117,9 @@ def _compared(one: Value, other: Value, compare: Callable[[Any, Any], bool]) -> 
 
 def _is_sure(value: Any) -> bool:
     """Whether CEL takes the value for sure: not a whole number of more than 64 bits, nor half of a surrogate pair."""
-    match value:
-        case str():
-            return value.isascii()
-        case bool():
-            return False
-        case int():
-            return -_LARGEST <= value <= _LARGEST
-    return isinstance(value, float)
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    if kind is int:
+        return bool(-_LARGEST <= value <= _LARGEST)
+    return kind is float

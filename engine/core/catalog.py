@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Final
 
-from engine.core import definition, errors, inputs, ports, state, zones
+from engine.core import definition, errors, inputs, ports, screening, state, zones
 
 MOST_ZONES: Final = 1_000
 
@@ -49,6 +49,7 @@ class Catalog:
                 self.counting[event] = (*self.counting.get(event, ()), trait)
         touching = (definition.events_of(journey) for journey in self.versions.values())
         self.named = frozenset(self.entries).union(self.counting, *touching)
+        self.screening = screening.Screening(self.versions, self.entries, self.counting, expressions)
         self._coming: dict[tuple[str, str], tuple[definition.WaitEvents, ...]] = {}
         self._asked: tuple[object, datetime.tzinfo] = (None, datetime.UTC)
         self._zones: dict[str, datetime.tzinfo | None] = {}

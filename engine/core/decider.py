@@ -81,6 +81,8 @@ def transition(
     that an operator has paused for everybody (`*`: all), this input included; at `bundle.activated` the catalog is the new one.
     `errors.StateTooLarge`: the input is refused whole.
     """
+    if customer is not None and (trace is None or not trace.detailed) and catalog.screening.lets_by(event, customer):
+        return Transition(customer)
     handling = _Handling(catalog, customer, customer_id or event.subject, event, punctual, trace, held)
     handling.fire(through=False)
     if event.type == inputs.BUNDLE_ACTIVATED:
@@ -163,18 +165,16 @@ class _Handling(mover.Mover):
 
     def _next(self, through: bool) -> tuple[str, state.Timer, datetime.datetime] | None:
         """The next timer that is due, with its id and the logical time at which it fires."""
-        customer = self.customer
-        if customer is None or not customer.timers:
+        customer, until = self.customer, self.until
+        if customer is None:
             return None
-        armed = customer.timers.items()
-        if self.asking:  # what fired, and waits for its turn to be sent, does not fire again
+        due = [each for each in customer.timers.items() if each[1].due <= until and (through or each[1].due < until)]
+        if due and self.asking:  # what fired, and waits for its turn to be sent, does not fire again
             fired = {asking.cause for asking in self.asking}
-            armed = {id_: timer for id_, timer in armed if id_ not in fired}.items()
-        if not armed:
+            due = [each for each in due if each[0] not in fired]
+        if not due:
             return None
-        id_, timer = min(armed, key=_firing_order)
-        if timer.due > self.until or (timer.due == self.until and not through):
-            return None
+        id_, timer = min(due, key=_firing_order)
         return id_, timer, max(customer.now, self.until if self._is_late(timer) else timer.due)
 
     def _is_late(self, timer: state.Timer) -> bool:
@@ -240,7 +240,7 @@ class _Handling(mover.Mover):
             self._look_again(before, already=False)
         goes_on = event.type not in self.catalog.named and event.type not in inputs.BUILT_IN
         if goes_on or self._take_part(known):
-            self._enter_all(self.catalog.entries.get(event.type, ()))
+            self._enter_all(self._entrants())
         self._quiesce()
         if len(self.facts) > mark + 1 or news:
             self.customer = evolution.mark(self.known, event, short)
@@ -453,6 +453,12 @@ class _Handling(mover.Mover):
             self.record("", "", "", "", decisions.TimerScheduled(id_, "segment", due))
 
     # Entering.
+
+    def _entrants(self) -> Iterable[definition.Journey]:
+        """The journeys that the event may enter; all that it names where somebody wants to know why not."""
+        if self.trace is not None and self.trace.detailed:
+            return self.catalog.entries.get(self.event.type, ())
+        return self.catalog.screening.entrants(self.event)
 
     def _enter_all(self, by_event: Iterable[definition.Journey]) -> None:
         """The journeys that the event enters, and those of the segments that she came to, by priority, then name."""

@@ -7,7 +7,7 @@ Durations are whole milliseconds.
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -408,20 +408,21 @@ class Bundle(msgspec.Struct, frozen=True):
     segments: tuple[Segment, ...] = ()
 
 
-def events_of(journey: Journey) -> frozenset[str]:
-    """The event types that can touch a live instance of this journey."""
-    types = {rule.trigger.event for rule in journey.exits}
-    if journey.goal is not None:
-        types.add(journey.goal.trigger.event)
+def triggers_of(journey: Journey) -> Iterator[Trigger]:
+    """All that a live instance of this journey listens for; its goal is watched apart."""
+    yield from (rule.trigger for rule in journey.exits)
     for step in journey.steps.values():
         match step:
-            case WaitDuration(restart_on=Trigger(event=event)):
-                types.add(event)
+            case WaitDuration(restart_on=Trigger() as trigger):
+                yield trigger
             case WaitEvents(awaited=awaited):
-                types.update(item.trigger.event for item in awaited)
-            case _:
-                pass
-    return frozenset(types)
+                yield from (item.trigger for item in awaited)
+
+
+def events_of(journey: Journey) -> frozenset[str]:
+    """The event types that can touch a live instance of this journey, or its goal."""
+    types = {trigger.event for trigger in triggers_of(journey)}
+    return frozenset(types if journey.goal is None else types | {journey.goal.trigger.event})
 
 
 def goes_to(step: Step) -> tuple[str | None, ...]:

@@ -61,8 +61,11 @@ def tell(
     after = _told(customer, event, now)
     if after is not customer:
         after = _forgotten(after, now)  # with what is news anyway: forgetting alone is none
-    counting = catalog.counting.get(event.type) if catalog is not None else None
-    if catalog is None or counting is None:
+    if catalog is None or event.type not in catalog.counting:
+        return after
+    detailed = trace is not None and trace.detailed
+    counting = catalog.counting[event.type] if detailed else catalog.screening.counted(event)
+    if not counting:
         return after
     looking = view.View(catalog, None, after, None, now, event, trace)
     kept = after.traits

@@ -11,7 +11,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from engine.core import definition, errors, scope
+from engine.core import definition, errors, inputs, scope
+
+Screen = Callable[[inputs.Event], bool]
+"""Whether a condition is false by the event alone, whoever it is about."""
 
 
 class Expressions(Protocol):
@@ -23,6 +26,10 @@ class Expressions(Protocol):
 
     def inputs(self, expression: definition.Expression, names: scope.Scope) -> Mapping[str, Any]:
         """The fields that the expression reads and their values, for the trace: `{"event.data.total": 275000}`."""
+        ...
+
+    def screen(self, condition: definition.Expression) -> Screen | None:
+        """What the event alone says of a condition; None: nothing. Where it says false, `evaluate` gives False and no error."""
         ...
 
 
@@ -71,6 +78,10 @@ class PythonExpressions:
     def inputs(self, expression: definition.Expression, names: scope.Scope) -> Mapping[str, Any]:
         """Nothing: a function does not tell what it reads."""
         return {}
+
+    def screen(self, condition: definition.Expression) -> Screen | None:
+        """Nothing, for the same reason."""
+        return None
 
 
 class PlainTemplates:

@@ -1,8 +1,10 @@
 """The replay on one core against a loop that only parses the lines, in one run."""
 
+import gc
 import pathlib
 import shutil
 import time
+from collections.abc import Iterator
 
 import orjson
 import pytest
@@ -17,6 +19,15 @@ JOURNEYS = pathlib.Path(__file__).parents[2] / "journeys"
 ROUNDS = 5
 TWO = ("cart-abandonment", "delivery-notice")
 TEMPLATES = ("cart-reminder", "free-shipping", "delivery-notice")
+
+
+@pytest.fixture(autouse=True)
+def collecting() -> Iterator[None]:
+    """The collector's thresholds as `dalang replay` and the worker set them."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 50)
+    yield
+    gc.set_threshold(*before)
 
 
 def ratio(journeys: pathlib.Path, lines: list[bytes]) -> float:

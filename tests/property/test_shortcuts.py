@@ -60,3 +60,16 @@ def test_a_shortcut_says_what_cel_says(text: str, one: dict[str, Any], two: dict
     event, entry = (inputs.Event("e", "go", at, at, "ayu", "t", each) for each in (one, two))
     names = scope.Scope(state.Customer("ayu", profile=profile), definition.Policy(), at, event, entry)
     assert said(SHORT, text, names) == said(LONG, text, names)
+
+
+@given(conditions, data, data, data)
+def test_what_the_event_alone_makes_false_is_false(
+    text: str, one: dict[str, Any], two: dict[str, Any], profile: dict[str, Any]
+) -> None:
+    """A condition that its screen stops is false for CEL, and no error, whoever the event is about."""
+    at = story.at("10:00")
+    event, entry = (inputs.Event("e", "go", at, at, "ayu", "t", each) for each in (one, two))
+    screen = SHORT.screen(definition.Expression(text, "if"))
+    if screen is not None and screen(event):
+        names = scope.Scope(state.Customer("ayu", profile=profile), definition.Policy(), at, event, entry)
+        assert said(LONG, text, names) is False

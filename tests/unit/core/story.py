@@ -1,7 +1,7 @@
 """Stories: given, when, then for one customer, over journeys written as users write them.
 
 Every input also checks the laws: folding the facts, each decision through its wire form, gives the very state of the
-transition, and an input without effect gives the same object and no facts.
+transition, an input without effect gives the same object and no facts, and nothing depends on whether somebody listens.
 """
 
 import datetime
@@ -110,9 +110,15 @@ class Story:
         before = self.customer
         if event.type == inputs.JOURNEY_COMMAND and not event.subject:
             self.held = commands.held_after(self.held, event)
+        failed = self.trace.errors.copy()
         done = decider.transition(
             self.catalog, before, event, customer_id="ayu", punctual=self.punctual, trace=self.trace, held=self.held
         )
+        unheard = trace.Trace(detailed=False)  # with nobody listening it takes shorter ways, to the same end
+        assert done == decider.transition(
+            self.catalog, before, event, customer_id="ayu", punctual=self.punctual, trace=unheard, held=self.held
+        )
+        assert self.trace.errors - failed == unheard.errors
         folded = before
         for fact in done.facts:
             if isinstance(fact, decisions.Decision):
