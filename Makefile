@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test brokers check bench chaos lock schemas clean
+.PHONY: install demo test check bench chaos lock schemas clean
 
 install: .venv/installed
 
@@ -15,12 +15,9 @@ install: .venv/installed
 demo: install
 	$(BIN)/python -m examples.shop.demo
 
+# Two files of tests at a time: much of it is waiting for brokers.
 test: install
-	$(BIN)/python -m pytest -q
-
-# Three brokers that die, stand still or say no: minutes, so not part of `make test`.
-brokers: install
-	$(BIN)/python -m pytest -q -m brokers tests/integration/test_brokers.py
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: install
 	$(BIN)/ruff format --check .

@@ -7,7 +7,15 @@ import msgspec
 import typer
 
 from engine.cli import options
+from engine.core import errors
 from engine.replay import definitions, explainer, histories, replayer
+
+
+class NoSuchJourney(errors.DalangError):
+    """The journey whose story is asked for is in none of the definitions."""
+
+    code = "DLG408"
+    hint = "Name one of them with --journey, or leave it out for all."
 
 
 def explain(
@@ -21,8 +29,11 @@ def explain(
     """Tell one customer's story: what was seen, what was decided, and why not."""
     source = options.history(events)
     chosen = replayer.Options(clock="recorded" if histories.has_clock(source) else "virtual", customers=frozenset([customer]))
-    given = definitions.of(options.warned(options.decided_by(events, source, journeys, bundles)))
-    chapters = explainer.explain(given, source.lines(), chosen, journey)
+    given = options.warned(options.decided_by(events, source, journeys, bundles))
+    known = definitions.names(given)
+    if journey is not None and journey not in known:
+        raise NoSuchJourney(f"There is no journey {journey}; there are {', '.join(known) or 'none'}.")
+    chapters = explainer.explain(definitions.of(given), source.lines(), chosen, journey)
     if as_json:
         print(json.dumps(json.loads(msgspec.json.encode(chapters)), indent=2))
         return

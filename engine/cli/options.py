@@ -40,9 +40,19 @@ Broker = Annotated[
 Prefix = Annotated[str | None, typer.Option("--topic-prefix", help="Put before every topic.", envvar="DALANG_TOPIC_PREFIX")]
 
 
-def instant(text: str) -> datetime.datetime:
-    """A time on the command line; `errors.NotATime` if it is none."""
-    return inputs.instant(text)
+class NotAnInstant(errors.DalangError):
+    """A flag takes a time, and this is none."""
+
+    code = "DLG409"
+    hint = "Give one as RFC 3339 has it, between the years 1970 and 9000: 2026-06-30T17:00:00Z, or with +07:00."
+
+
+def instant(text: str, flag: str) -> datetime.datetime:
+    """The time that a flag of the command line was given; `NotAnInstant` if it is none."""
+    try:
+        return inputs.instant(text)
+    except errors.NotATime:
+        raise NotAnInstant(f"{flag} {text!r} is no time.") from None
 
 
 def history(events: str) -> histories.FileHistory | histories.LinesHistory:

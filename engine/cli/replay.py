@@ -45,7 +45,7 @@ def replay(
     chosen = replayer.Options(
         clock=clock or ("recorded" if histories.has_clock(source) else "virtual"),
         drain=drain,
-        until=options.instant(until) if until else None,
+        until=options.instant(until, "--until") if until else None,
         customers=frozenset(customer or ()),
         receipts=None if receipts == "none" else simulation.read(pathlib.Path(receipts)),
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from engine.cli import options
-from engine.runtime import connection, logs, rebuild, settings, topics
+from engine.runtime import connection, logs, settings, topics
 
 app: Final = typer.Typer(no_args_is_help=True)
 
@@ -25,6 +25,8 @@ def rebuild_(
     ] = False,
 ) -> None:
     """Fold the log again and write customer.state anew. Stop the workers first. It decides nothing and sends nothing."""
+    from engine.runtime import rebuild  # noqa: PLC0415 - Faust takes a while to import
+
     chosen = settings.read(settings.Settings, broker=broker, topic_prefix=topic_prefix, app_id=app_id)
     names = topics.Topics(chosen.topic_prefix)
     logs.quiet()

@@ -89,6 +89,12 @@ def of(given: Given) -> Definitions:
     return Recorded(given) if isinstance(given, tuple) else Held(catalogs.of(given))
 
 
+def names(given: Given) -> list[str]:
+    """The names of all journeys in what was given."""
+    bundles = given if isinstance(given, tuple) else (given,)
+    return sorted({journey.name for bundle in bundles for journey in bundle.journeys})
+
+
 def foreign(given: Given) -> tuple[str, ...]:
     """The versions of tzdata, other than the one here, under which bundles were made: their local times may differ here."""
     bundles = given if isinstance(given, tuple) else (given,)

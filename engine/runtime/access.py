@@ -16,7 +16,7 @@ from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
 from engine.runtime import broadcast, connection, topics
 
-Operation = Literal["Read", "Write", "Create", "Describe"]
+Operation = Literal["Read", "Write", "Create", "Describe", "DescribeConfigs"]
 Resource = Literal["Topic", "Group", "TransactionalId", "Cluster"]
 Role = Literal[
     "worker",
@@ -24,13 +24,14 @@ Role = Literal[
     "deploy",
     "command",
     "topics create",
+    "topics check",
     "replay, explain, export",
     "import",
     "state rebuild",
     "adapter",
 ]
 
-_BITS: Final[Mapping[Operation, int]] = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8}
+_BITS: Final[Mapping[Operation, int]] = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
 _UNKNOWN: Final = -(1 << 31)
 """What a broker answers that does not tell."""
 _ASKED: Final = 60
@@ -64,6 +65,7 @@ _TABLE: Final[Mapping[Role, Mapping[str, tuple[Operation, ...]]]] = {
     "deploy": {topics.EVENTS: ("Read", "Write"), topics.STATE: ("Read",), topics.BUNDLES: ("Read", "Write")},
     "command": {topics.EVENTS: ("Read", "Write"), topics.STATE: ("Read",), topics.BUNDLES: ("Read",)},
     "topics create": {},
+    "topics check": {},
     "replay, explain, export": {topics.EVENTS: ("Read",), topics.BUNDLES: ("Read",)},
     "state rebuild": {topics.EVENTS: ("Read",), topics.STATE: ("Read", "Write"), topics.BUNDLES: ("Read",)},
     "import": {topics.EVENTS: ("Write",)},
@@ -88,6 +90,9 @@ def rights(role: Role, names: topics.Topics, group: str = "<group>") -> list[Rig
         case "topics create":
             found.append(Right("Cluster", "kafka-cluster", "Create"))
             found += [Right("Topic", spec.name, "Describe") for spec in names.specs()]
+        case "topics check":
+            found += [Right("Topic", spec.name, "Describe") for spec in names.specs()]
+            found += [Right("Topic", names.name(topic), "DescribeConfigs") for topic in (topics.STATE, topics.BUNDLES)]
         case "adapter":
             found.append(Right("Group", group, "Read"))
         case _:

@@ -98,7 +98,7 @@ def test_bad_lines_exit_1_only_where_it_is_strict(tmp_path: pathlib.Path) -> Non
     [
         (["replay", "nowhere.jsonl"], "DLG400 There is no file nowhere.jsonl."),
         (["replay", "README.md", "--journeys", "nowhere"], "DLG601"),
-        (["replay", "README.md", "--until", "tomorrow"], "DLG105"),
+        (["replay", "README.md", "--until", "tomorrow"], "DLG409 --until 'tomorrow' is no time."),
         (["replay", "README.md", "--history", "h.jsonl"], "DLG402"),
         (["replay", "README.md", "--decisions", "no/such/place.jsonl"], "DLG403"),
         (["replay", "README.md", "--receipts", "nowhere.yaml"], "DLG401"),
@@ -120,6 +120,8 @@ def test_explain_tells_a_story(shop: pathlib.Path) -> None:
     assert "+62" not in done.stdout
     assert json.loads(dalang("explain", str(shop / "history.jsonl"), "--customer", "cust-0539", "--json").stdout)
     assert "Nothing" in dalang("explain", str(shop / "history.jsonl"), "--customer", "nobody").stdout
+    unknown = dalang("explain", str(shop / "history.jsonl"), "--customer", "cust-0539", "--journey", "nope")
+    assert (unknown.returncode, "DLG408 There is no journey nope; there are cart-abandonment, " in unknown.stderr) == (2, True)
 
 
 def test_the_schemas_are_those_of_the_models(tmp_path: pathlib.Path) -> None:

@@ -13,7 +13,6 @@ from engine.runtime import history, topics
 from tests.integration import kafka, traffic
 from tests.integration.running import Cluster
 
-pytestmark = pytest.mark.brokers
 CUSTOMERS = 100
 EVENTS = 2_500
 

@@ -96,10 +96,12 @@ def test_a_deploy_in_mid_stream_moves_nobody_and_takes_who_comes_after(cluster: 
     cluster.start(None)
     cluster.send(traffic.customers(100))
     lines = list(traffic.events(6_000, 100))
-    flowing = threading.Thread(target=_flow, args=(cluster, lines))
+    live = threading.Event()
+    flowing = threading.Thread(target=_flow, args=(cluster, lines, live))
     flowing.start()
     time.sleep(2)
     assert set(deployed(cluster, new)["before"].values()) == {first["bundle"]}
+    live.set()
     flowing.join()
     ends: dict[int, int] = {}
     while ends != (ends := cluster.ends()):
@@ -129,8 +131,11 @@ def test_a_deploy_in_mid_stream_moves_nobody_and_takes_who_comes_after(cluster: 
     assert late > 10, "too few left on the old version after the deploy for this to prove anything"
 
 
-def _flow(cluster: Cluster, lines: list[bytes]) -> None:
+def _flow(cluster: Cluster, lines: list[bytes], live: threading.Event) -> None:
+    """At an even pace; the last quarter when the deploy is done, however long that takes here."""
     for start in range(0, len(lines), 500):
+        if start >= len(lines) * 3 // 4:
+            live.wait(60)
         cluster.send(lines[start : start + 500])
         time.sleep(0.4)
 
