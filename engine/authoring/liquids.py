@@ -14,7 +14,7 @@ from liquid import exceptions, undefined
 from liquid.builtin import expressions
 from liquid.utils import chain_map
 
-from engine.authoring import calendars, filters, tongues
+from engine.authoring import calendars, filters, placeholders, tongues
 from engine.core import inputs, scope
 
 _MOST_LOOPS: Final = 10_000
@@ -67,6 +67,7 @@ class _Values(dict[str, Any]):
 
 
 _Filter = Callable[..., Any]
+_Filling = tuple[tuple[Any, placeholders.Filled | None], ...]
 
 FILTERS: Final[Mapping[str, tuple[int, _Filter]]] = {
     "date": (1, lambda of, value, pattern: filters.date(value, pattern, of.tongue, of.zone)),
@@ -91,7 +92,7 @@ class Environment(liquid.Environment):
 
     def __init__(self, *, autoescape: bool) -> None:
         super().__init__(autoescape=autoescape, undefined=self._undefined())
-        self._known: dict[str, liquid.BoundTemplate] = {}
+        self._known: dict[str, tuple[liquid.BoundTemplate, _Filling]] = {}
         self._rendering: Rendering | None = None
         for other in ("include", "render"):
             del self.tags[other]
@@ -107,31 +108,45 @@ class Environment(liquid.Environment):
         """The text with its placeholders filled; what renders empty is noted in `rendering.missing`."""
         if "{{" not in text and "{%" not in text:
             return text
-        template = self._known.get(text)
-        if template is None:
-            self._known[text] = template = self.from_string(text)
+        known = self._known.get(text)
+        if known is None:
+            self._known[text] = known = self._parsed(text)
+        template, filling = known
         self._rendering = rendering
         try:
             if "{%" in text:
                 buffer = template._get_buffer()
                 template.render_with_context(_context(template, rendering), buffer)
                 return buffer.getvalue()
-            return self._outputs(template, rendering)
+            return self._outputs(template, filling, rendering)
         finally:
             self._rendering = None
 
-    def _outputs(self, template: liquid.BoundTemplate, rendering: Rendering) -> str:
-        """A text without tags. It changes nothing, so all of a body share one context, which costs more than they do."""
+    def _parsed(self, text: str) -> tuple[liquid.BoundTemplate, _Filling]:
+        """The text with what fills each of its nodes without Liquid; where values are escaped there is nothing of the kind."""
+        template = self.from_string(text)
+        filling = [(node, None if self.autoescape else placeholders.of(node, FILTERS)) for node in template.nodes]
+        return template, tuple(filling)
+
+    def _outputs(self, template: liquid.BoundTemplate, filling: _Filling, rendering: Rendering) -> str:
+        """A text without tags."""
+        texts = []
+        for node, fill in filling:
+            filled = None if fill is None else fill(rendering)
+            texts.append(self._output(node, template, rendering) if filled is None else filled)
+        text = "".join(texts)
+        if len(text) > _MOST_BYTES:
+            raise exceptions.OutputStreamLimitError("output stream limit reached", token=None)
+        return text
+
+    def _output(self, node: Any, template: liquid.BoundTemplate, rendering: Rendering) -> str:
+        """One node by Liquid. It changes nothing, so all of a body share one context, which costs more than they do."""
         context = rendering.contexts.get(self.autoescape)
         if context is None:
             rendering.contexts[self.autoescape] = context = _context(template, rendering)
         buffer = io.StringIO()
-        for node in template.nodes:
-            node.render(context, buffer)
-        text = buffer.getvalue()
-        if len(text) > _MOST_BYTES:
-            raise exceptions.OutputStreamLimitError("output stream limit reached", token=None)
-        return text
+        node.render(context, buffer)
+        return buffer.getvalue()
 
     def error(self, exc: Any, msg: str | None = None, token: Any = None) -> None:
         """Raise while parsing, and where a template is past all bounds; else note that something rendered empty."""

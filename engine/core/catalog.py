@@ -4,7 +4,7 @@ Built once per activation by `engine/authoring/catalogs.py`, read for every even
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from engine.core import definition, errors, inputs, ports, screening, state, zones
@@ -16,8 +16,9 @@ class Catalog:
     """What `decide` decides by.
 
     `entries` lists, per event type, the journeys that it may enter in their order (priority, then name), `joining` the same per
-    segment, `scheduled` those that enter by the calendar. `counting` lists the traits that an event type changes. `named` is
-    every event type that any version or trait names, so that all others cost nothing.
+    segment, `scheduled` those that enter by the calendar. `counting` lists the traits that an event type changes, `segmenting`
+    those that segments read (`_read`). `named` is every event type that any version or trait names, so that all others cost
+    nothing.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Catalog:
                 self._enters(journey)
         self.segments = bundle.segments
         self.segment_names = tuple(segment.name for segment in bundle.segments)
+        self.segmenting = tuple(_read(bundle))
         self.traits = {trait.name: trait for trait in bundle.traits}
         self.counting: dict[str, tuple[definition.Trait, ...]] = {}
         for trait in bundle.traits:
@@ -118,3 +120,13 @@ class Catalog:
             known = tuple(s for s in later if isinstance(s, definition.WaitEvents) and s.since != "step")
             self._coming[journey.version, step] = known
         return known
+
+
+def _read(bundle: definition.Bundle) -> Iterator[tuple[definition.Trait, bool]]:
+    """The traits that any segment reads, and whether it may read the days of an rfm, which are others every day."""
+    named: dict[str, bool] = {}
+    for segment in bundle.segments:
+        # A name by index may be made of anything, so it may be that of the days.
+        daily = "recency_days" in segment.condition.text or "[" in segment.condition.text
+        named |= {name: daily or named.get(name, False) for name in segment.traits}
+    return ((trait, named[trait.name]) for trait in bundle.traits if trait.name in named)

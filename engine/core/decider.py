@@ -98,7 +98,7 @@ def transition(
 def react(decision: decisions.Decision) -> tuple[actions.Action, ...]:
     """The actions that a decision asks for: one for each attempt of a message, none for anything else."""
     data = decision.data
-    if not isinstance(data, decisions.MessageRequested):
+    if type(data) is not decisions.MessageRequested:
         return ()
     return (
         actions.Action(

@@ -4,7 +4,7 @@ Built by the decider for each evaluation, read by the ports' implementations; va
 """
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +20,7 @@ def nothing(_: state.Customer, __: datetime.datetime, ___: Iterable[str] | None)
 
 
 class Scope(msgspec.Struct):
-    """What is in scope. `event` and `entry` are None where there is none. `memo` is the port's own, for this scope.
+    """What is in scope. `event` and `entry` are None where there is none. `reckoned` are the traits that were asked for already.
 
     `reckon` gives the values of a customer's traits at a time, of those that are wanted (None: of all); `segments` are the names
     of all segments that there are.
@@ -36,16 +36,19 @@ class Scope(msgspec.Struct):
     zone_of: Callable[[state.Customer], datetime.tzinfo] | None = None
     reckon: Callable[[state.Customer, datetime.datetime, Iterable[str] | None], Mapping[str, Any]] = nothing
     segments: tuple[str, ...] = ()
-    memo: Any = None
+    reckoned: dict[Collection[str] | None, Mapping[str, Any]] = {}
 
     @property
     def zone(self) -> datetime.tzinfo | None:
         """The customer's zone; None where nobody says how to find it."""
         return None if self.zone_of is None else self.zone_of(self.customer)
 
-    def traits(self, wanted: Iterable[str] | None) -> Mapping[str, Any]:
+    def traits(self, wanted: tuple[str, ...] | frozenset[str] | None) -> Mapping[str, Any]:
         """The values of the traits that are wanted; None: of all. Those that have none are left out."""
-        return self.reckon(self.customer, self.now, wanted)
+        found = self.reckoned.get(wanted)
+        if found is None:
+            found = self.reckoned[wanted] = self.reckon(self.customer, self.now, wanted)
+        return found
 
     def value(self, name: str) -> Any:
         """The value of one of `NAMES` as plain Python; times are datetimes in UTC."""

@@ -7,7 +7,7 @@ answers; records nothing.
 import datetime
 from collections.abc import Iterator
 
-from engine.core import catalog, decisions, definition, traits, view
+from engine.core import decisions, traits, view
 
 Change = decisions.SegmentEntered | decisions.SegmentLeft
 
@@ -37,7 +37,7 @@ def next_change(looking: view.View) -> datetime.datetime | None:
 
 def _moments(looking: view.View) -> Iterator[datetime.datetime]:
     zone, tallies = looking.zone, looking.customer.traits
-    for trait, daily in _read(looking.catalog):
+    for trait, daily in looking.catalog.segmenting:
         at = traits.changes_at(trait, tallies.get(trait.name), looking.now, zone, daily=daily)
         if at is not None:
             yield at
@@ -60,13 +60,3 @@ def _whole(at: datetime.datetime, offset: int) -> Iterator[datetime.datetime]:
             yield before + view.MILLISECOND
     except OverflowError:
         return
-
-
-def _read(catalog: catalog.Catalog) -> Iterator[tuple[definition.Trait, bool]]:
-    """The traits that any segment reads, and whether it may read the days of an rfm, which are others every day."""
-    named: dict[str, bool] = {}
-    for segment in catalog.segments:
-        # A name by index may be made of anything, so it may be that of the days.
-        daily = "recency_days" in segment.condition.text or "[" in segment.condition.text
-        named |= {name: daily or named.get(name, False) for name in segment.traits}
-    return ((trait, named[trait.name]) for trait in catalog.bundle.traits if trait.name in named)

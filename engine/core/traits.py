@@ -68,25 +68,44 @@ def value(trait: definition.Trait, tally: Tally | None, now: datetime.datetime, 
 
     A number, a text, true or false, or a timestamp; a list for `distinct`; a mapping for `rfm`.
     """
+    return _value(trait, tally, windows.Place(now, now, zone), now, zone)
+
+
+def values(
+    traits: Iterable[definition.Trait], kept: Mapping[str, Tally], now: datetime.datetime, zone: datetime.tzinfo
+) -> dict[str, Any]:
+    """Trait -> its value at `now`; those that are missing are left out."""
+    place, found = windows.Place(now, now, zone), {}
+    for trait in traits:
+        each = _value(trait, kept.get(trait.name), place, now, zone)
+        if each is not MISSING:
+            found[trait.name] = each
+    return found
+
+
+def _value(
+    trait: definition.Trait, tally: Tally | None, place: windows.Place, now: datetime.datetime, zone: datetime.tzinfo
+) -> Any:
+    """`value`, where several traits share the place of now in their windows."""
     if tally is None or tally.hash != trait.hash:
         tally = Tally(trait.hash, now, trait.compute)
-    low = windows.low(trait, now, zone)
-    match trait.compute:
+    low = place.low(trait)
+    compute, start = trait.compute, tallies.inside(tally.marks, low) if trait.compute != "distinct" else 0
+    if compute in ("count", "sum"):
+        return measures.total(tally.numbers[start:])
+    match compute:
         case "distinct":
             if low is None:
                 return list(tally.values)
             return [each for each, mark in zip(tally.values, tally.marks, strict=True) if mark >= low]
         case "most_frequent":
-            return _most_frequent(tally, tallies.inside(tally.marks, low))
+            return _most_frequent(tally, start)
         case "rfm":
-            return _rfm(trait, tally, tallies.inside(tally.marks, low), now, zone)
-    start = tallies.inside(tally.marks, low)
+            return _rfm(trait, tally, start, now, zone)
     numbers = tally.numbers[start:]
-    if trait.compute in ("count", "sum"):
-        return measures.total(numbers)
     if not numbers:
         return MISSING
-    match trait.compute:
+    match compute:
         case "average":
             return measures.total(numbers) / sum(tally.counts[start:])
         case "min":
@@ -95,14 +114,6 @@ def value(trait: definition.Trait, tally: Tally | None, now: datetime.datetime, 
             return max(numbers)
         case _:
             return tally.values[start]
-
-
-def values(
-    traits: Iterable[definition.Trait], kept: Mapping[str, Tally], now: datetime.datetime, zone: datetime.tzinfo
-) -> dict[str, Any]:
-    """Trait -> its value at `now`; those that are missing are left out."""
-    found = ((trait.name, value(trait, kept.get(trait.name), now, zone)) for trait in traits)
-    return {name: each for name, each in found if each is not MISSING}
 
 
 def changes_at(

@@ -51,10 +51,14 @@ class Place:
             return mark, now - trait.rolling + 1  # `time > now - rolling`, in whole milliseconds
         return max(0, self.day()[0]) if trait.compute in _LATER else 0, None
 
+    def low(self, trait: definition.Trait) -> int | None:
+        """The least mark that counts now; None where there is no window."""
+        return self.window(trait)[1] if trait.days or trait.rolling else None
+
 
 def low(trait: definition.Trait, now: datetime.datetime, zone: datetime.tzinfo) -> int | None:
     """The least mark that counts at `now`; None where there is no window."""
-    return Place(now, now, zone).window(trait)[1] if trait.days or trait.rolling else None
+    return Place(now, now, zone).low(trait)
 
 
 def leaves(trait: definition.Trait, mark: int, zone: datetime.tzinfo) -> datetime.datetime | None:

@@ -249,9 +249,12 @@ class Replayer:
                 self._due[customer] = done.state.next_due
             else:
                 self._due.pop(customer, None)
-        for decision in done.decisions:
-            self.summary.count(decision)
-            self.outlet.decided(decision)
+        count, decided = self.summary.count, self.outlet.decided
+        for decision in done.facts:
+            if type(decision) is not decisions.Decision:
+                continue
+            count(decision)
+            decided(decision)
             for action in decider.react(decision):
                 self.outlet.acted(action)
                 if self.options.receipts is not None:

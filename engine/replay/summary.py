@@ -1,31 +1,10 @@
 """The summary of a replay or of a live run: counts of what was decided, by journey, channel and reason."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from engine.core import decisions
-
-_COUNTED: Final = {
-    "journey.entered": "entered",
-    "journey.refused": "refused",
-    "journey.exited": "exited",
-    "journey.completed": "completed",
-    "goal.reached": "goals",
-    **dict.fromkeys(("split.assigned", "offer.chosen"), "choices"),
-    **dict.fromkeys(("segment.entered", "segment.left"), "segments"),
-    **dict.fromkeys(
-        (
-            "message.requested",
-            "message.reported",
-            "message.deferred",
-            "message.suppressed",
-            "message.resolved",
-            "step.failed",
-            "event.emitted",
-        ),
-        "messages",
-    ),
-}
 
 
 class Summary:
@@ -56,44 +35,26 @@ class Summary:
     def count(self, decision: decisions.Decision) -> None:
         """One decision."""
         self.decisions += 1
-        # A look in a table first: most decisions (steps, timers) are not counted by anything else.
-        kind = _COUNTED.get(decision.type)
-        if kind is not None:
-            self._count(kind, decision)
+        counts = _COUNTS.get(type(decision.data))  # most decisions (steps, timers) are not counted by anything else
+        if counts is not None:
+            counts(self, decision, decision.data)
 
-    def _count(self, kind: str, decision: decisions.Decision) -> None:
-        match decision.data:
-            case decisions.JourneyRefused(reason=told) | decisions.JourneyExited(reason=told):
-                self._of(decision.journey, kind)[told] += 1
-            case decisions.SplitAssigned(arm=choice) | decisions.OfferChosen(offer=choice):
-                self._of(decision.journey, kind)[f"{decision.step}: {choice or 'none'}"] += 1
-            case decisions.JourneyEntered(held_out=held_out) | decisions.GoalReached(held_out=held_out):
-                self._of(decision.journey, kind)["held_out" if held_out else "all"] += 1
-            case decisions.SegmentEntered(segment=segment) | decisions.SegmentLeft(segment=segment):
-                self.segments.setdefault(segment, Counter())[decision.type.removeprefix("segment.")] += 1
-            case decisions.JourneyCompleted():
-                self._of(decision.journey, kind)["all"] += 1
-            case _:
-                self._count_message(decision.data)
+    def _count(self, kind: str, decision: decisions.Decision, what: str) -> None:
+        self._of(decision.journey, kind)[what] += 1
 
-    def _count_message(self, data: decisions.Payload) -> None:
-        match data:
-            case decisions.MessageRequested(channel=channel, cost=cost):
-                self.actions += 1
-                self.messages[channel] += 1
-                self.planned[channel] = self.planned.get(channel, 0.0) + cost
-            case decisions.MessageReported(channel=channel, cost=cost):
-                self.reported[channel] = self.reported.get(channel, 0.0) + cost
-            case decisions.MessageSuppressed(reason=reason):
-                self.suppressed[reason] += 1
-            case decisions.MessageDeferred(reason=reason):
-                self.deferred[reason] += 1
-            case decisions.MessageResolved(outcome=outcome):
-                self.resolved[outcome] += 1
-            case decisions.EventEmitted(event=event):
-                self.emitted[event.type] += 1
-            case decisions.StepFailed():
-                self.failed_steps += 1
+    def _requested(self, _: decisions.Decision, data: decisions.MessageRequested) -> None:
+        self.actions += 1
+        self.messages[data.channel] += 1
+        self.planned[data.channel] = self.planned.get(data.channel, 0.0) + data.cost
+
+    def _reported(self, _: decisions.Decision, data: decisions.MessageReported) -> None:
+        self.reported[data.channel] = self.reported.get(data.channel, 0.0) + data.cost
+
+    def _failed(self, _: decisions.Decision, __: decisions.StepFailed) -> None:
+        self.failed_steps += 1
+
+    def _in_segment(self, decision: decisions.Decision, data: decisions.SegmentEntered | decisions.SegmentLeft) -> None:
+        self.segments.setdefault(data.segment, Counter())[decision.type.removeprefix("segment.")] += 1
 
     def add(self, other: "Summary") -> None:
         """The counts of another part of the same replay."""
@@ -153,3 +114,24 @@ class Summary:
 
     def _of(self, journey: str, kind: str) -> Counter[str]:
         return self.journeys.setdefault(journey, {}).setdefault(kind, Counter())
+
+
+_COUNTS: Final[Mapping[type[decisions.Payload], Callable[[Summary, decisions.Decision, Any], None]]] = {
+    decisions.JourneyEntered: lambda of, each, data: of._count("entered", each, "held_out" if data.held_out else "all"),
+    decisions.JourneyRefused: lambda of, each, data: of._count("refused", each, data.reason),
+    decisions.JourneyExited: lambda of, each, data: of._count("exited", each, data.reason),
+    decisions.JourneyCompleted: lambda of, each, _: of._count("completed", each, "all"),
+    decisions.GoalReached: lambda of, each, data: of._count("goals", each, "held_out" if data.held_out else "all"),
+    decisions.SplitAssigned: lambda of, each, data: of._count("choices", each, f"{each.step}: {data.arm or 'none'}"),
+    decisions.OfferChosen: lambda of, each, data: of._count("choices", each, f"{each.step}: {data.offer or 'none'}"),
+    decisions.SegmentEntered: Summary._in_segment,
+    decisions.SegmentLeft: Summary._in_segment,
+    decisions.MessageRequested: Summary._requested,
+    decisions.MessageReported: Summary._reported,
+    decisions.MessageSuppressed: lambda of, _, data: of.suppressed.update((data.reason,)),
+    decisions.MessageDeferred: lambda of, _, data: of.deferred.update((data.reason,)),
+    decisions.MessageResolved: lambda of, _, data: of.resolved.update((data.outcome,)),
+    decisions.EventEmitted: lambda of, _, data: of.emitted.update((data.event.type,)),
+    decisions.StepFailed: Summary._failed,
+}
+"""What is counted of which decision."""

@@ -191,9 +191,9 @@ def test_a_hostile_text_is_refused_at_once(written: str) -> None:
 
 
 def test_liquid_and_cel_are_imported_once() -> None:
-    """templates.py and liquids.py alone know python-liquid, environment.py alone CEL, load.py alone ruamel.yaml."""
+    """templates.py, liquids.py and placeholders.py alone know python-liquid, environment.py alone CEL, load.py alone ruamel.yaml."""
     package = pathlib.Path(templates.__file__).parent
-    known = (("liquid", ["liquids", "templates"]), ("cel_expr_python", ["environment"]), ("ruamel", ["load"]))
+    known = (("liquid", ["liquids", "placeholders", "templates"]), ("cel_expr_python", ["environment"]), ("ruamel", ["load"]))
     for library, modules in known:
         found = [
             file.stem
