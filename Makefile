@@ -27,8 +27,9 @@ check: install
 	$(BIN)/dalang schema check
 	$(BIN)/dalang check journeys
 
+# One table, in about ten minutes; docs/benchmarks.md says how to read it. In files' order, each part runnable alone.
 bench: install
-	$(BIN)/python -m pytest -q -s -m benchmark tests/benchmarks
+	$(BIN)/python -m pytest -q -p no:randomly -m benchmark tests/benchmarks
 
 # About twenty minutes; CHAOS="--seed 7 --minutes 5 --kills 12" for another run. Needs Java 17 and Maven.
 chaos: install
@@ -38,6 +39,8 @@ chaos: install
 lock:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--all-extras --no-emit-index-url --output-file requirements.lock pyproject.toml requirements.build.in
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-index-url --output-file tests/benchmarks/contestants/quixstreams.lock tests/benchmarks/contestants/quixstreams.in
 
 schemas: install
 	$(BIN)/dalang schema write

@@ -9,6 +9,7 @@ import pytest
 
 from engine.authoring import compile as compiler
 from engine.authoring import load
+from tests.benchmarks import tables
 
 pytestmark = pytest.mark.benchmark
 JOURNEYS = pathlib.Path(__file__).parents[2] / "journeys"
@@ -79,7 +80,7 @@ def many(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path
 
 
-def test_compiling_two_hundred_journeys(many: pathlib.Path) -> None:
+def test_compiling_two_hundred_journeys(many: pathlib.Path, table: tables.Table) -> None:
     """Under three seconds of one core, and at most three times reading the YAML; the best of three rounds of each."""
     files = sorted(many.rglob("*.yaml"))
     reading, compiling = [], []
@@ -93,6 +94,9 @@ def test_compiling_two_hundred_journeys(many: pathlib.Path) -> None:
         compiling.append(time.process_time() - started)
         assert result.bundle is not None, result.errors
         assert len(result.bundle.journeys) == COUNT
-    print(f"\nYAML alone {min(reading):.2f} s, compiled {min(compiling):.2f} s: {min(compiling) / min(reading):.2f} times")
+    times = min(compiling) / min(reading)
+    told = f"{min(compiling):.2f} s, {times:.2f} times reading their YAML alone"
+    reached = min(compiling) < 3.0 and times <= 3.0
+    table.add("without a broker", tables.Row(f"compiling {COUNT} journeys", told, "< 3 s, <= 3 times", reached))
     assert min(compiling) < 3.0
-    assert min(compiling) / min(reading) <= 3.0
+    assert times <= 3.0

@@ -7,6 +7,7 @@ import pytest
 
 from engine.authoring import catalogs
 from engine.core import decider, inputs, state
+from tests.benchmarks import tables
 from tests.unit.core import story
 
 pytestmark = pytest.mark.benchmark
@@ -14,7 +15,7 @@ JOURNEYS = pathlib.Path(__file__).parents[2] / "journeys"
 COUNT = 20_000
 
 
-def test_an_event_that_nothing_names(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_event_that_nothing_names(table: tables.Table) -> None:
     """With the whole example bundle, an event of a known customer that no journey and no trait names costs at most 5 µs."""
     catalog = catalogs.load(JOURNEYS)
     at = story.at("10:00")
@@ -33,8 +34,8 @@ def test_an_event_that_nothing_names(capsys: pytest.CaptureFixture[str]) -> None
                 pytest.fail("something named it")
         best = min(best, (time.process_time() - started) / COUNT)
     whole = min(_transition(catalog, customer, event) for _ in range(5))
-    with capsys.disabled():
-        print(f"\nnot named: {best * 1e6:.2f} µs to see it, {whole * 1e6:.1f} µs if the decider is asked all the same")
+    told = f"{best * 1e6:.2f} us to see it, {whole * 1e6:.1f} us if the decider is asked all the same"
+    table.add("without a broker", tables.Row("an event that nothing names", told, "<= 5 us", best <= 5e-6))
     assert best <= 5e-6
 
 

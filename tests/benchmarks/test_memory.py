@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.benchmarks import tables
+
 pytestmark = pytest.mark.benchmark
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -38,9 +40,10 @@ print((resident() - before) / count, size)
 """
 
 
-def test_a_waiting_customer(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_waiting_customer(table: tables.Table) -> None:
     """A customer who waits in the cart journey, with profile, consent and timer, costs at most 600 bytes beyond her encoded state."""
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True)
     each, size = map(float, done.stdout.split())
-    print(f"\na waiting customer: {each:,.0f} bytes of memory, of which {size:,.0f} are her encoded state")
+    told = f"{each:,.0f} B in all, {size:,.0f} B of them her encoded state, {each - size:,.0f} B beyond it"
+    table.add("memory", tables.Row("a waiting customer, in memory", told, "<= 600 B beyond it", each - size <= 600))
     assert each - size <= 600
