@@ -1,6 +1,7 @@
 """The worker on a real Kafka against what a user would compare it with, in one run: how fast each drains a shop's events."""
 
 import asyncio
+import functools
 import os
 import pathlib
 import subprocess
@@ -22,6 +23,8 @@ SECTION = "draining a log"
 CONTESTANTS = "tests.benchmarks.contestants"
 FEWER = 8
 """The contestant that goes event by event gets this part of the events."""
+ROUNDS = 2
+"""Of each contestant; the better one stands in the table."""
 Fresh = Callable[[], Cluster]
 
 
@@ -38,6 +41,11 @@ def fresh(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fre
     yield make
     for cluster in made:
         cluster.end()
+
+
+def best(race: Callable[[], races.Result]) -> races.Result:
+    """The round with the best pace."""
+    return max((race() for _ in range(ROUNDS)), key=lambda result: result.pace)
 
 
 def worked(cluster: Cluster, journeys: pathlib.Path, lines: list[bytes], workers: int = 1) -> races.Result:
@@ -65,7 +73,7 @@ def rivalled(cluster: Cluster, lines: list[bytes], command: list[str], *rest: st
 @pytest.fixture(scope="module")
 def worker(fresh: Fresh, three_journeys: pathlib.Path, shops_lines: list[bytes], table: tables.Table) -> races.Result:
     """One worker with the three journeys."""
-    found = worked(fresh(), three_journeys, shops_lines)
+    found = best(lambda: worked(fresh(), three_journeys, shops_lines))
     table.add(SECTION, found.row("worker, three shop journeys"))
     return found
 
@@ -77,11 +85,24 @@ def looped(cluster: Cluster, lines: list[bytes], *transactional_id: str) -> race
     return rivalled(cluster, lines, program, states, *transactional_id, made=(states,))
 
 
+def counted(cluster: Cluster, lines: list[bytes]) -> races.Result:
+    """The Faust agent with a Table."""
+    name = cluster.names.name("naive")
+    program = [sys.executable, "-m", f"{CONTESTANTS}.faust_table"]
+    return rivalled(cluster, lines, program, name, made=(f"{name}-counts-changelog",))
+
+
+def streamed(cluster: Cluster, lines: list[bytes], python: pathlib.Path, guarantee: str) -> races.Result:
+    """Quixstreams, by its own interpreter."""
+    program = [str(python), str(pathlib.Path(quix_venv.__file__).with_name("quix_count.py"))]
+    return rivalled(cluster, lines, program, cluster.names.name("quix"), str(cluster.directory / "state"), guarantee)
+
+
 def test_a_plain_loop(worker: races.Result, fresh: Fresh, shops_lines: list[bytes], table: tables.Table) -> None:
     """The worker has at least a quarter of the pace of a plain aiokafka loop that decides nothing, with or without transactions."""
     loops = []
     for name, id_ in (("without transactions", ()), ("with transactions", ("plain",))):
-        loop = looped(fresh(), shops_lines, *id_)
+        loop = best(functools.partial(lambda id_: looped(fresh(), shops_lines, *id_), id_))
         loops.append(loop)
         table.add(SECTION, loop.row(f"plain aiokafka loop, {name}"))
         table.add(SECTION, compared(worker, f"worker / that loop, {name}", loop, 0.5))
@@ -90,11 +111,8 @@ def test_a_plain_loop(worker: races.Result, fresh: Fresh, shops_lines: list[byte
 
 def test_a_faust_table(worker: races.Result, fresh: Fresh, shops_lines: list[bytes], table: tables.Table) -> None:
     """The worker has at least four times the pace of a Faust agent with a Table that counts events one by one."""
-    cluster = fresh()
-    name = cluster.names.name("naive")
-    program = [sys.executable, "-m", f"{CONTESTANTS}.faust_table"]
     fewer = shops_lines[: len(shops_lines) // FEWER]
-    naive = rivalled(cluster, fewer, program, name, made=(f"{name}-counts-changelog",))
+    naive = best(lambda: counted(fresh(), fewer))
     table.add(SECTION, naive.row("naive Faust agent with a Table"), compared(worker, "worker / Faust agent", naive, 15))
     assert worker.pace / naive.pace >= 4
 
@@ -106,11 +124,8 @@ def test_quixstreams(worker: races.Result, fresh: Fresh, shops_lines: list[bytes
     except quix_venv.NotInstalled as exc:
         table.add(SECTION, tables.Row("quixstreams", "not measured", remark=f"it could not be installed here: {exc}"))
         pytest.skip(f"NOT MEASURED: quixstreams could not be installed here: {exc}")
-    program = [str(python), str(pathlib.Path(quix_venv.__file__).with_name("quix_count.py"))]
     for guarantee in ("at-least-once", "exactly-once"):
-        cluster = fresh()
-        group, state = cluster.names.name("quix"), str(cluster.directory / "state")
-        quix = rivalled(cluster, shops_lines, program, group, state, guarantee)
+        quix = best(functools.partial(lambda kind: streamed(fresh(), shops_lines, python, kind), guarantee))
         table.add(SECTION, quix.row(f"quixstreams, {guarantee}"))
         table.add(SECTION, compared(worker, f"worker / quixstreams, {guarantee}", quix))
         assert quix.events == worker.events
@@ -118,7 +133,7 @@ def test_quixstreams(worker: races.Result, fresh: Fresh, shops_lines: list[bytes
 
 def test_the_example_bundle(fresh: Fresh, shop_lines: list[bytes], table: tables.Table) -> None:
     """With all thirteen example journeys, traits and policy a worker drains the shop's history to its last event."""
-    found = worked(fresh(), history.JOURNEYS, shop_lines)
+    found = best(lambda: worked(fresh(), history.JOURNEYS, shop_lines))
     table.add(SECTION, found.row("worker, the example bundle"))
     assert found.events == len(shop_lines)
 
@@ -127,7 +142,7 @@ def test_two_workers(
     worker: races.Result, fresh: Fresh, three_journeys: pathlib.Path, shops_lines: list[bytes], table: tables.Table
 ) -> None:
     """Two workers share the partitions and drain the same events; faster only where there are cores for both and a broker."""
-    two = worked(fresh(), three_journeys, shops_lines, workers=2)
+    two = best(lambda: worked(fresh(), three_journeys, shops_lines, workers=2))
     times = two.pace / worker.pace
     enough = tables.cores() >= 4
     remark = "" if enough else f"{tables.cores()} cores here, and the broker needs one: nothing follows for a machine with more"
