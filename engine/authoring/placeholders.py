@@ -5,6 +5,7 @@ Dalang's own. Called by `liquids.py` for each node of a text without tags once; 
 only where a field is there as text or a number, and for everything else there is no answer.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -47,10 +48,10 @@ def _value(left: Any) -> Callable[[Any], Any] | None:
     path = left.path if isinstance(left, expressions.Path) else ()
     if not path or path[0] not in scope.NAMES or not all(type(each) is str and each not in _OTHERWISE for each in path[1:]):
         return None
-    root, rest = path[0], tuple(path[1:])
+    root_of, rest = _root(path)
 
     def value(rendering: Any) -> Any:
-        found = rendering.values[root]
+        found = root_of(rendering)
         for name in rest:
             if type(found) is not dict:
                 return _ABSENT
@@ -58,6 +59,19 @@ def _value(left: Any) -> Callable[[Any], Any] | None:
         return found
 
     return value
+
+
+def _root(path: Any) -> tuple[Callable[[Any], Any], tuple[str, ...]]:
+    """What fetches the first value of a path, and the fields below it; of an event no more is made than is asked for."""
+    match tuple(path):
+        case ("profile", *rest):
+            return operator.attrgetter("names.customer.profile"), tuple(rest)
+        case ("event" | "entry" as of, "data", *rest):
+            event_of = operator.attrgetter(f"names.{of}")
+            return lambda rendering: getattr(event_of(rendering), "data", _ABSENT), tuple(rest)
+        case (root, *rest):
+            return lambda rendering: rendering.values[root], tuple(rest)
+    raise AssertionError(path)
 
 
 def _texts(given: Any) -> tuple[str, ...] | None:

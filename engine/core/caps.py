@@ -39,6 +39,9 @@ def applies(cap: definition.Cap, purpose: str, channel: str, journey: str) -> bo
 
 def place_at(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
     """The first moment at or after `now` at which there is a place, if nothing more is sent; `at_most` is 1 at least."""
+    ledger = tuple([sent for sent in ledger if _matches(cap, sent)])
+    if len(ledger) < cap.at_most:
+        return now
     counted = _counted(cap, ledger, now, zone)
     too_many = len(counted) - cap.at_most + 1
     if too_many <= 0:
@@ -64,10 +67,11 @@ def _matches(cap: definition.Cap, sent: Sent) -> bool:
 
 
 def _counted(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> list[Sent]:
+    """What of a ledger that matches is in the cap's window."""
     if not cap.days:
         start = now - cap.rolling * inputs.MILLISECOND
-        return [sent for sent in ledger if sent.at > start and _matches(cap, sent)]
+        return [sent for sent in ledger if sent.at > start]
     first = calendar.day(now, zone) - (cap.days - 1) * calendar.DAY
     start = calendar.instant(first, 0, zone)
     # Where clocks go back over midnight a day is left once more after its start: the date decides.
-    return [sent for sent in ledger if sent.at >= start and _matches(cap, sent) and calendar.day(sent.at, zone) >= first]
+    return [sent for sent in ledger if sent.at >= start and calendar.day(sent.at, zone) >= first]

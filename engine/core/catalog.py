@@ -7,9 +7,12 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from engine.core import definition, errors, inputs, ports, screening, state, zones
+from engine.core import definition, errors, inputs, languages, ports, quiet_hours, screening, state, zones
 
 MOST_ZONES: Final = 1_000
+MOST_LANGUAGES: Final = 1_000
+LONGEST_LANGUAGE: Final = 35
+"""No tag in use is longer (RFC 5646 section 4.4.1); what is, is not kept."""
 
 
 class Catalog:
@@ -18,7 +21,8 @@ class Catalog:
     `entries` lists, per event type, the journeys that it may enter in their order (priority, then name), `joining` the same per
     segment, `scheduled` those that enter by the calendar. `counting` lists the traits that an event type changes, `segmenting`
     those that segments read (`_read`). `named` is every event type that any version or trait names, so that all others cost
-    nothing.
+    nothing. `hours` and `due` keep what was last found of quiet hours and, by version and zone, of schedules: from when on the
+    next entry is the next, and when it is.
     """
 
     def __init__(
@@ -52,6 +56,9 @@ class Catalog:
         touching = (definition.events_of(journey) for journey in self.versions.values())
         self.named = frozenset(self.entries).union(self.counting, *touching)
         self.screening = screening.Screening(self.versions, self.entries, self.counting, expressions)
+        self.hours = quiet_hours.Hours(self.holidays)
+        self.due: dict[tuple[str, datetime.tzinfo], tuple[datetime.datetime, datetime.datetime]] = {}
+        self._languages: dict[str, tuple[str, ...]] = {}
         self._coming: dict[tuple[str, str], tuple[definition.WaitEvents, ...]] = {}
         self._asked: tuple[object, datetime.tzinfo] = (None, datetime.UTC)
         self._zones: dict[str, datetime.tzinfo | None] = {}
@@ -94,6 +101,18 @@ class Catalog:
             name = zones.zone_of(profile, self.policy.calendar, self.policy.timezone, self._knows)
             self._asked = (profile, self._zone(name) or datetime.UTC)
         return self._asked[1]
+
+    def languages_of(self, customer: state.Customer) -> tuple[str, ...]:
+        """The languages to try for a customer, in their order."""
+        wished = customer.profile.get("language")
+        if not isinstance(wished, str) or len(wished) > LONGEST_LANGUAGE:
+            return languages.order(wished, self.policy)
+        found = self._languages.get(wished)
+        if found is None:
+            if len(self._languages) > MOST_LANGUAGES:  # profiles may hold any text
+                self._languages.clear()
+            found = self._languages[wished] = languages.order(wished, self.policy)
+        return found
 
     def _knows(self, name: str) -> bool:
         return self._zone(name) is not None

@@ -145,7 +145,7 @@ class _Handling(mover.Mover):
 
     def fire(self, *, through: bool) -> None:
         """Fire the timers that are due before the input, or, `through` it, those due at its very time too."""
-        if self.customer is None or not self.customer.timers:
+        if self.customer is None or not self.customer.is_due(self.until):
             return
         instant: datetime.datetime | None = None
         while True:
@@ -307,7 +307,7 @@ class _Handling(mover.Mover):
         if journey is None:
             return
         for rule in journey.exits:
-            if self.view(journey, instance.id).matches(rule.trigger):
+            if rule.trigger.event == self.event.type and self.view(journey, instance.id).matches(rule.trigger):
                 return self.leave(instance, rule.reason)
 
     def _reach(self, id_: str) -> None:
@@ -315,6 +315,8 @@ class _Handling(mover.Mover):
         goal = self.known.goals.get(id_)
         journey = self.catalog.versions.get(goal.version) if goal is not None else None
         if goal is None or journey is None or journey.goal is None or goal.until <= self.now:
+            return
+        if journey.goal.trigger.event != self.event.type:
             return
         # Its expressions see the entry, as they would inside the instance.
         entered = state.Instance(id_, goal.journey, goal.version, "", 0, goal.entered_at, goal.entry)
@@ -356,7 +358,7 @@ class _Handling(mover.Mover):
         if journey is not None:
             step = journey.steps[instance.step]
             on_event = steps.ON_EVENT.get(type(step))
-            if on_event is not None:
+            if on_event is not None and any(each.event == self.event.type for each in definition.heard_by(step)):
                 self.guarded(journey, instance.id, lambda: on_event(step, self.view(journey, instance.id)))
 
     # Operators and bundles.

@@ -412,11 +412,18 @@ def triggers_of(journey: Journey) -> Iterator[Trigger]:
     """All that a live instance of this journey listens for; its goal is watched apart."""
     yield from (rule.trigger for rule in journey.exits)
     for step in journey.steps.values():
-        match step:
-            case WaitDuration(restart_on=Trigger() as trigger):
-                yield trigger
-            case WaitEvents(awaited=awaited):
-                yield from (item.trigger for item in awaited)
+        yield from heard_by(step)
+
+
+def heard_by(step: Step) -> tuple[Trigger, ...]:
+    """What an instance listens for that waits at this step."""
+    match step:
+        case WaitDuration(restart_on=Trigger() as trigger):
+            return (trigger,)
+        case WaitEvents(awaited=awaited):
+            return tuple(item.trigger for item in awaited)
+        case _:
+            return ()
 
 
 def events_of(journey: Journey) -> frozenset[str]:

@@ -231,11 +231,11 @@ def _step_completed(customer: state.Customer, fact: Decision, data: decisions.St
 
 def _scheduled(customer: state.Customer, fact: Decision, data: decisions.TimerScheduled) -> state.Customer:
     timer = state.Timer(data.due, fact.instance, fact.step or fact.journey, data.kind)
-    before = customer.instances.get(fact.instance)
+    before, timers = customer.instances.get(fact.instance), {**customer.timers, data.timer: timer}
     if before is None:  # a schedule or a segment: the customer's own
-        return _replace(customer, timers={**customer.timers, data.timer: timer})
-    customer = _with_instance(customer, _replace(before, armed=before.armed + 1))
-    return _replace(customer, timers={**customer.timers, data.timer: timer})
+        return _replace(customer, timers=timers)
+    instances = {**customer.instances, before.id: _replace(before, armed=before.armed + 1)}
+    return _replace(customer, instances=instances, timers=timers)
 
 
 def _cancelled(customer: state.Customer, fact: Decision, data: decisions.TimerCancelled) -> state.Customer:
@@ -376,11 +376,12 @@ def _with_message(customer: state.Customer, message: state.Message) -> state.Cus
 
 def _abandoned(customer: state.Customer, instance: str) -> state.Customer:
     """The instance's open messages closed: what is still reported about them is late."""
-    messages = {
-        id_: _replace(message, outcome="abandoned") if message.instance == instance and not message.outcome else message
+    closed = {
+        id_: _replace(message, outcome="abandoned")
         for id_, message in customer.messages.items()
+        if message.instance == instance and not message.outcome
     }
-    return _replace(customer, messages=messages)
+    return _replace(customer, messages={**customer.messages, **closed}) if closed else customer
 
 
 def _forgotten(customer: state.Customer, now: datetime.datetime) -> state.Customer:

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from engine.core import caps, definition, quiet_hours, scope, state, view
+from engine.core import caps, definition, scope, state, view
 
 WINDOW: Final = datetime.timedelta(hours=24)
 """How long after a customer's last message WhatsApp takes free text (Meta, customer service window)."""
@@ -83,7 +83,7 @@ def _barred(looking: view.View, asked: Asked, address: str) -> tuple[str, ...]:
 def _timed(looking: view.View, asked: Asked, address: str) -> Verdict:
     """When it may go: from the first moment with a place under every cap and outside quiet hours, if that comes in time."""
     rule = hours(looking)
-    zone, holidays = looking.zone, looking.catalog.holidays
+    zone = looking.zone
     at, reasons = looking.now, list[str]()
     opens = _opens(rule, at, looking)
     if opens is None:
@@ -103,14 +103,14 @@ def _timed(looking: view.View, asked: Asked, address: str) -> Verdict:
         at, reasons = opens, [*reasons, "quiet_hours"]
     if asked.expires_at is not None and at >= asked.expires_at:
         return Verdict(None, reasons=(*reasons, "expired"), whole=True)
-    closes = None if rule is None else quiet_hours.closes_at(rule, at, zone, holidays)
+    closes = None if rule is None else looking.catalog.hours.closes_at(rule, at, zone)
     before = min((each for each in (closes, asked.expires_at) if each is not None), default=None)
     return Verdict(at, before, address, tuple(reasons))
 
 
 def _opens(rule: definition.QuietHours | None, at: datetime.datetime, looking: view.View) -> datetime.datetime | None:
     """The first moment at or after `at` that is not quiet; None if there is none within a year."""
-    return at if rule is None else quiet_hours.opens_at(rule, at, looking.zone, looking.catalog.holidays)
+    return at if rule is None else looking.catalog.hours.opens_at(rule, at, looking.zone)
 
 
 def hours(looking: view.View) -> definition.QuietHours | None:

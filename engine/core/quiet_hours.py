@@ -26,6 +26,40 @@ def quiet(rule: definition.QuietHours, wall: datetime.datetime, holidays: Contai
     return minute >= rule.start or minute < rule.end
 
 
+class Hours:
+    """The stretch of each rule and zone that was looked at last: customers of one zone ask one after the other about the same
+    night. What it says is what `opens_at` and `closes_at` say.
+    """
+
+    def __init__(self, holidays: Container[datetime.date]) -> None:
+        self._holidays = holidays
+        self._known: dict[tuple[definition.QuietHours, datetime.tzinfo], _Stretch] = {}
+
+    def opens_at(self, rule: definition.QuietHours, at: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime | None:
+        """As the function."""
+        since, until, is_open = self._known.get((rule, zone), (at, at, False))
+        if since <= at < until:
+            return at if is_open else until
+        found = opens_at(rule, at, zone, self._holidays)
+        if found is not None and found > at:
+            self._known[rule, zone] = (at, found, False)
+        return found
+
+    def closes_at(self, rule: definition.QuietHours, at: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime | None:
+        """As the function."""
+        since, until, is_open = self._known.get((rule, zone), (at, at, False))
+        if is_open and since <= at < until:
+            return until
+        found = closes_at(rule, at, zone, self._holidays)
+        if found is not None and found > at:
+            self._known[rule, zone] = (at, found, True)
+        return found
+
+
+_Stretch = tuple[datetime.datetime, datetime.datetime, bool]
+"""From, until (not included), and whether it is open."""
+
+
 def opens_at(
     rule: definition.QuietHours, at: datetime.datetime, zone: datetime.tzinfo, holidays: Container[datetime.date]
 ) -> datetime.datetime | None:

@@ -33,8 +33,14 @@ def planned(looking: view.View) -> Iterator[tuple[definition.Journey | None, str
 def next_entry(journey: definition.Journey, looking: view.View) -> datetime.datetime | None:
     """The first scheduled moment after now, in the customer's zone; None if there is none any more."""
     assert journey.enter.schedule is not None
-    rules, holidays = looking.catalog.policy.calendar, looking.catalog.holidays
-    return calendar.next_entry(looking.now, journey.enter.schedule, rules, holidays, looking.zone)
+    now, zone, catalog = looking.now, looking.zone, looking.catalog
+    since, due = catalog.due.get((journey.version, zone), (now, now))
+    if since <= now < due:  # nothing is due in between, whoever asks
+        return due
+    found = calendar.next_entry(now, journey.enter.schedule, catalog.policy.calendar, catalog.holidays, zone)
+    if found is not None:
+        catalog.due[journey.version, zone] = (now, found)
+    return found
 
 
 def armed(journey: definition.Journey, looking: view.View, due: datetime.datetime) -> decisions.TimerScheduled:

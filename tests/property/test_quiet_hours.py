@@ -75,3 +75,16 @@ def test_between_opening_and_closing_every_minute_may_ring(data: st.DataObject, 
     while opens <= last:
         assert rings(rule, opens, zone, holidays)
         opens += MINUTE
+
+
+@given(st.data(), st.lists(st.integers(0, 3 * 1440 * 60_000), min_size=2, max_size=6))
+def test_what_was_found_last_holds_for_whoever_asks_next(data: st.DataObject, later: list[int]) -> None:
+    """Asked in any order, the hours that remember a stretch answer as those that look each time."""
+    zone = data.draw(zones.zones)
+    start = data.draw(zones.moments(zone))
+    rule, holidays = data.draw(rules(start.date()))
+    remembering = quiet_hours.Hours(holidays)
+    for milliseconds in later:
+        at = start + datetime.timedelta(milliseconds=milliseconds)
+        assert remembering.opens_at(rule, at, zone) == quiet_hours.opens_at(rule, at, zone, holidays)
+        assert remembering.closes_at(rule, at, zone) == quiet_hours.closes_at(rule, at, zone, holidays)

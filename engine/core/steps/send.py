@@ -8,7 +8,7 @@ import datetime
 
 import msgspec
 
-from engine.core import actions, caps, decisions, definition, languages, moves, policy, sms, state, view
+from engine.core import actions, caps, decisions, definition, moves, policy, sms, state, view
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -116,14 +116,10 @@ def _asked(step: definition.Send, looking: view.View, plan: Plan, channel: str) 
     free = False
     if channel == "whatsapp":
         bodies = looking.journey.templates[step.template]
-        written = (bodies[code].get(channel) for code in _wished(looking) if code in bodies)
+        written = (bodies[code].get(channel) for code in looking.catalog.languages_of(looking.customer) if code in bodies)
         body = next((each for each in written if each is not None), None)
         free = isinstance(body, dict) and "template" not in body
     return policy.Asked(channel, to, plan.expires_at, plan.tried, free)
-
-
-def _wished(looking: view.View) -> tuple[str, ...]:
-    return languages.order(looking.customer.profile.get("language"), looking.catalog.policy)
 
 
 def _held(looking: view.View, plan: Plan, index: int, verdict: policy.Verdict) -> moves.Move:
@@ -148,7 +144,7 @@ def _attempt(
     channel = step.places[index].channel
     settings = looking.catalog.policy
     bodies = looking.journey.templates[step.template]
-    rendered = looking.catalog.templates.render(bodies, _wished(looking), channel, looking.scope())
+    rendered = looking.catalog.templates.render(bodies, looking.catalog.languages_of(looking.customer), channel, looking.scope())
     if rendered is None:
         return None
     parts = sms.parts(str(rendered.content.get("text", ""))).count if channel == "sms" else 0

@@ -98,6 +98,15 @@ def test_a_schedule_has_an_audience(tell: Tell) -> None:
     assert "journey.entered" in " ".join(story.pass_time("+1 09:00"))
 
 
+def test_a_schedule_is_planned_for_each_by_her_own_time(tell: Tell) -> None:
+    """Whoever was planned before her, and for when, a customer's next entry is the first after her own now."""
+    text = 'enter: {schedule: {time: "09:00", day: daily}, reentry: after_exit}\n' + OUT
+    early = tell(text, policy=UTC)
+    for clock, due in (("+3 08:59", "+3 09:00"), ("+3 09:00", "+4 09:00"), ("+1 12:00", "+2 09:00"), ("+3 09:01", "+4 09:00")):
+        other = stories.Story(early.catalog, known=False)
+        assert other.when("customer.identified", clock, traits={"name": "Budi"}) == [f"{clock} timer.scheduled schedule {due}"]
+
+
 def test_a_schedule_is_planned_again_when_the_zone_changes(tell: Tell) -> None:
     """Schedules are planned again when the zone changes, whoever changed it."""
     step = "enter: {event: go, reentry: after_exit}\nsteps: [{id: move, set: {timezone: \"'Asia/Jayapura'\"}}]"
