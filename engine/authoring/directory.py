@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 
 import pydantic
 
-from engine.authoring import findings, language, load, places, validate, workspace
+from engine.authoring import findings, illegible, language, load, places, validate, workspace
 from engine.authoring.traits import TraitsFile
 
 M = TypeVar("M", bound=pydantic.BaseModel)
@@ -49,7 +49,7 @@ def read(root: pathlib.Path) -> Directory:
     directory = Directory()
     if not root.is_dir():
         why = "it is no directory" if root.exists() else "it does not exist"
-        directory.found.append(findings.Unreadable.at(findings.Place(root.as_posix()), why=why))
+        directory.found.append(illegible.Unreadable.at(findings.Place(root.as_posix()), why=why))
         return directory
     seen = False
     for path in _listed(root, root, directory):
@@ -67,7 +67,7 @@ def read(root: pathlib.Path) -> Directory:
             if journey is not None:
                 directory.journeys.append(journey)
     if not seen:
-        directory.found.append(findings.NothingHere.at(findings.Place(".")))
+        directory.found.append(illegible.NothingHere.at(findings.Place(".")))
     if (root / "templates").is_dir():
         _templates(root, directory)
     return directory
@@ -77,7 +77,7 @@ def _templates(root: pathlib.Path, directory: Directory) -> None:
     for path in _listed(root, root / "templates", directory):
         matched = _TEMPLATE.fullmatch(path.name)
         if matched is None:
-            directory.found.append(findings.FileName.at(_place(root, path)))
+            directory.found.append(illegible.FileName.at(_place(root, path)))
         else:
             template = _file(root, path, workspace.Template, directory)
             directory.templates.setdefault(matched[1], {})[matched[2]] = template
@@ -88,11 +88,11 @@ def _listed(root: pathlib.Path, folder: pathlib.Path, directory: Directory) -> l
     try:
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as exc:
-        directory.found.append(findings.Unreadable.at(_place(root, folder), why=exc.strerror or str(exc)))
+        directory.found.append(illegible.Unreadable.at(_place(root, folder), why=exc.strerror or str(exc)))
         return []
     for entry in entries:
         if entry.suffix.lower() in (".yml", ".yaml") and entry.suffix != ".yaml":
-            directory.found.append(findings.PassedOver.at(_place(root, entry)))
+            directory.found.append(illegible.PassedOver.at(_place(root, entry)))
     return [entry for entry in entries if entry.suffix == ".yaml"]
 
 

@@ -192,3 +192,54 @@ class DateOutOfCalendar(Kind):
     code = "DLG697"
     severity = "warning"
     hint = "{hint}"
+
+
+# What is probably not meant.
+
+
+class NoConsentRule(Kind):
+    """The policy says nothing of consent for the purpose `{purpose}`, so it is opt_in."""
+
+    code = "DLG670"
+    severity = "warning"
+    hint = "Add it under policy.consent: opt_in or implied."
+
+
+class CostlyCharacter(Kind):
+    """The character {character} makes this an SMS of 70 instead of 160 characters a part: at least {parts} parts{cost}."""
+
+    code = "DLG671"
+    severity = "warning"
+    hint = "Write it with the characters of GSM 7-bit (3GPP TS 23.038), straight quotes and no emoji, and it can be {without}."
+
+
+class UnsuppliedField(Kind):
+    """No event or profile is known to have `{name}`."""
+
+    code = "DLG672"
+    severity = "warning"
+    hint = "Did you mean {meant}? That one is named elsewhere too, this one in no other file."
+
+
+class FreeTextAlone(Kind):
+    """This WhatsApp message is free text, and nothing in the journey makes the customer write first."""
+
+    code = "DLG673"
+    severity = "warning"
+    hint = "It goes only within 24 hours of the customer's last message: use a template approved by Meta, or wait for one."
+
+
+class WhiteSpaceInParameter(Kind):
+    """This parameter has {what}, which Meta refuses."""
+
+    code = "DLG674"
+    severity = "warning"
+    hint = "It will be sent as one space. Line breaks belong into the template at Meta."
+
+
+class NoTemplateInLanguage(Kind):
+    """No template is in `{language}`."""
+
+    code = "DLG675"
+    severity = "warning"
+    hint = "Take it out, or add templates/<name>.{language}.yaml. {known}"

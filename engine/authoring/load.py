@@ -17,7 +17,7 @@ import ruamel.yaml.error
 import ruamel.yaml.reader
 from ruamel.yaml import events as yaml_events
 
-from engine.authoring import findings, places
+from engine.authoring import findings, illegible, places
 
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 100
@@ -72,21 +72,21 @@ def read(root: pathlib.Path, path: pathlib.Path) -> tuple[places.Document | None
     try:
         target = path.resolve(strict=True)
         if not target.is_relative_to(root.resolve()):
-            return None, [findings.LinkLeaves.at(here)]
+            return None, [illegible.LinkLeaves.at(here)]
         status = target.stat()
         if not stat.S_ISREG(status.st_mode):
-            return None, [findings.Unreadable.at(here, why="it is no regular file")]
+            return None, [illegible.Unreadable.at(here, why="it is no regular file")]
         if status.st_size > MAX_BYTES:
-            return None, [findings.TooLarge.at(here, size=status.st_size, limit=MAX_BYTES)]
+            return None, [illegible.TooLarge.at(here, size=status.st_size, limit=MAX_BYTES)]
         raw = target.read_bytes()
     except (OSError, RuntimeError) as exc:  # a link to itself is the one or the other, by the version of Python
-        return None, [findings.Unreadable.at(here, why=getattr(exc, "strerror", None) or str(exc))]
+        return None, [illegible.Unreadable.at(here, why=getattr(exc, "strerror", None) or str(exc))]
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         before = exc.object[: exc.start].decode("utf-8-sig", "replace")
         place = places.Source(shown, before).place(len(before))
-        return None, [findings.Unreadable.at(place, why=f"the byte {exc.object[exc.start]:#04x} is not UTF-8")]
+        return None, [illegible.Unreadable.at(place, why=f"the byte {exc.object[exc.start]:#04x} is not UTF-8")]
     return parse(shown, text)
 
 
@@ -95,17 +95,17 @@ def parse(shown: str, text: str) -> tuple[places.Document | None, list[findings.
     source = places.Source(shown, text)
     if long_tag := _LONG_TAG.search(text):
         place = source.place(long_tag.start())
-        return None, [findings.CustomTag.at(place, tag=long_tag.group()[:20] + "…")]
+        return None, [illegible.CustomTag.at(place, tag=long_tag.group()[:20] + "…")]
     reader = _Reader(source)
     try:
         root = reader.document(ruamel.yaml.YAML(typ="safe", pure=True).parse(text))
     except _RefusedError as refused:
         return None, [*reader.found, refused.finding]
     except ruamel.yaml.error.YAMLError as exc:
-        return None, [*reader.found, findings.NotYaml.at(_mark_of(exc, source), why=_sentence(exc))]
+        return None, [*reader.found, illegible.NotYaml.at(_mark_of(exc, source), why=_sentence(exc))]
     # ruamel lets what it did not think of escape: the character \UFFFFFFFF is an OverflowError.
     except Exception as exc:  # noqa: BLE001
-        return None, [*reader.found, findings.NotYaml.at(findings.Place(shown), why=f"{type(exc).__name__}, {exc}")]
+        return None, [*reader.found, illegible.NotYaml.at(findings.Place(shown), why=f"{type(exc).__name__}, {exc}")]
     if reader.found:
         return None, reader.found
     return places.Document(source, root), []
@@ -132,7 +132,7 @@ class _Reader:
                 case yaml_events.DocumentStartEvent():
                     self.documents += 1
                     if self.documents > 1:
-                        raise _RefusedError(findings.ManyDocuments.at(self._place(event)))
+                        raise _RefusedError(illegible.ManyDocuments.at(self._place(event)))
                 case yaml_events.ScalarEvent():
                     self._add(self._scalar(event), 1, event.anchor)
                 case yaml_events.AliasEvent():
@@ -150,7 +150,7 @@ class _Reader:
     def _begin(self, node: places.Mapping | places.Sequence, event: Any) -> None:
         self._check_tag(event)
         if len(self.open) >= MAX_DEPTH:
-            raise _RefusedError(findings.TooDeep.at(self._place(event), limit=MAX_DEPTH))
+            raise _RefusedError(illegible.TooDeep.at(self._place(event), limit=MAX_DEPTH))
         self._count(1, event)
         if event.anchor:
             self.pending.add(event.anchor)
@@ -160,7 +160,7 @@ class _Reader:
         known = self.anchors.get(event.anchor)
         if known is None or event.anchor in self.pending:
             why = "holds itself" if event.anchor in self.pending else "is not defined above"
-            raise _RefusedError(findings.NotYaml.at(self._place(event), why=f"the anchor {event.anchor} {why}"))
+            raise _RefusedError(illegible.NotYaml.at(self._place(event), why=f"the anchor {event.anchor} {why}"))
         self.aliased = True
         self._count(known[1], event)
         self._add(known[0], known[1], None)
@@ -169,7 +169,7 @@ class _Reader:
         self._check_tag(event)
         self._count(1, event)
         if _UNSAFE.search(event.value):
-            raise _RefusedError(findings.NotYaml.at(self._place(event), why="text holds no NUL and no half of a surrogate pair"))
+            raise _RefusedError(illegible.NotYaml.at(self._place(event), why="text holds no NUL and no half of a surrogate pair"))
         plain = event.style is None and event.ctag is None
         value = _resolve(event.value) if plain else event.value
         # An anchor or a tag stands before the text, and is no part of it.
@@ -197,23 +197,23 @@ class _Reader:
     def _key(self, parent: _Open, node: places.Node) -> None:
         place = self.source.place(node.start)
         if not isinstance(node, places.Scalar):
-            raise _RefusedError(findings.ComplexKey.at(place))
+            raise _RefusedError(illegible.ComplexKey.at(place))
         if node.text == "<<" and not node.style:
-            self.found.append(findings.MergeKey.at(place))
+            self.found.append(illegible.MergeKey.at(place))
         elif node.text in parent.seen:
             first = self.source.place(parent.seen[node.text].start).line
-            self.found.append(findings.DuplicateKey.at(place, key=node.text[:60], first=first))
+            self.found.append(illegible.DuplicateKey.at(place, key=node.text[:60], first=first))
         parent.seen[node.text] = parent.key = node
 
     def _count(self, size: int, event: Any) -> None:
         self.total += size
         limit = MAX_EXPANDED if self.aliased else MAX_NODES
         if self.total > limit:
-            raise _RefusedError(findings.TooManyNodes.at(self._place(event), limit=limit))
+            raise _RefusedError(illegible.TooManyNodes.at(self._place(event), limit=limit))
 
     def _check_tag(self, event: Any) -> None:
         if event.ctag is not None and str(event.ctag) != "tag:yaml.org,2002:str":
-            self.found.append(findings.CustomTag.at(self._place(event), tag=str(event.ctag)[:60]))
+            self.found.append(illegible.CustomTag.at(self._place(event), tag=str(event.ctag)[:60]))
 
     def _place(self, event: Any) -> findings.Place:
         return self.source.place(event.start_mark.index)

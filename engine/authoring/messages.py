@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from engine.authoring import findings, language, lint, names, steps, templates, walk
+from engine.authoring import findings, hazards, language, lint, names, steps, templates, walk
 from engine.authoring import workspace as rules
 from engine.authoring.directory import Directory, File
 from engine.core import inputs, languages, sms
@@ -62,7 +62,7 @@ def _policy(file: File[rules.PolicyFile], read: Directory) -> Found:
             yield from wrong
             if not wrong and not any(other in files for files in read.templates.values()):
                 known = findings.meant(other, {code for files in read.templates.values() for code in files})
-                yield findings.NoTemplateInLanguage.at(place, language=other, known=known)
+                yield hazards.NoTemplateInLanguage.at(place, language=other, known=known)
 
 
 def _tag(tag: str, place: findings.Place) -> Found:
@@ -119,7 +119,7 @@ def _costly(text: str, price: float) -> Iterator[findings.Problem]:
         offset, character = outside[0]
         cost = f", {price * parts:g} instead of {price * without:g}" if price else ""
         details = {"character": character, "parts": parts, "without": without, "cost": cost}
-        yield findings.Problem(offset, findings.CostlyCharacter, details)
+        yield findings.Problem(offset, hazards.CostlyCharacter, details)
 
 
 def _refused(text: str) -> Iterator[findings.Problem]:
@@ -128,7 +128,7 @@ def _refused(text: str) -> Iterator[findings.Problem]:
     if found is not None:
         offset = found.start() + len(text) - len(text.lstrip())
         what = {"\n": "a line break", "\r": "a line break", "\t": "a tab"}.get(found.group(), "more than four spaces")
-        yield findings.Problem(offset, findings.WhiteSpaceInParameter, {"what": what})
+        yield findings.Problem(offset, hazards.WhiteSpaceInParameter, {"what": what})
 
 
 # WhatsApp's window.
@@ -149,7 +149,7 @@ def _window(file: File[language.Journey], read: Directory) -> Found:
                 return  # who got a template may answer it
             free.append(file.document.place((*path, "send", "channels", index, "channel")))
     if free and not _written_to(file.document.plain()):
-        yield from (findings.FreeTextAlone.at(place) for place in free)
+        yield from (hazards.FreeTextAlone.at(place) for place in free)
 
 
 def _written_to(journey: Any) -> bool:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from engine.authoring import expressions, findings, language, places, steps, templates, walk
+from engine.authoring import expressions, findings, hazards, language, places, steps, templates, walk
 from engine.authoring.directory import Directory
 
 Path = tuple[str, ...]
@@ -52,7 +52,7 @@ def check(read: Directory) -> Iterator[findings.Finding]:
         better = [name for name in beside[path[:-1]] if near(path[-1], name) and _better(known[(*path[:-1], name)], file, policy)]
         for use in uses if better else ():
             name, meant = (".".join((*use.root, *each)) for each in (path, (*path[:-1], min(better))))
-            yield findings.UnsuppliedField.at(use.document.place(use.place, use.offset), name=name, meant=meant)
+            yield hazards.UnsuppliedField.at(use.document.place(use.place, use.offset), name=name, meant=meant)
 
 
 def _better(other: _Field, file: tuple[str, str], policy: str) -> bool:

@@ -13,7 +13,7 @@ import pydantic
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from engine.authoring import findings, places, steps
+from engine.authoring import findings, illegible, places, steps
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 
@@ -37,13 +37,13 @@ def validated(document: places.Document, model: type[M]) -> tuple[M | None, list
     plain = document.plain()
     if not isinstance(plain, dict):
         first = next(iter(model.model_fields))
-        return None, [findings.NotAMapping.at(document.place(()), first=first)]
+        return None, [illegible.NotAMapping.at(document.place(()), first=first)]
     try:
         return model.model_validate(plain), []
     except pydantic.ValidationError as exc:
         found = exc.errors(include_url=False)
     except RecursionError:
-        return None, [findings.TooDeep.at(document.place(()), limit="that")]
+        return None, [illegible.TooDeep.at(document.place(()), limit="that")]
     return None, [_finding(error, document, model) for error in found]
 
 

@@ -11,11 +11,9 @@ import functools
 import gc
 import os
 import signal
-import tempfile
 import time
 from typing import Any, Final
 
-import faust
 from aiokafka.errors import KafkaError, ProducerFenced
 from faust.types import TP
 
@@ -24,7 +22,6 @@ from engine.core import definition, errors
 from engine.core.decisions import hashed
 from engine.runtime import (
     access,
-    batches,
     broadcast,
     bundles,
     codec,
@@ -33,6 +30,7 @@ from engine.runtime import (
     health,
     layout,
     logs,
+    member,
     metrics,
     partition,
     rocks,
@@ -51,8 +49,6 @@ TICK: Final = 0.2
 """Seconds between two looks at the calendars."""
 STOP_WITHIN: Final = 9.0
 LOAD_WITHIN: Final = 60.0
-REQUEST_WITHIN: Final = 20.0
-"""Seconds that a broker has to answer the group's consumer; a join may wait for the others' session timeout."""
 _DEPLOYS: Final = 5
 
 _log = logs.log()
@@ -95,7 +91,7 @@ class Worker:
         await self._deploy()
         self.clock = writer.plain(self.broker)
         await self.clock.start()
-        self.app = self._faust(count)
+        self.app = member.app(self.settings, self.broker, self.names.name(topics.EVENTS), count, self._hand_over)
         self._on_signals()
         self.app.finalize()
         self.app.worker_init()
@@ -126,35 +122,6 @@ class Worker:
             _log.info("deployed", bundle=done.bundle, partitions=len(done.changed))
             return
         _log.warning("not deployed, others deploy all the time", bundle=self.bundle and self.bundle.id)
-
-    def _faust(self, count: int) -> Any:
-        app = faust.App(
-            self.settings.app_id,
-            **connection.faust(self.broker),
-            autodiscover=False,
-            ConsumerScheduler=batches.BatchScheduler,
-            topic_partitions=count,
-            topic_allow_declare=False,
-            topic_disable_leader=True,
-            # There are no tables, but 0 would switch to another assignor, which spreads co-partitioned topics.
-            table_standby_replicas=1,
-            broker_session_timeout=self.settings.session_timeout,
-            broker_heartbeat_interval=self.settings.session_timeout / 4,
-            broker_request_timeout=max(REQUEST_WITHIN, 3 * self.settings.session_timeout),
-            consumer_auto_offset_reset="earliest",
-            stream_wait_empty=False,
-            web_enabled=False,
-            datadir=tempfile.mkdtemp(prefix="dalang-faust-"),
-        )
-        app.transport = batches.BatchTransport(app.conf.broker_consumer, app)
-        source = app.topic(self.names.name(topics.EVENTS), schema=batches.RawSchema(), partitions=count)
-
-        async def engine(stream: Any) -> None:
-            async for event in stream.noack().events():
-                await self._hand_over(event)
-
-        app.agent(source, name="dalang.engine")(engine)
-        return app
 
     # Records.
 

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from engine.authoring import expressions, findings, language, names, places, steps, templates, walk
+from engine.authoring import expressions, findings, hazards, language, names, places, steps, templates, walk
 from engine.authoring.directory import Directory, File
 from engine.core import inputs
 
@@ -36,7 +36,7 @@ def check(file: File[language.Journey], read: Directory, scope: names.Workspace)
     yield from _events(file)
     yield from _named(file, read, ids)
     if read.policy is not None and model.purpose not in read.policy.model.policy.consent:
-        yield findings.NoConsentRule.at(file.document.place(("purpose",)), purpose=model.purpose)
+        yield hazards.NoConsentRule.at(file.document.place(("purpose",)), purpose=model.purpose)
 
 
 def names_taken(read: Directory) -> Found:

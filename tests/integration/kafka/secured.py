@@ -87,7 +87,7 @@ def _certificate(directory: pathlib.Path) -> None:
 # CreateAcls and DeleteAcls, which aiokafka's admin client does not know.
 
 _RESOURCES: Final = {"Topic": 2, "Group": 3, "Cluster": 4, "TransactionalId": 5}
-_OPERATIONS: Final = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8}
+_OPERATIONS: Final = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
 _ENTRY: Final = (
     ("resource_type", Int8),
     ("resource_name", String("utf-8")),

@@ -1,0 +1,48 @@
+"""Faust as a member of the consumer group: the application, all that is set of it, and the one agent that passes chunks on.
+
+Called by the worker, which decides what becomes of a chunk. Why each setting is as it is stands here and nowhere else.
+"""
+
+import tempfile
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import faust
+
+from engine.runtime import batches, connection, settings
+
+REQUEST_WITHIN: Final = 20.0
+"""Seconds that a broker has to answer the group's consumer; a join may wait for the others' session timeout."""
+
+
+def app(
+    chosen: settings.Settings, broker: connection.Address, events: str, count: int, hand_over: Callable[[Any], Awaitable[None]]
+) -> Any:
+    """The application, not started: each chunk of the topic `events`, which has `count` partitions, goes to `hand_over`."""
+    made = faust.App(
+        chosen.app_id,
+        **connection.faust(broker),
+        autodiscover=False,
+        ConsumerScheduler=batches.BatchScheduler,
+        topic_partitions=count,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        # There are no tables, but 0 would switch to another assignor, which spreads co-partitioned topics.
+        table_standby_replicas=1,
+        broker_session_timeout=chosen.session_timeout,
+        broker_heartbeat_interval=chosen.session_timeout / 4,
+        broker_request_timeout=max(REQUEST_WITHIN, 3 * chosen.session_timeout),
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,
+        web_enabled=False,
+        datadir=tempfile.mkdtemp(prefix="dalang-faust-"),
+    )
+    made.transport = batches.BatchTransport(made.conf.broker_consumer, made)
+    source = made.topic(events, schema=batches.RawSchema(), partitions=count)
+
+    async def engine(stream: Any) -> None:
+        async for chunk in stream.noack().events():
+            await hand_over(chunk)
+
+    made.agent(source, name="dalang.engine")(engine)
+    return made
