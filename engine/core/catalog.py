@@ -4,10 +4,10 @@ Built once per activation by `engine/authoring/catalogs.py`, read for every even
 """
 
 import datetime
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
-from engine.core import definition, errors, inputs, languages, ports, quiet_hours, screening, state, zones
+from engine.core import definition, errors, inputs, languages, ports, quiet_hours, screening, state, traits, zones
 
 MOST_ZONES: Final = 1_000
 MOST_LANGUAGES: Final = 1_000
@@ -101,6 +101,12 @@ class Catalog:
             name = zones.zone_of(profile, self.policy.calendar, self.policy.timezone, self._knows)
             self._asked = (profile, self._zone(name) or datetime.UTC)
         return self._asked[1]
+
+    def reckoned(self, customer: state.Customer, now: datetime.datetime, wanted: Iterable[str] | None) -> Mapping[str, Any]:
+        """The values of the customer's traits at a time, of those that are wanted (None: of all)."""
+        known = self.traits
+        chosen = known.values() if wanted is None else [known[name] for name in wanted if name in known]
+        return traits.values(chosen, customer.traits, now, self.zone_of(customer))
 
     def languages_of(self, customer: state.Customer) -> tuple[str, ...]:
         """The languages to try for a customer, in their order."""

@@ -4,12 +4,12 @@ Made by the decider for one instance at one moment; steps read it and answer wit
 """
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
-from engine.core import catalog, commands, decisions, definition, errors, inputs, scope, state, traits
+from engine.core import catalog, commands, decisions, definition, errors, inputs, scope, state
 from engine.core import trace as traces
 
 MILLISECOND = inputs.MILLISECOND
@@ -60,7 +60,7 @@ class View(msgspec.Struct):
                 journey=self.of,
                 outcomes=at.outcomes if at else {},
                 zone_of=self.catalog.zone_of,
-                reckon=self._reckoned,
+                reckon=self.catalog.reckoned,  # no method of the view: the two would hold each other until collected
                 segments=self.catalog.segment_names,
             )
         return self.names
@@ -92,11 +92,6 @@ class View(msgspec.Struct):
         if (live is not None and live.status == "paused") or not self.held.isdisjoint((commands.ALL, journey)):
             return True
         return any(each.journey in ("", journey) and each.key in (None, key) for each in self.customer.pauses)
-
-    def _reckoned(self, customer: state.Customer, now: datetime.datetime, wanted: Iterable[str] | None) -> Mapping[str, Any]:
-        known = self.catalog.traits
-        chosen = known.values() if wanted is None else [known[name] for name in wanted if name in known]
-        return traits.values(chosen, customer.traits, now, self.zone)
 
     def holds(self, condition: definition.Expression | None) -> bool:
         """Whether the condition is true; a condition that fails to evaluate is false, no condition is true."""
