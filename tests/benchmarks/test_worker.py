@@ -1,7 +1,6 @@
 """The worker on a real Kafka against what a user would compare it with, in one run: how fast each drains a shop's events."""
 
 import asyncio
-import functools
 import os
 import pathlib
 import subprocess
@@ -43,9 +42,9 @@ def fresh(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fre
         cluster.end()
 
 
-def best(race: Callable[[], races.Result]) -> races.Result:
+def best(race: Callable[..., races.Result], *arguments: object) -> races.Result:
     """The round with the best pace."""
-    return max((race() for _ in range(ROUNDS)), key=lambda result: result.pace)
+    return max((race(*arguments) for _ in range(ROUNDS)), key=lambda result: result.pace)
 
 
 def worked(cluster: Cluster, journeys: pathlib.Path, lines: list[bytes], workers: int = 1) -> races.Result:
@@ -102,7 +101,7 @@ def test_a_plain_loop(worker: races.Result, fresh: Fresh, shops_lines: list[byte
     """The worker has at least a quarter of the pace of a plain aiokafka loop that decides nothing, with or without transactions."""
     loops = []
     for name, id_ in (("without transactions", ()), ("with transactions", ("plain",))):
-        loop = best(functools.partial(lambda id_: looped(fresh(), shops_lines, *id_), id_))
+        loop = best(lambda *id_: looped(fresh(), shops_lines, *id_), *id_)
         loops.append(loop)
         table.add(SECTION, loop.row(f"plain aiokafka loop, {name}"))
         table.add(SECTION, compared(worker, f"worker / that loop, {name}", loop, 0.5))
@@ -125,7 +124,7 @@ def test_quixstreams(worker: races.Result, fresh: Fresh, shops_lines: list[bytes
         table.add(SECTION, tables.Row("quixstreams", "not measured", remark=f"it could not be installed here: {exc}"))
         pytest.skip(f"NOT MEASURED: quixstreams could not be installed here: {exc}")
     for guarantee in ("at-least-once", "exactly-once"):
-        quix = best(functools.partial(lambda kind: streamed(fresh(), shops_lines, python, kind), guarantee))
+        quix = best(lambda kind: streamed(fresh(), shops_lines, python, kind), guarantee)
         table.add(SECTION, quix.row(f"quixstreams, {guarantee}"))
         table.add(SECTION, compared(worker, f"worker / quixstreams, {guarantee}", quix))
         assert quix.events == worker.events
