@@ -46,10 +46,14 @@ emissions = recorder.emissions
 
 
 class Transition(msgspec.Struct, frozen=True):
-    """What one input did. `state` is the very same object where it had no effect, and None when the customer was erased."""
+    """What one input did. `state` is the very same object where it had no effect, and None when the customer was erased.
+
+    `weighs`: the state has at most so many bytes of msgpack (0: nobody knows).
+    """
 
     state: state.Customer | None
     facts: tuple[inputs.Event | decisions.Decision, ...] = ()
+    weighs: int = 0
 
     @property
     def decisions(self) -> tuple[decisions.Decision, ...]:
@@ -73,16 +77,18 @@ def transition(
     punctual: bool = True,
     trace: traces.Trace | None = None,
     held: frozenset[str] = NOBODY,
+    weighs: int = 0,
 ) -> Transition:
     """Handle one input of one customer (None: not known yet).
 
     `customer_id` is needed where the event has no subject. `punctual` is false under the wall clock alone: then a timer
     that is later than the policy's `late_after` runs at the input's time and says so (semantics 2). `held` are the journeys
     that an operator has paused for everybody (`*`: all), this input included; at `bundle.activated` the catalog is the new one.
+    `weighs` is what the transition before said of the state, for speed alone; 0: nothing is known.
     `errors.StateTooLarge`: the input is refused whole.
     """
     if customer is not None and (trace is None or not trace.detailed) and catalog.screening.lets_by(event, customer):
-        return Transition(customer)
+        return Transition(customer, (), weighs)
     handling = _Handling(catalog, customer, customer_id or event.subject, event, punctual, trace, held)
     handling.fire(through=False)
     if event.type == inputs.BUNDLE_ACTIVATED:
@@ -91,8 +97,8 @@ def transition(
         handling.take(event)
     handling.take_emitted()
     handling.fire(through=True)
-    size.check(customer, handling.customer, event)
-    return Transition(handling.customer, tuple(handling.facts))
+    most = size.check(customer, handling.customer, event, handling.facts, weighs)
+    return Transition(handling.customer, tuple(handling.facts), most)
 
 
 def react(decision: decisions.Decision) -> tuple[actions.Action, ...]:

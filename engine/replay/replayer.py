@@ -90,6 +90,7 @@ class Replayer:
         self.customers: dict[str, state.Customer] = {}
         self._known: set[str] = set()
         self._due: dict[str, datetime.datetime] = {}
+        self._weighs: dict[str, int] = {}
         self._partitions: dict[str, int | None] = {}
         self._clocks: dict[int | None, str] = {}
         self._pending: dict[str, list[tuple[datetime.datetime, int, bytes]]] = {}
@@ -230,7 +231,8 @@ class Replayer:
                 customer_id=customer,
                 punctual=punctual,
                 trace=self.tracing,
-                held=self._held.get(partition, frozenset()),
+                held=self._held.get(partition, decider.NOBODY),
+                weighs=self._weighs.get(customer, 0),
             )
         except errors.Malformed as exc:
             self.summary.bad[exc.reason] += 1
@@ -243,8 +245,10 @@ class Replayer:
         if done.state is None:
             self.customers.pop(customer, None)
             self._due.pop(customer, None)
+            self._weighs.pop(customer, None)
         else:
             self.customers[customer] = done.state
+            self._weighs[customer] = done.weighs
             if done.state.timers:
                 self._due[customer] = done.state.next_due
             else:

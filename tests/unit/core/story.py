@@ -9,6 +9,8 @@ import pathlib
 import textwrap
 from typing import Any
 
+import msgspec
+
 from engine.authoring import catalogs
 from engine.core import actions, catalog, commands, decider, decisions, inputs, state, trace
 
@@ -73,7 +75,7 @@ class Story:
         self.told: list[decisions.Decision] = []
         self.sent: list[actions.Action] = []
         self.trace = trace.Trace()
-        self.count = 0
+        self.count = self.weighs = 0
         if known:
             self.when("customer.identified", "00:00", traits={"name": "Ayu", "phone": "+6281234567890"})
             self.when("consent.granted", "00:00", purpose="marketing")
@@ -112,12 +114,24 @@ class Story:
             self.held = commands.held_after(self.held, event)
         failed = self.trace.errors.copy()
         done = decider.transition(
-            self.catalog, before, event, customer_id="ayu", punctual=self.punctual, trace=self.trace, held=self.held
+            self.catalog,
+            before,
+            event,
+            customer_id="ayu",
+            punctual=self.punctual,
+            trace=self.trace,
+            held=self.held,
+            weighs=self.weighs,
         )
         unheard = trace.Trace(detailed=False)  # with nobody listening it takes shorter ways, to the same end
-        assert done == decider.transition(
+        again = decider.transition(
             self.catalog, before, event, customer_id="ayu", punctual=self.punctual, trace=unheard, held=self.held
         )
+        assert (done.state, done.facts) == (again.state, again.facts)
+        if done.facts:
+            exact = 0 if done.state is None else len(msgspec.msgpack.encode(done.state))
+            assert done.weighs >= again.weighs == exact
+            self.weighs = done.weighs if self.count % 3 else exact  # as near as it may be, and with all that has come together
         assert self.trace.errors - failed == unheard.errors
         folded = before
         for fact in done.facts:

@@ -3,9 +3,10 @@
 import datetime
 import pathlib
 
+import msgspec
 import pytest
 
-from engine.core import decider, errors, inputs, size, state
+from engine.core import decider, decisions, errors, inputs, size, state
 from tests.unit.core import story
 
 WAITING = "enter: {event: go, key: event.data.k, reentry: never}\nsteps: [{id: p, wait: 1h}]"
@@ -56,3 +57,27 @@ def test_passing_time_may_go_further_than_an_event() -> None:
         size.check(None, after, big(1))
     with pytest.raises(errors.StateTooLarge):
         size.check(None, state.Customer("c", profile={"text": "x" * 2 * size.LARGEST}), inputs.tick(at))
+
+
+def test_only_the_exact_size_refuses() -> None:
+    """What a state had at most spares the measuring; where that could pass the limit, the state is measured, and it alone decides."""
+    event, after = big(1), state.Customer("c", profile={"text": "x" * 600 * 1024})
+    exact = len(msgspec.msgpack.encode(after))
+    before = state.Customer("c")
+    assert size.check(before, after, event, (event,)) == exact
+    assert exact < 700_000 < size.check(before, after, event, (event,), held=700_000) < 710_000
+    assert size.check(before, after, event, (event,), held=size.LARGEST) == exact
+    with pytest.raises(errors.StateTooLarge):
+        size.check(before, state.Customer("c", profile={"text": "x" * size.LARGEST}), event, (event,), held=size.LARGEST)
+
+
+def test_what_facts_do_not_say_is_measured() -> None:
+    """A migration renames more than it says, and a number that msgpack has not can be in an event that nobody keeps."""
+    at = story.at("10:00")
+    migrated = decisions.InstanceMigrated("sha256:a", "old")
+    renamed = decisions.Decision("d", migrated.type, "c", at, "j", "sha256:b", "i", "new", "e", migrated)
+    huge = inputs.Event("e", "go", at, at, "c", "tests", {"n": 2**70})
+    after = state.Customer("c", now=at)
+    exact = len(msgspec.msgpack.encode(after))
+    assert size.check(state.Customer("c"), after, big(1), (renamed,), held=10_000) == exact
+    assert size.check(state.Customer("c"), after, big(1), (huge,), held=10_000) == exact
