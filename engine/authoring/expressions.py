@@ -333,7 +333,10 @@ def _below(get: Callable[[Any], Any], rest: reading.Path) -> Callable[[Any], Any
 
 
 def _screen(short: shortcuts.Shortcuts) -> ports.Screen:
-    return lambda event: short.answer(event) is False
+    if len(short.parts) > 1:
+        return lambda event: short.answer(event) is False
+    (part,) = short.parts
+    return lambda event: part(event) is False
 
 
 def _follow(value: Any, path: reading.Path) -> Any:

@@ -284,10 +284,11 @@ class _Handling(mover.Mover):
             if message is not None and news is None and self.event.type in inputs.RECEIPTS:
                 return False  # it says nothing new, so nothing happened
             # A receipt is about one message, so it concerns one instance; a reply that belongs to none may end any.
-            waiting = tuple(i for i in concerned if message is not None and i.id == message.instance)
+            own = "" if message is None else message.instance
+            waiting = (before.instances[own],) if own in before.instances else ()
             if message is not None or self.event.type in inputs.RECEIPTS:
                 concerned = waiting
-                goals = tuple(id_ for id_ in goals if message is not None and id_ == message.instance)
+                goals = (own,) if own in before.goals else ()
         for instance in concerned:
             self._exit(instance)
         for id_ in goals:
@@ -471,6 +472,10 @@ class _Handling(mover.Mover):
     def _enter_all(self, by_event: Iterable[definition.Journey]) -> None:
         """The journeys that the event enters, and those of the segments that she came to, by priority, then name."""
         entrants = [(journey, self.event) for journey in by_event]
+        if not self.joined and len(entrants) < 2:  # in no need of an order
+            for journey, entry in entrants:
+                self._enter(journey, entry)
+            return
         for name in self.joined:
             id_ = f"segment-{decisions.hashed(self.customer_id, self.cause, name)}"
             data, depth = {"segment": name}, self.taking.depth if self.taking is not None else 0

@@ -31,13 +31,15 @@ def evolve(
     """The state after the fact; None is a customer who is not known, or not any more (`customer.erased`)."""
     if isinstance(fact, inputs.Event):
         return None if fact.type == inputs.ERASED else take(customer or state.Customer(fact.subject), fact, catalog)
-    if customer is None:
-        customer = state.Customer(fact.customer)
-    timers = customer.timers
-    if fact.cause in timers:  # the timer that led to this has fired
-        timers = _without(timers, fact.cause)
-    if fact.at > customer.now or timers is not customer.timers:
-        customer = _replace(customer, now=max(customer.now, fact.at), timers=timers)
+    return fold(customer or state.Customer(fact.customer), fact)
+
+
+def fold(customer: state.Customer, fact: Decision) -> state.Customer:
+    """The state after a decision."""
+    if fact.cause in customer.timers:  # the timer that led to this has fired
+        customer = _replace(customer, now=max(customer.now, fact.at), timers=_without(customer.timers, fact.cause))
+    elif fact.at > customer.now:
+        customer = _replace(customer, now=fact.at)
     apply = _APPLY.get(type(fact.data))
     return customer if apply is None else apply(customer, fact, fact.data)
 
@@ -91,6 +93,8 @@ def has_seen(customer: state.Customer, wanted: bytes) -> bool:
 
 def _told(customer: state.Customer, event: inputs.Event, now: Any) -> state.Customer:
     """What the event itself says; the same object where that is nothing new."""
+    if event.type not in _TELLING:
+        return customer
     match event.type:
         case inputs.IDENTIFIED:
             return _profiled(customer, event.field("traits"))
@@ -103,6 +107,12 @@ def _told(customer: state.Customer, event: inputs.Event, now: Any) -> state.Cust
             return _commanded(customer, event)
         case _:
             return customer
+
+
+_TELLING: Final = frozenset(
+    {inputs.IDENTIFIED, inputs.CONSENT_GRANTED, inputs.CONSENT_WITHDRAWN, inputs.MESSAGE_RECEIVED, inputs.JOURNEY_COMMAND}
+)
+"""The types that say something of the customer by themselves."""
 
 
 def _profiled(customer: state.Customer, said: Mapping[str, Any]) -> state.Customer:
@@ -261,9 +271,9 @@ def _requested(customer: state.Customer, fact: Decision, data: decisions.Message
     if before is None:
         before = _message(fact, data.message_id, data.purpose, data.expires_at)
         customer = _forgotten(customer, customer.now)
-    after = _replace(before, attempts=(*before.attempts, attempt), waiting=None, held="", skipped=())
+    at = fact.at if first else before.requested_at
+    after = _replace(before, attempts=(*before.attempts, attempt), waiting=None, held="", skipped=(), requested_at=at)
     if first:
-        after = _replace(after, requested_at=fact.at)
         customer = _with_instance(customer, _replace(customer.instances[fact.instance], sent_at=fact.at))
     return _with_message(customer, after)
 
@@ -400,4 +410,6 @@ def _forgotten(customer: state.Customer, now: datetime.datetime) -> state.Custom
 
 
 def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in mapping.items() if name != key}
+    rest = {**mapping}
+    rest.pop(key, None)
+    return rest
