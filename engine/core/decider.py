@@ -1,6 +1,7 @@
 """The decider: decide, evolve, react.
 
-1. Everything that moves a journey is in this file. Steps, policy and receipts look and answer; what they answer is done here.
+1. Everything that moves a journey is in this file, and in `admitter.py`, `mover.py` and `recorder.py` below it. Steps, policy and
+   receipts look and answer; what they answer is done here.
    `evolution.py` only carries out the facts that were recorded.
 2. This file does no I/O, knows no clock and takes no chances. Time is the input's time.
 
@@ -9,25 +10,21 @@ had an effect, and the decisions, in their order) and the state to which they fo
 """
 
 import datetime
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from engine.core import (
     actions,
+    admitter,
     catalog,
     decisions,
     definition,
-    entering,
     evolution,
     inputs,
     migrations,
-    mover,
     receipts,
     recorder,
-    schedules,
-    segments,
     size,
     state,
     steps,
@@ -35,9 +32,6 @@ from engine.core import (
 from engine.core import trace as traces
 from engine.core.steps import wait_for
 from engine.core.view import MILLISECOND, View, number
-
-MOST_ROUNDS: Final = 10
-"""How often in one input steps may change the profile, and so the segments, and so enter journeys whose steps change it again."""
 
 NOBODY: Final = frozenset[str]()
 
@@ -129,7 +123,7 @@ def react(decision: decisions.Decision) -> tuple[actions.Action, ...]:
     )
 
 
-class _Handling(mover.Mover):
+class _Handling(admitter.Admitter):
     """One input of one customer, in the order of semantics 5, with the timers before and after it."""
 
     def __init__(
@@ -144,8 +138,6 @@ class _Handling(mover.Mover):
     ) -> None:
         super().__init__(catalog, customer, customer_id, event, trace, held)
         self.until, self.punctual = event.recorded, punctual
-        self.joined: list[str] = []
-        self.examined: Any = customer.profile if customer is not None else None
 
     # Time passes (semantics 1-3).
 
@@ -157,7 +149,7 @@ class _Handling(mover.Mover):
         while True:
             found = self._next(through)
             if instant is not None and (found is None or found[2] != instant):
-                self._quiesce()  # all timers of this instant have fired
+                self.quiesce()  # all timers of this instant have fired
                 self.take_emitted()
                 instant = None
                 continue
@@ -180,7 +172,7 @@ class _Handling(mover.Mover):
             due = [each for each in due if each[0] not in fired]
         if not due:
             return None
-        id_, timer = min(due, key=_firing_order)
+        id_, timer = min(due, key=lambda each: (each[1].due, each[1].instance, each[1].step, each[0]))
         return id_, timer, max(customer.now, self.until if self._is_late(timer) else timer.due)
 
     def _is_late(self, timer: state.Timer) -> bool:
@@ -188,9 +180,9 @@ class _Handling(mover.Mover):
 
     def _fire(self, id_: str, timer: state.Timer) -> None:
         if timer.kind == "schedule":
-            return self._fire_schedule(id_, timer)
+            return self.fire_schedule(id_, timer)
         if timer.kind == "segment":
-            return self._fire_segments(id_)
+            return self.fire_segments(id_)
         instance = self.known.instances[timer.instance]
         journey = self.journey_of(instance)
         if journey is None:
@@ -200,28 +192,6 @@ class _Handling(mover.Mover):
             return self.ask(journey, instance.id, step, resumed=True)
         on_timer = steps.ON_TIMER[type(step)]
         self.guarded(journey, instance.id, lambda: on_timer(step, self.view(journey, instance.id), timer))
-
-    def _fire_schedule(self, id_: str, timer: state.Timer) -> None:
-        """A scheduled entry, and the timer of the next one; a journey that is not scheduled any more lets the timer go."""
-        journey = next((each for each in self.catalog.scheduled if each.name == timer.step), None)
-        due = None if journey is None else schedules.next_entry(journey, self.looking(None))
-        if journey is None or due is None:
-            self.record(timer.step, "", "", "", decisions.TimerCancelled(id_))
-        else:
-            self.record(journey.name, journey.version, "", "", schedules.armed(journey, self.looking(None), due))
-        if journey is not None:
-            entry = schedules.entry(journey, self.customer_id, id_, timer.due, self.now)
-            assert journey.enter.schedule is not None
-            if self.looking(journey, entry).holds(journey.enter.schedule.audience):
-                self._enter(journey, entry)
-
-    def _fire_segments(self, id_: str) -> None:
-        """The moment at which passing time can change a segment."""
-        mark = len(self.facts)
-        self._examine(already=False)
-        if len(self.facts) == mark:
-            self.record("", "", "", "", decisions.TimerCancelled(id_))
-        self._enter_all(())
 
     # An event, in the order of semantics 5.
 
@@ -243,11 +213,11 @@ class _Handling(mover.Mover):
         self.facts.append(event)
         news = self.customer is not known
         if before is None or news:
-            self._look_again(before, already=False)
+            self.look_again(before, already=False)
         goes_on = event.type not in self.catalog.named and event.type not in inputs.BUILT_IN
         if goes_on or self._take_part(known):
-            self._enter_all(self._entrants())
-        self._quiesce()
+            self.enter_all(self.entrants())
+        self.quiesce()
         if len(self.facts) > mark + 1 or news:
             self.customer = evolution.mark(self.known, event, short)
         else:
@@ -380,7 +350,7 @@ class _Handling(mover.Mover):
         elif command == "enter":
             live = self.catalog.live.get(str(journey))
             if live is not None and live.status in ("live", "paused"):
-                self._enter(live, self.event, by_hand=True)
+                self.enter(live, self.event, by_hand=True)
         elif command == "resume":
             self._release()
 
@@ -406,9 +376,9 @@ class _Handling(mover.Mover):
         self.event, self.cause = event, event.id
         for instance in tuple(self.customer.instances.values()):
             self._migrate(instance)
-        self._look_again(None, already=True)
+        self.look_again(None, already=True)
         self._release()
-        self._quiesce()
+        self.quiesce()
 
     def _migrate(self, instance: state.Instance) -> None:
         live = self.catalog.live.get(instance.journey)
@@ -428,125 +398,3 @@ class _Handling(mover.Mover):
                     unreached = decisions.MessageResolved(message.id, "unreached", "migrated")
                     self.record(live.name, live.version, instance.id, target, unreached)
             self.go(live, instance.id, target)
-
-    # Segments and schedules.
-
-    def _look_again(self, before: state.Customer | None, *, already: bool) -> None:
-        """What of the customer's own depends on profile and traits: her schedules, if her zone is new, and her segments."""
-        known = self.known
-        if before is None or (known.profile is not before.profile and self._zone(known) != self._zone(before)):
-            for journey, name, fact in tuple(schedules.planned(self.looking(None))):
-                self.record(name, "" if journey is None else journey.version, "", "", fact)
-        self._examine(already=already)
-
-    def _zone(self, customer: state.Customer) -> datetime.tzinfo:
-        return self.catalog.zone_of(customer)
-
-    def _examine(self, *, already: bool) -> None:
-        """Which segments she is in now, and when passing time may change that."""
-        self.examined = self.known.profile
-        if not self.catalog.segments and not self.known.segments:
-            return
-        for change in segments.changes(self.looking(None), already=already):
-            self.record("", "", "", "", change)
-            if isinstance(change, decisions.SegmentEntered) and not already:
-                self.joined.append(change.segment)
-        due = segments.next_change(self.looking(None))
-        armed = {id_: timer for id_, timer in self.known.timers.items() if timer.kind == "segment" and id_ != self.cause}
-        for id_, timer in armed.items():
-            if due is not None and timer.due <= due:
-                return  # it looks again, and then arms the next
-            self.record("", "", "", "", decisions.TimerCancelled(id_))
-        if due is not None:
-            id_ = decisions.hashed(self.customer_id, "segments", (due - state.EPOCH) // MILLISECOND)
-            self.record("", "", "", "", decisions.TimerScheduled(id_, "segment", due))
-
-    # Entering.
-
-    def _entrants(self) -> Iterable[definition.Journey]:
-        """The journeys that the event may enter; all that it names where somebody wants to know why not."""
-        if self.trace is not None and self.trace.detailed:
-            return self.catalog.entries.get(self.event.type, ())
-        return self.catalog.screening.entrants(self.event)
-
-    def _enter_all(self, by_event: Iterable[definition.Journey]) -> None:
-        """The journeys that the event enters, and those of the segments that she came to, by priority, then name."""
-        entrants = [(journey, self.event) for journey in by_event]
-        if not self.joined and len(entrants) < 2:  # in no need of an order
-            for journey, entry in entrants:
-                self._enter(journey, entry)
-            return
-        for name in self.joined:
-            id_ = f"segment-{decisions.hashed(self.customer_id, self.cause, name)}"
-            data, depth = {"segment": name}, self.taking.depth if self.taking is not None else 0
-            entry = inputs.Event(
-                id_, inputs.SEGMENT_ENTERED, self.now, self.now, self.customer_id, "dalang/segments", data, depth
-            )
-            entrants += [(journey, entry) for journey in self.catalog.joining.get(name, ())]
-        self.joined.clear()
-        for journey, entry in sorted(entrants, key=lambda each: (-each[0].priority, each[0].name)):
-            self._enter(journey, entry)
-
-    def _enter(self, journey: definition.Journey, event: inputs.Event, *, by_hand: bool = False) -> None:
-        """Enter, restart, update or refuse; an event that does not meet the condition does none of it."""
-        admission = entering.judge(self.looking(journey, event), event, by_hand=by_hand)
-        if admission is None:
-            return
-        if admission.reason:
-            return self._refuse(journey, admission.reason, admission.key)
-        if admission.active is not None:
-            return self._enter_again(journey, admission.active, event)
-        self._begin(journey, admission.key, event)
-
-    def _enter_again(self, journey: definition.Journey, instance: state.Instance, event: inputs.Event) -> None:
-        """A second entry event for a live instance: `while_active` of the live version says what it does."""
-        if journey.enter.while_active == "ignore" or instance.parked:
-            return self._refuse(journey, "active", instance.key)
-        own = self.journey_of(instance)
-        if own is None:
-            return
-        if journey.enter.while_active == "update":
-            return self.record(own.name, own.version, instance.id, instance.step, decisions.JourneyUpdated(event))
-        self.record_all(own, instance.id, self.view(own, instance.id).disarmed())
-        self.record(own.name, own.version, instance.id, "", decisions.JourneyRestarted(event, instance.visit + 1))
-        self.go(own, instance.id, own.first)
-
-    def _begin(self, journey: definition.Journey, key: str, event: inputs.Event) -> None:
-        rule = journey.enter.reentry
-        entered = decisions.JourneyEntered(
-            entry=event,
-            number=self.known.entries.get(journey.name, state.Entries()).count + 1,
-            key=key,
-            forget_before={"never": None, "after": self.now - rule.after * MILLISECOND}.get(rule.rule, self.now),
-            held_out=entering.held_out(journey, self.customer_id),
-            goal_until=None if journey.goal is None else self.now + journey.goal.within * MILLISECOND,
-        )
-        instance = decisions.hashed(journey.name, self.customer_id, key, entered.number)
-        self.record(journey.name, journey.version, instance, "", entered)
-        self.go(journey, instance, journey.first)
-
-    def _refuse(self, journey: definition.Journey, reason: str, key: str = "") -> None:
-        self.record(journey.name, journey.version, "", "", decisions.JourneyRefused(reason, key))  # type: ignore[arg-type]
-
-    # Messages, and what steps changed.
-
-    def _quiesce(self) -> None:
-        """The end of an instant: the messages that were asked for, in their order, and what the steps' own writing led to."""
-        if not self.asking and (self.customer is None or self.customer.profile is self.examined):
-            return
-        for _ in range(MOST_ROUNDS):
-            self.request_all()
-            known = self.customer
-            if known is None or known.profile is self.examined:
-                return
-            self._look_again(msgspec.structs.replace(known, profile=self.examined or {}), already=False)
-            self._enter_all(())
-        # Journeys that change each other's segments without end: what was asked for goes out, and nobody enters any more.
-        self.request_all()
-        self._look_again(msgspec.structs.replace(self.known, profile=self.examined or {}), already=False)
-        self.joined.clear()
-
-
-def _firing_order(armed: tuple[str, state.Timer]) -> tuple[datetime.datetime, str, str, str]:
-    id_, timer = armed
-    return timer.due, timer.instance, timer.step, id_

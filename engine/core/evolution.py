@@ -4,23 +4,18 @@ A fact is an event that had an effect, or a decision. Folding the facts of a his
 What an event says of traits depends on their definitions, so an event is folded with the catalog that was live.
 """
 
-import datetime
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
-from engine.core import caps, catalog, decisions, inputs, state, traits, view
+from engine.core import catalog, decisions, inputs, messages, state, traits, view
 from engine.core import trace as traces
 from engine.core.decisions import Decision
 
 SEEN_BYTES: Final = 8
 MOST_SEEN: Final = 64
-MOST_SENDS: Final = 1_000
-"""Entries of the ledger for caps: the oldest go first."""
-LATE_RECEIPTS_MS: Final = 30 * 24 * 3600 * 1000
-"""Closed messages are forgotten this long after their request: `customer.events` keeps no receipt longer by default."""
 
 _replace = msgspec.structs.replace
 
@@ -62,7 +57,7 @@ def tell(
     now = max(customer.now, event.recorded)
     after = _told(customer, event, now)
     if after is not customer:
-        after = _forgotten(after, now)  # with what is news anyway: forgetting alone is none
+        after = messages.forgotten(after, now)  # with what is news anyway: forgetting alone is none
     if catalog is None or event.type not in catalog.counting:
         return after
     detailed = trace is not None and trace.detailed
@@ -102,7 +97,7 @@ def _told(customer: state.Customer, event: inputs.Event, now: Any) -> state.Cust
             granted = event.type == inputs.CONSENT_GRANTED
             return _consented(customer, event.field("purpose"), event.field("channel"), granted)
         case inputs.MESSAGE_RECEIVED:
-            return _wrote(customer, event.field("channel"), now)
+            return messages.wrote(customer, event.field("channel"), now)
         case inputs.JOURNEY_COMMAND if event.subject:
             return _commanded(customer, event)
         case _:
@@ -120,12 +115,6 @@ def _profiled(customer: state.Customer, said: Mapping[str, Any]) -> state.Custom
     merged = {**customer.profile, **said}
     profile = {name: value for name, value in merged.items() if value is not None}
     return customer if profile == customer.profile else _replace(customer, profile=profile)
-
-
-def _wrote(customer: state.Customer, channel: Any, at: Any) -> state.Customer:
-    if not isinstance(channel, str):
-        return customer
-    return _replace(customer, inbound={**customer.inbound, channel: at})
 
 
 def _commanded(customer: state.Customer, event: inputs.Event) -> state.Customer:
@@ -182,12 +171,12 @@ def _restarted(customer: state.Customer, fact: Decision, data: decisions.Journey
         visit=data.visit,
         held_out=before.held_out,
     )
-    return _with_instance(_with_entry(_abandoned(customer, fact.instance), fact.instance, data.entry), again)
+    return messages.with_instance(_with_entry(messages.abandoned(customer, fact.instance), fact.instance, data.entry), again)
 
 
 def _updated(customer: state.Customer, fact: Decision, data: decisions.JourneyUpdated) -> state.Customer:
     customer = _with_entry(customer, fact.instance, data.entry)
-    return _with_instance(customer, _replace(customer.instances[fact.instance], entry=data.entry))
+    return messages.with_instance(customer, _replace(customer.instances[fact.instance], entry=data.entry))
 
 
 def _with_entry(customer: state.Customer, instance: str, entry: inputs.Event) -> state.Customer:
@@ -197,12 +186,12 @@ def _with_entry(customer: state.Customer, instance: str, entry: inputs.Event) ->
 
 
 def _left(customer: state.Customer, fact: Decision, data: Any) -> state.Customer:
-    customer = _abandoned(customer, fact.instance)
+    customer = messages.abandoned(customer, fact.instance)
     return _replace(customer, instances=_without(customer.instances, fact.instance))
 
 
 def _parked(customer: state.Customer, fact: Decision, data: decisions.InstanceParked) -> state.Customer:
-    return _with_instance(customer, _replace(customer.instances[fact.instance], parked=data.reason))
+    return messages.with_instance(customer, _replace(customer.instances[fact.instance], parked=data.reason))
 
 
 def _migrated(customer: state.Customer, fact: Decision, data: decisions.InstanceMigrated) -> state.Customer:
@@ -215,17 +204,17 @@ def _migrated(customer: state.Customer, fact: Decision, data: decisions.Instance
         id_: _replace(timer, step=fact.step) if timer.instance == fact.instance else timer
         for id_, timer in customer.timers.items()
     }
-    messages = {
+    renamed = {
         id_: _replace(message, step=fact.step, version=fact.version)
         if message.instance == fact.instance and message.step == data.was_at and not message.outcome
         else message
         for id_, message in customer.messages.items()
     }
-    return _with_instance(_replace(customer, timers=timers, messages=messages), instance)
+    return messages.with_instance(_replace(customer, timers=timers, messages=renamed), instance)
 
 
 def _step_entered(customer: state.Customer, fact: Decision, data: decisions.StepEntered) -> state.Customer:
-    return _with_instance(customer, _replace(customer.instances[fact.instance], step=fact.step, armed=0))
+    return messages.with_instance(customer, _replace(customer.instances[fact.instance], step=fact.step, armed=0))
 
 
 def _step_completed(customer: state.Customer, fact: Decision, data: decisions.StepCompleted) -> state.Customer:
@@ -236,7 +225,7 @@ def _step_completed(customer: state.Customer, fact: Decision, data: decisions.St
         moved_by=data.event or before.moved_by,
         kept=_without(before.kept, fact.step),
     )
-    return _with_instance(customer, after)
+    return messages.with_instance(customer, after)
 
 
 def _scheduled(customer: state.Customer, fact: Decision, data: decisions.TimerScheduled) -> state.Customer:
@@ -255,77 +244,7 @@ def _cancelled(customer: state.Customer, fact: Decision, data: decisions.TimerCa
 def _kept(customer: state.Customer, fact: Decision, data: decisions.EventKept) -> state.Customer:
     before = customer.instances[fact.instance]
     kept = {**before.kept, data.wait: state.Kept(data.index, fact.at, data.event)}
-    return _with_instance(customer, _replace(before, kept=kept))
-
-
-def _requested(customer: state.Customer, fact: Decision, data: decisions.MessageRequested) -> state.Customer:
-    (address,) = data.to.values()
-    attempt = state.Attempt(data.attempt, data.channel, data.place, fact.at, address, parts=data.parts)
-    before = customer.messages.get(data.message_id)
-    channels = () if before is None else tuple(each.channel for each in before.attempts)
-    first = not channels
-    if data.count_since is not None and data.channel not in channels:
-        sent = caps.Sent(fact.at, data.purpose, data.channel, fact.journey, first)
-        kept = tuple(each for each in customer.sends if each.at >= data.count_since)
-        customer = _replace(customer, sends=(*kept, sent)[-MOST_SENDS:])
-    if before is None:
-        before = _message(fact, data.message_id, data.purpose, data.expires_at)
-        customer = _forgotten(customer, customer.now)
-    at = fact.at if first else before.requested_at
-    after = _replace(before, attempts=(*before.attempts, attempt), waiting=None, held="", skipped=(), requested_at=at)
-    if first:
-        customer = _with_instance(customer, _replace(customer.instances[fact.instance], sent_at=fact.at))
-    return _with_message(customer, after)
-
-
-def _deferred(customer: state.Customer, fact: Decision, data: decisions.MessageDeferred) -> state.Customer:
-    before = customer.messages.get(data.message_id)
-    if before is None:
-        before = _message(fact, data.message_id, data.purpose, data.expires_at)
-        customer = _forgotten(customer, customer.now)
-    return _with_message(customer, _replace(before, waiting=data.place, held=data.reason, skipped=data.skipped))
-
-
-def _suppressed(customer: state.Customer, fact: Decision, data: decisions.MessageSuppressed) -> state.Customer:
-    """A message that was deferred and then refused is no message any more; a ghost counts as the previous send."""
-    if data.reason == "held_out":
-        customer = _with_instance(customer, _replace(customer.instances[fact.instance], sent_at=fact.at))
-    if data.message_id not in customer.messages:
-        return customer
-    return _replace(customer, messages=_without(customer.messages, data.message_id))
-
-
-def _message(fact: Decision, id_: str, purpose: str, expires_at: Any) -> state.Message:
-    return state.Message(
-        id=id_,
-        instance=fact.instance,
-        journey=fact.journey,
-        version=fact.version,
-        step=fact.step,
-        purpose=purpose,
-        requested_at=fact.at,
-        expires_at=expires_at,
-        attempts=(),
-    )
-
-
-def _resolved(customer: state.Customer, fact: Decision, data: decisions.MessageResolved) -> state.Customer:
-    return _with_message(customer, _replace(customer.messages[data.message_id], outcome=data.outcome, waiting=None, held=""))
-
-
-def _reported(customer: state.Customer, fact: Decision, data: decisions.MessageReported) -> state.Customer:
-    message = customer.messages[data.message_id]
-    attempts = tuple(
-        _replace(each, reported=each.reported | state.REPORTED[data.status], cost=each.cost + data.cost)
-        if each.number == data.attempt
-        else each
-        for each in message.attempts
-    )
-    if data.status == "replied":
-        customer = _wrote(customer, data.channel, fact.at)
-    if data.stopped:
-        customer = _replace(customer, stopped={**customer.stopped, data.channel: data.stopped})
-    return _with_message(customer, _replace(message, attempts=attempts))
+    return messages.with_instance(customer, _replace(before, kept=kept))
 
 
 def _consent_updated(customer: state.Customer, fact: Decision, data: decisions.ConsentUpdated) -> state.Customer:
@@ -361,11 +280,11 @@ _APPLY: Final[Mapping[type[decisions.Payload], Callable[[state.Customer, Decisio
     decisions.TimerScheduled: _scheduled,
     decisions.TimerCancelled: _cancelled,
     decisions.EventKept: _kept,
-    decisions.MessageRequested: _requested,
-    decisions.MessageDeferred: _deferred,
-    decisions.MessageSuppressed: _suppressed,
-    decisions.MessageResolved: _resolved,
-    decisions.MessageReported: _reported,
+    decisions.MessageRequested: messages.requested,
+    decisions.MessageDeferred: messages.deferred,
+    decisions.MessageSuppressed: messages.suppressed,
+    decisions.MessageResolved: messages.resolved,
+    decisions.MessageReported: messages.reported,
     decisions.ConsentUpdated: _consent_updated,
     decisions.ProfileUpdated: _profile_updated,
     decisions.SegmentEntered: _segment_entered,
@@ -374,39 +293,6 @@ _APPLY: Final[Mapping[type[decisions.Payload], Callable[[state.Customer, Decisio
 }
 """The facts that change more than the clock. The others (`journey.refused`, `branch.taken`, `split.assigned`, …) are
 recorded for people."""
-
-
-def _with_instance(customer: state.Customer, instance: state.Instance) -> state.Customer:
-    return _replace(customer, instances={**customer.instances, instance.id: instance})
-
-
-def _with_message(customer: state.Customer, message: state.Message) -> state.Customer:
-    return _replace(customer, messages={**customer.messages, message.id: message})
-
-
-def _abandoned(customer: state.Customer, instance: str) -> state.Customer:
-    """The instance's open messages closed: what is still reported about them is late."""
-    closed = {
-        id_: _replace(message, outcome="abandoned")
-        for id_, message in customer.messages.items()
-        if message.instance == instance and not message.outcome
-    }
-    return _replace(customer, messages={**customer.messages, **closed}) if closed else customer
-
-
-def _forgotten(customer: state.Customer, now: datetime.datetime) -> state.Customer:
-    """Without the closed messages that no receipt can be about any more, and the goals whose time is over."""
-    if not customer.messages and not customer.goals:
-        return customer
-    messages = {
-        id_: message
-        for id_, message in customer.messages.items()
-        if not message.outcome or (now - message.requested_at).total_seconds() * 1000 < LATE_RECEIPTS_MS
-    }
-    goals = {id_: goal for id_, goal in customer.goals.items() if goal.until > now}
-    if len(messages) == len(customer.messages) and len(goals) == len(customer.goals):
-        return customer
-    return _replace(customer, messages=messages, goals=goals)
 
 
 def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:

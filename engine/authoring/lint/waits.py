@@ -10,7 +10,7 @@ from typing import Final
 from engine.authoring import findings, hazards, language, places, steps, walk
 from engine.authoring.directory import Directory, File
 from engine.authoring.lint import routes
-from engine.core import definition, evolution, inputs
+from engine.core import definition, inputs, messages
 
 Found = Iterator[findings.Finding]
 Awaited = tuple[places.Path, str]
@@ -34,7 +34,7 @@ def check(file: File[language.Journey], way: routes.Routes, read: Directory) -> 
                 continue
             if not before[step.id]:
                 yield hazards.UnrelatedReceipt.at(file.document.place(place), event=event)
-            elif since[step.id] >= evolution.LATE_RECEIPTS_MS:
+            elif since[step.id] >= messages.LATE_RECEIPTS_MS:
                 days = int(since[step.id] // routes.DAY)
                 yield hazards.ForgottenMessage.at(file.document.place(place), days=days)
             else:

@@ -1,0 +1,178 @@
+"""The admitter: segments, schedules and entries, while one input is handled. With `decider.py` and `mover.py` it moves journeys.
+
+Called by the decider alone. Who may enter, and when the calendar says so, is asked of `entering.py`, `segments.py` and
+`schedules.py`; what they answer is done here. It does no I/O, knows no clock and takes no chances, as the decider.
+"""
+
+import datetime
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from engine.core import catalog, decisions, definition, entering, inputs, mover, schedules, segments, state
+from engine.core import trace as traces
+from engine.core.view import MILLISECOND
+
+MOST_ROUNDS: Final = 10
+"""How often in one input steps may change the profile, and so the segments, and so enter journeys whose steps change it again."""
+
+
+class Admitter(mover.Mover):
+    """Brings customers into journeys. `joined` are the segments that she came to, `examined` is the profile for which they were
+    looked at last.
+    """
+
+    def __init__(
+        self,
+        catalog: catalog.Catalog,
+        customer: state.Customer | None,
+        customer_id: str,
+        event: inputs.Event,
+        trace: traces.Trace | None,
+        held: frozenset[str],
+    ) -> None:
+        super().__init__(catalog, customer, customer_id, event, trace, held)
+        self.joined: list[str] = []
+        self.examined: Any = customer.profile if customer is not None else None
+
+    # Segments and schedules.
+
+    def look_again(self, before: state.Customer | None, *, already: bool) -> None:
+        """What of the customer's own depends on profile and traits: her schedules, if her zone is new, and her segments."""
+        known = self.known
+        if before is None or (known.profile is not before.profile and self._zone(known) != self._zone(before)):
+            for journey, name, fact in tuple(schedules.planned(self.looking(None))):
+                self.record(name, "" if journey is None else journey.version, "", "", fact)
+        self.examine(already=already)
+
+    def _zone(self, customer: state.Customer) -> datetime.tzinfo:
+        return self.catalog.zone_of(customer)
+
+    def examine(self, *, already: bool) -> None:
+        """Which segments she is in now, and when passing time may change that."""
+        self.examined = self.known.profile
+        if not self.catalog.segments and not self.known.segments:
+            return
+        for change in segments.changes(self.looking(None), already=already):
+            self.record("", "", "", "", change)
+            if isinstance(change, decisions.SegmentEntered) and not already:
+                self.joined.append(change.segment)
+        due = segments.next_change(self.looking(None))
+        armed = {id_: timer for id_, timer in self.known.timers.items() if timer.kind == "segment" and id_ != self.cause}
+        for id_, timer in armed.items():
+            if due is not None and timer.due <= due:
+                return  # it looks again, and then arms the next
+            self.record("", "", "", "", decisions.TimerCancelled(id_))
+        if due is not None:
+            id_ = decisions.hashed(self.customer_id, "segments", (due - state.EPOCH) // MILLISECOND)
+            self.record("", "", "", "", decisions.TimerScheduled(id_, "segment", due))
+
+    # Entering.
+
+    def entrants(self) -> Iterable[definition.Journey]:
+        """The journeys that the event may enter; all that it names where somebody wants to know why not."""
+        if self.trace is not None and self.trace.detailed:
+            return self.catalog.entries.get(self.event.type, ())
+        return self.catalog.screening.entrants(self.event)
+
+    def enter_all(self, by_event: Iterable[definition.Journey]) -> None:
+        """The journeys that the event enters, and those of the segments that she came to, by priority, then name."""
+        entrants = [(journey, self.event) for journey in by_event]
+        if not self.joined and len(entrants) < 2:  # in no need of an order
+            for journey, entry in entrants:
+                self.enter(journey, entry)
+            return
+        for name in self.joined:
+            id_ = f"segment-{decisions.hashed(self.customer_id, self.cause, name)}"
+            data, depth = {"segment": name}, self.taking.depth if self.taking is not None else 0
+            entry = inputs.Event(
+                id_, inputs.SEGMENT_ENTERED, self.now, self.now, self.customer_id, "dalang/segments", data, depth
+            )
+            entrants += [(journey, entry) for journey in self.catalog.joining.get(name, ())]
+        self.joined.clear()
+        for journey, entry in sorted(entrants, key=lambda each: (-each[0].priority, each[0].name)):
+            self.enter(journey, entry)
+
+    def enter(self, journey: definition.Journey, event: inputs.Event, *, by_hand: bool = False) -> None:
+        """Enter, restart, update or refuse; an event that does not meet the condition does none of it."""
+        admission = entering.judge(self.looking(journey, event), event, by_hand=by_hand)
+        if admission is None:
+            return
+        if admission.reason:
+            return self._refuse(journey, admission.reason, admission.key)
+        if admission.active is not None:
+            return self._enter_again(journey, admission.active, event)
+        self._begin(journey, admission.key, event)
+
+    def _enter_again(self, journey: definition.Journey, instance: state.Instance, event: inputs.Event) -> None:
+        """A second entry event for a live instance: `while_active` of the live version says what it does."""
+        if journey.enter.while_active == "ignore" or instance.parked:
+            return self._refuse(journey, "active", instance.key)
+        own = self.journey_of(instance)
+        if own is None:
+            return
+        if journey.enter.while_active == "update":
+            return self.record(own.name, own.version, instance.id, instance.step, decisions.JourneyUpdated(event))
+        self.record_all(own, instance.id, self.view(own, instance.id).disarmed())
+        self.record(own.name, own.version, instance.id, "", decisions.JourneyRestarted(event, instance.visit + 1))
+        self.go(own, instance.id, own.first)
+
+    def _begin(self, journey: definition.Journey, key: str, event: inputs.Event) -> None:
+        rule = journey.enter.reentry
+        entered = decisions.JourneyEntered(
+            entry=event,
+            number=self.known.entries.get(journey.name, state.Entries()).count + 1,
+            key=key,
+            forget_before={"never": None, "after": self.now - rule.after * MILLISECOND}.get(rule.rule, self.now),
+            held_out=entering.held_out(journey, self.customer_id),
+            goal_until=None if journey.goal is None else self.now + journey.goal.within * MILLISECOND,
+        )
+        instance = decisions.hashed(journey.name, self.customer_id, key, entered.number)
+        self.record(journey.name, journey.version, instance, "", entered)
+        self.go(journey, instance, journey.first)
+
+    def _refuse(self, journey: definition.Journey, reason: str, key: str = "") -> None:
+        self.record(journey.name, journey.version, "", "", decisions.JourneyRefused(reason, key))  # type: ignore[arg-type]
+
+    # Timers of the customer's own.
+
+    def fire_schedule(self, id_: str, timer: state.Timer) -> None:
+        """A scheduled entry, and the timer of the next one; a journey that is not scheduled any more lets the timer go."""
+        journey = next((each for each in self.catalog.scheduled if each.name == timer.step), None)
+        due = None if journey is None else schedules.next_entry(journey, self.looking(None))
+        if journey is None or due is None:
+            self.record(timer.step, "", "", "", decisions.TimerCancelled(id_))
+        else:
+            self.record(journey.name, journey.version, "", "", schedules.armed(journey, self.looking(None), due))
+        if journey is not None:
+            entry = schedules.entry(journey, self.customer_id, id_, timer.due, self.now)
+            assert journey.enter.schedule is not None
+            if self.looking(journey, entry).holds(journey.enter.schedule.audience):
+                self.enter(journey, entry)
+
+    def fire_segments(self, id_: str) -> None:
+        """The moment at which passing time can change a segment."""
+        mark = len(self.facts)
+        self.examine(already=False)
+        if len(self.facts) == mark:
+            self.record("", "", "", "", decisions.TimerCancelled(id_))
+        self.enter_all(())
+
+    # Messages, and what steps changed.
+
+    def quiesce(self) -> None:
+        """The end of an instant: the messages that were asked for, in their order, and what the steps' own writing led to."""
+        if not self.asking and (self.customer is None or self.customer.profile is self.examined):
+            return
+        for _ in range(MOST_ROUNDS):
+            self.request_all()
+            known = self.customer
+            if known is None or known.profile is self.examined:
+                return
+            self.look_again(msgspec.structs.replace(known, profile=self.examined or {}), already=False)
+            self.enter_all(())
+        # Journeys that change each other's segments without end: what was asked for goes out, and nobody enters any more.
+        self.request_all()
+        self.look_again(msgspec.structs.replace(self.known, profile=self.examined or {}), already=False)
+        self.joined.clear()
