@@ -3,6 +3,7 @@
 import gzip
 import json
 import pathlib
+import sys
 from typing import Annotated, Final
 
 import msgspec
@@ -41,8 +42,11 @@ def export(
 @app.command()
 def dead(log: Annotated[str, typer.Argument(help="kafka://host:port/dead.letters")]) -> None:
     """List dead letters as JSON lines: where each record stood, why it was put aside, and its key; not what is in it."""
-    for headers in connection.run(history.dead(*options.this_log(log))):
+    found = connection.run(history.dead(*options.this_log(log)))
+    for headers in found:
         print(json.dumps(headers, ensure_ascii=False))
+    if not found:
+        print("No dead letters.", file=sys.stderr)
 
 
 @app.command("import")

@@ -15,7 +15,7 @@ def create(
     broker: options.Broker = None,
     topic_prefix: options.Prefix = None,
     partitions: Annotated[
-        int | None, typer.Option(min=1, help="Of every topic. Default: 12.", envvar="DALANG_PARTITIONS")
+        int | None, typer.Option(min=1, help="Of every topic. Default: 12, or as those that exist.", envvar="DALANG_PARTITIONS")
     ] = None,
     replication: Annotated[
         int | None, typer.Option(min=1, help="Copies of each. Default: 1.", envvar="DALANG_REPLICATION")

@@ -57,7 +57,7 @@ class NoSubject(Malformed):
 
 
 class KeyIsNotSubject(Malformed):
-    """The record's key is not the event's subject, so it may stand in another customer's partition."""
+    """The record's key is not the event's subject, or there is none, so it may stand in another customer's partition."""
 
     code = "DLG104"
     reason = "key_is_not_subject"

@@ -97,6 +97,7 @@ class _Wire(msgspec.Struct):
     recordedtime: str | None = None
     kafkapartition: int | str | None = None
     kafkaoffset: int | str | None = None
+    kafkakey: Any = None
     dalangdepth: int | str | None = None
     data: Any = None
 
@@ -142,8 +143,9 @@ def decode(
 ) -> Record:
     """One event from its bytes, or `errors.Malformed` with the reason.
 
-    `key` is the record's key where there is one. `logged` is the record's own timestamp (Kafka, ms), which an
-    event's `recordedtime` replaces only under `trust_recorded` (files and `--clock stream`). Without either, `time` stands in.
+    `key` is the record's key, empty if it has none; None: a line of a file, whose `kafkakey` may tell. `logged` is the
+    record's own timestamp (Kafka, ms), which an event's `recordedtime` replaces only under `trust_recorded` (files and
+    `--clock stream`). Without either, `time` stands in.
     """
     if value is None:
         raise errors.NoValue
@@ -163,7 +165,8 @@ def decode(
         raise errors.NotCloudEvent
     if not wire.subject and wire.type not in WITHOUT_SUBJECT:
         raise errors.NoSubject
-    if key is not None and wire.subject and key != wire.subject.encode():
+    told = wire.kafkakey.encode() if key is None and type(wire.kafkakey) is str else key
+    if told is not None and wire.subject and told != wire.subject.encode():
         raise errors.KeyIsNotSubject
     recorded: datetime.datetime | None = None if logged is None else EPOCH + logged * MILLISECOND
     time: datetime.datetime | None

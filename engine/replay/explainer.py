@@ -71,16 +71,26 @@ def explain(
 def text(chapters: Iterable[Chapter]) -> Iterator[str]:
     """The story for people, line by line."""
     for chapter in chapters:
-        yield f"{inputs.text(chapter.at)}  {chapter.event}" + (f"  ({chapter.id})" if chapter.event != "time passed" else "")
+        yield f"{inputs.text(chapter.at)}  {chapter.event}{_asked(chapter)}" + (
+            f"  ({chapter.id})" if chapter.event != "time passed" else ""
+        )
         for condition in chapter.conditions:
             if condition.path.endswith(".address"):  # a phone is not told where nobody asked for it; --json has it
                 condition = msgspec.structs.replace(condition, result=condition.result is not None, inputs={})
             seen = ", ".join(f"{name} = {_short(value)}" for name, value in condition.inputs.items())
             verdict = condition.error or ("yes" if condition.result is True else f"{_short(condition.result)}")
             verdict = "no" if condition.result is False and not condition.error else verdict
-            yield f"    ? {condition.journey} {condition.path}: {condition.text} -> {verdict}" + (f"  [{seen}]" if seen else "")
+            place = f"{condition.journey} {condition.path}".lstrip()
+            yield f"    ? {place}: {condition.text} -> {verdict}" + (f"  [{seen}]" if seen else "")
         for decision in chapter.decisions:
             yield f"    {inputs.text(decision.at)}  {decision.type}{_told(decision)}"
+
+
+def _asked(chapter: Chapter) -> str:
+    """What an operator told journeys to do: the command and the journey."""
+    if chapter.event != inputs.JOURNEY_COMMAND or not isinstance(chapter.data, dict):
+        return ""
+    return f"  {chapter.data.get('command')} {chapter.data.get('journey') or 'all journeys'}"
 
 
 def _told(decision: decisions.Decision) -> str:

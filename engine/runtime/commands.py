@@ -79,9 +79,7 @@ async def send(broker: connection.Address, names: topics.Topics, told: Command) 
     """Write a command; the partitions in which it stands now. A journey that was never deployed is refused."""
     await connection.reachable(broker)
     await access.check(broker, access.rights("command", names))
-    numbers = await topics.numbers(broker, names.name(topics.EVENTS))
-    if not numbers:
-        raise topics.TopicsMissing(f"Missing topics: {names.name(topics.EVENTS)}.")
+    numbers = await topics.needed(broker, names, topics.EVENTS, topics.BUNDLES, topics.STATE)
     if told.journey:
         await _known(broker, names, told)
     value = told.event(codec.instant(codec.milliseconds(datetime.datetime.now(datetime.UTC))))

@@ -50,6 +50,7 @@ def event() -> dict[str, Any]:
             "recordedtime": {**_TIME, "description": "When the log took it; believed in files and by --clock stream."},
             "kafkapartition": {"type": ["integer", "string"]},
             "kafkaoffset": {"type": ["integer", "string"]},
+            "kafkakey": {"type": "string"},
             "data": {"description": "What the type says."},
         },
         "if": {"properties": {"type": {"enum": sorted(inputs.WITHOUT_SUBJECT)}}},

@@ -55,6 +55,7 @@ async def deploy(
     """
     await connection.reachable(broker)
     await access.check(broker, access.rights("deploy", names))
+    await topics.needed(broker, names, topics.EVENTS, topics.BUNDLES, topics.STATE)
     async with broadcast.Broadcast(broker, names) as line:
         before = await live(broker, names)
         if bundle is not None:

@@ -1,6 +1,7 @@
 """The log as a history: `kafka://host:port/topic` read to its end, as lines that a replay takes.
 
-Each line is the event with three extensions: `recordedtime` (when the log took it), `kafkapartition` and `kafkaoffset`. An
+Each line is the event with three extensions: `recordedtime` (when the log took it), `kafkapartition` and `kafkaoffset`; and with
+`kafkakey` where the record's key is not the event's subject, because the worker put it aside and a replay has to. An
 event's own `recordedtime` is kept only where the stream clock is in force, which `bundle.activated` says per partition:
 so a replay of these lines sees the times that the worker saw. What is no event is passed on as it is, and counted there.
 """
@@ -97,6 +98,8 @@ async def dead(broker: connection.Address, topic: str) -> list[dict[str, str | i
     async for chunk in records(broker, topic):
         for record in chunk:
             told: dict[str, str | int] = {name: value.decode(errors="replace") for name, value in record.headers}
+            if "reason" not in told:
+                continue  # nothing that a worker put aside
             told["key"] = (record.key or b"").decode(errors="replace")
             found.append((record.timestamp, {**told, "at": inputs.text(codec.instant(record.timestamp))}))
     return [told for _, told in sorted(found, key=lambda each: each[0])]
@@ -177,6 +180,8 @@ def _keyed(each: bytes) -> tuple[bytes | None, bytes, bool]:
         return None, each, False
     if "recordedtime" not in event and "time" in event:
         each = orjson.dumps({**event, "recordedtime": event["time"]})
+    if isinstance(strange := event.get("kafkakey"), str):  # it was put aside where it came from, and is here
+        return strange.encode() or None, each, False
     subject = event.get("subject")
     key = subject.encode() if isinstance(subject, str) and subject else None
     return key, each, key is None and event.get("type") in inputs.WITHOUT_SUBJECT
@@ -194,4 +199,7 @@ def line(record: ConsumerRecord, clocks: dict[int, str]) -> bytes:
         clocks[record.partition] = str(event["data"].get("clock"))
     if clocks.get(record.partition) != "stream" or "recordedtime" not in event:
         event["recordedtime"] = inputs.text(codec.instant(record.timestamp))
-    return orjson.dumps({**event, "kafkapartition": record.partition, "kafkaoffset": record.offset})
+    event.pop("kafkakey", None)
+    key = (record.key or b"").decode(errors="replace")
+    strange = {"kafkakey": key} if event.get("subject") and key != event["subject"] else {}
+    return orjson.dumps({**event, "kafkapartition": record.partition, "kafkaoffset": record.offset, **strange})

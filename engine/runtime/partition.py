@@ -168,7 +168,8 @@ class Partition:
         """One record of the log."""
         batch = self._batch
         try:
-            event = self._decode(record.value, key=record.key, logged=record.timestamp, trust_recorded=batch.streaming).event
+            key = record.key or b""
+            event = self._decode(record.value, key=key, logged=record.timestamp, trust_recorded=batch.streaming).event
         except errors.Malformed as exc:
             self._bury(record, exc.reason)
             return

@@ -61,9 +61,7 @@ async def rebuild(
     await connection.reachable(broker)
     await access.check(broker, access.rights("state rebuild", names, app_id))
     events = names.name(topics.EVENTS)
-    count = len(await topics.numbers(broker, events))
-    if not count:
-        raise topics.TopicsMissing(f"Missing topics: {events}.")
+    count = len(await topics.needed(broker, names, topics.EVENTS, topics.BUNDLES, topics.STATE))
     short = [tp.partition for tp, offset in (await history.begins(broker, events)).items() if offset > 0]
     if short and not partial:
         raise LogTooShort(f"The log begins after its beginning in the partitions {', '.join(map(str, sorted(short)))}.")

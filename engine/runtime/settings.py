@@ -104,8 +104,8 @@ class Access(pydantic_settings.BaseSettings):
 class Making(Access):
     """What `dalang topics create` takes beside that. Topics that exist keep what they have."""
 
-    partitions: Annotated[int, Field(ge=1, le=1000)] = 12
-    """Of every topic."""
+    partitions: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Of every topic. Default: 12, or as many as `customer.events` has where it exists."""
     replication: Annotated[int, Field(ge=1, le=100)] = 1
     """Copies of each partition; a cluster for customers has 3."""
     retention_events: Days = 30

@@ -19,6 +19,8 @@ STATE: Final = "customer.state"
 DEAD_LETTERS: Final = "dead.letters"
 ACTIONS: Final[Mapping[str, str]] = {channel: f"actions.{channel}" for channel in actions.CHANNELS}
 
+PARTITIONS: Final = 12
+"""Of topics that are made where none were, if nothing else is asked for."""
 _DAY: Final = 86_400_000
 LARGEST: Final = 4 * 1024 * 1024
 """Bytes of the largest record that the topics take: an event too large for the fold still fits into `dead.letters`."""
@@ -57,6 +59,15 @@ class WrongConfig(errors.RuntimeFailure):
 
     code = "DLG513"
     hint = "Set it with kafka-configs.sh --alter --entity-type topics; nothing has to be stopped for it."
+
+
+class OtherCount(errors.RuntimeFailure):
+    """Topics exist with another number of partitions than the one that was asked for."""
+
+    code = "DLG514"
+    hint = (
+        "Leave --partitions out to make what is missing with the same; for another number make all under another --topic-prefix."
+    )
 
 
 class TopicsRefused(errors.RuntimeFailure):
@@ -102,22 +113,32 @@ class Topics(msgspec.Struct, frozen=True):
 
 
 async def create(
-    broker: connection.Address, topics: Topics, partitions: int, replication: int = 1, days: Mapping[str, int] | None = None
+    broker: connection.Address,
+    topics: Topics,
+    partitions: int | None,
+    replication: int = 1,
+    days: Mapping[str, int] | None = None,
 ) -> list[str]:
     """Make the topics that are missing; their names, once the broker knows them. Those that exist stay as they are.
 
+    `partitions`: None for that of the events' topic, or `PARTITIONS`; another one than that is `OtherCount`.
     `days`: see `Topics.specs`.
     """
     await connection.reachable(broker)
     admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()
     try:
-        existing = set(await admin.list_topics())
-        missing = [_new(spec, partitions, replication) for spec in topics.specs(days) if spec.name not in existing]
+        existing, count = set(await admin.list_topics()), partitions or PARTITIONS
+        if topics.name(EVENTS) in existing:
+            (events,) = await admin.describe_topics([topics.name(EVENTS)])
+            count = len(events["partitions"])
+            if partitions not in (None, count):
+                raise OtherCount(f"{topics.name(EVENTS)} has {count} partitions, and {partitions} were asked for.")
+        missing = [_new(spec, count, replication) for spec in topics.specs(days) if spec.name not in existing]
         answer = await admin.create_topics(missing) if missing else None
         for name, code, *rest in answer.topic_errors if answer is not None else ():
             if code not in (0, TopicAlreadyExistsError.errno):
-                raise TopicsRefused(f"{name}: error {code} {rest[0] if rest else ''}".rstrip() + ".")
+                raise TopicsRefused(f"{name}: error {code} {rest[0] if rest else ''}".rstrip(" .") + ".")
         made = [topic.name for topic in missing]
         async with asyncio.timeout(_KNOWN_WITHIN):
             # The controller has made them; the broker hears of it a little later.
@@ -197,6 +218,15 @@ async def _configs(broker: connection.Address, names: list[str]) -> dict[str, di
         for resource in answer.resources
         if resource[0] == 0
     }
+
+
+async def needed(broker: connection.Address, topics: Topics, *wanted: str) -> list[int]:
+    """The partition numbers of the first of these topics; `TopicsMissing` with every one that is not there."""
+    found = {topic: await numbers(broker, topics.name(topic)) for topic in wanted}
+    missing = [topics.name(topic) for topic, there in found.items() if not there]
+    if missing:
+        raise TopicsMissing(f"Missing topics: {', '.join(missing)}.")
+    return found[wanted[0]]
 
 
 async def numbers(broker: connection.Address, topic: str) -> list[int]:

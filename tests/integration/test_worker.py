@@ -10,6 +10,7 @@ import time
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from engine.runtime import topics
 from tests.integration import kafka, running, traffic
@@ -30,6 +31,7 @@ def test_bad_records_go_to_the_dead_letters_and_the_stream_goes_on(cluster: Clus
         "too_large": json.dumps({**good, "data": "x" * 2_000_000}).encode(),
         "key_is_not_subject": json.dumps({**good, "subject": "somebody-else"}).encode(),
     }
+    keyless = json.dumps({**good, "subject": "without-key"}).encode()
     invalid = b'{"specversion":"1.0","id":"\xff"}'
 
     async def send() -> None:
@@ -37,21 +39,22 @@ def test_bad_records_go_to_the_dead_letters_and_the_stream_goes_on(cluster: Clus
         await producer.start()
         for value in (*bad.values(), invalid, None, json.dumps(good).encode()):
             await producer.send_and_wait(cluster.events, value, key=b"c1", partition=1)
+        await producer.send_and_wait(cluster.events, keyless, partition=1)
         await producer.stop()
 
     asyncio.run(send())
-    cluster.wait_for({1: 10})
+    cluster.wait_for({1: 11})
     buried = cluster.dead_letters()
-    assert sorted(headers["reason"] for _, headers in buried) == sorted([*bad, "not_json", "no_value"])
+    assert sorted(headers["reason"] for _, headers in buried) == sorted([*bad, "not_json", "no_value", "key_is_not_subject"])
     for value, headers in buried:
         assert headers["topic"] == cluster.events
         assert headers["partition"] == "1"
         expected = {**bad, "no_value": None}[headers["reason"]]
-        assert value in (expected, invalid)
-    assert {int(headers["offset"]) for _, headers in buried} == set(
-        range(2, 10)
-    )  # after the activation and the marker of its transaction
+        assert value in (expected, invalid, keyless)
+    # After the activation and the marker of its transaction; the tenth is good.
+    assert {int(headers["offset"]) for _, headers in buried} == {*range(2, 10), 11}
     assert [json.loads(line)["type"] for line in cluster.recorded().decisions][:1] == ["journey.entered"]
+    cluster.proven(journeys)
 
 
 def test_aborted_events_are_never_seen(cluster: Cluster) -> None:
@@ -194,3 +197,27 @@ def test_all_topics_are_made_with_one_count(cluster: Cluster) -> None:
     """`topics create` makes them all with the same partition count; a second time it makes none."""
     assert asyncio.run(topics.partitions(cluster.broker, cluster.names)) == running.PARTITIONS
     assert asyncio.run(topics.create(cluster.broker, cluster.names, running.PARTITIONS)) == []
+
+
+def test_a_lost_topic_is_made_with_the_others_count(cluster: Cluster) -> None:
+    """`topics create` gives a lost topic the partitions of the rest, whatever its default; asked for another count it refuses and
+    makes nothing. Until then every command names the missing topic and says how to make it.
+    """
+    lost = cluster.names.name(topics.STATE)
+
+    async def lose() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=cluster.broker)
+        await admin.start()
+        await admin.delete_topics([lost])
+        await admin.close()
+
+    asyncio.run(lose())
+    cluster.until(lambda: asyncio.run(topics.numbers(cluster.broker, lost)) == [])
+    deploy = ["deploy", str(traffic.journeys(cluster.directory / "journeys"))]
+    for arguments in (["state", "rebuild"], ["command", "pause"], deploy):
+        done = cluster.dalang(*arguments)
+        assert (done.returncode, f"DLG510 Missing topics: {lost}. Make them with" in done.stderr) == (2, True), done.stderr
+    refused = cluster.dalang("topics", "create", "--partitions", "12")
+    assert (refused.returncode, "has 4 partitions, and 12 were asked for" in refused.stderr) == (2, True)
+    assert cluster.dalang("topics", "create").stdout == f"made {lost}\n"
+    assert cluster.dalang("topics", "check").stdout == "All topics exist, with 4 partitions each.\n"

@@ -62,6 +62,17 @@ def test_a_key_that_is_not_the_subject_is_refused() -> None:
     assert inputs.decode(line(), key=b"ayu").event.subject == "ayu"
 
 
+def test_a_line_tells_of_a_key_that_was_not_the_subject() -> None:
+    """A line of the log with `kafkakey`, empty where the record had none, is refused as the record was; on the log the record's
+    own key counts, whatever its producer wrote.
+    """
+    for key in ("budi", ""):
+        with pytest.raises(errors.KeyIsNotSubject):
+            inputs.decode(line(kafkakey=key))
+    for given in ("budi", 5, None):
+        assert inputs.decode(line(kafkakey=given), key=b"ayu").event.subject == "ayu"
+
+
 def test_only_the_engines_own_types_may_lack_a_subject() -> None:
     """Only `timer.due`, `journey.command` and `bundle.activated` may lack a subject."""
     for type_ in ("timer.due", "journey.command", "bundle.activated"):

@@ -253,6 +253,19 @@ def test_the_story_says_why_not(bundle: definition.Bundle, tmp_path: pathlib.Pat
     assert "attempt 2 by sms" in told
 
 
+def test_the_story_says_what_an_operator_told(bundle: definition.Bundle, tmp_path: pathlib.Path) -> None:
+    """Of a command `explain` tells which it was and for what."""
+    told = [
+        event("a", "journey.command", "10:00", command=name, **more)
+        for name, more in (("pause", {}), ("stop", {"journey": "quiet"}))
+    ]
+    given = histories.LinesHistory(json.dumps({**each, "id": str(number)}).encode() for number, each in enumerate(told))
+    chapters = explainer.explain(catalogs.of(bundle), given.lines(), replayer.Options(customers=frozenset("a")))
+    shown = "\n".join(explainer.text(chapters))
+    assert "journey.command  pause all journeys  (0)" in shown
+    assert "journey.command  stop quiet  (1)" in shown
+
+
 def test_a_drain_ends_when_nothing_but_schedules_is_left(tmp_path: pathlib.Path) -> None:
     """A replay's drain ends when nothing but schedules is left; what they entered before that runs to its end."""
     daily = 'enter: {schedule: {time: "09:00", day: daily}, reentry: after_exit}\nsteps: [{id: w, wait: 30m}]\n'

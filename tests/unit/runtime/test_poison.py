@@ -28,6 +28,7 @@ POISON: dict[str, tuple[bytes | None, str | None, str]] = {
     "a list": (b"[1,2]", "c", "not_a_cloudevent"),
     "no subject": (told(subject=None), "c", "no_subject"),
     "another's key": (told(subject="somebody"), "c", "key_is_not_subject"),
+    "no key": (told(), None, "key_is_not_subject"),
     "no time": (told(time="yesterday"), "c", "not_a_time"),
     "2 MB": (told(data="x" * 2_000_000), "c", "too_large"),
     "customers that are none": (told(type="timer.due", subject=None, data={"customers": [1]}), None, "bad_data"),
