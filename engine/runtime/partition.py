@@ -43,7 +43,8 @@ class _Batch:
 
     def __init__(self, record: codec.PartitionRecord, catalog: catalog.Catalog) -> None:
         self.outputs: list[writer.Output] = []
-        self.touched: dict[bytes, tuple[state.Customer | None, int]] = {}
+        self.touched: dict[bytes, tuple[state.Customer | None, int, int]] = {}
+        """What `store.Port.customer` would say of those whose states have changed."""
         self.bundle, self.catalog = record.bundle, catalog
         self.streaming = record.clock == "stream"
         self.stream_time = codec.instant(record.stream_time)
@@ -133,7 +134,7 @@ class Partition:
         after = batch.record(done[-1].offset)
         snapshots = {
             key: None if customer is None else codec.snapshot(customer, offset)
-            for key, (customer, offset) in batch.touched.items()
+            for key, (customer, offset, _) in batch.touched.items()
         }
         states = [writer.Output(self._states, key, value) for key, value in snapshots.items()]
         own = codec.partition_record(after)
@@ -256,7 +257,7 @@ class Partition:
     def _decide(self, event: inputs.Event, key: bytes, record: Any, *, before: bool = False) -> None:
         """One input of one customer. `before`: the time up to the record's own input, which is still to come."""
         batch = self._batch
-        customer, offset = batch.touched.get(key) or self.store.customer(key)
+        customer, offset, weighs = batch.touched.get(key) or self.store.customer(key)
         if record.offset <= offset:
             return  # her state was written, the partition's record not yet: only without transactions
         try:
@@ -268,6 +269,7 @@ class Partition:
                 punctual=batch.streaming,
                 trace=self._trace,
                 held=batch.held,
+                weighs=weighs,
             )
         except errors.Malformed as exc:
             _log.error("input refused", customer=key.decode(), cause=event.id, error=str(exc))
@@ -279,7 +281,7 @@ class Partition:
             return
         if not done.facts:
             return
-        batch.touched[key] = (done.state, record.offset - before)
+        batch.touched[key] = (done.state, record.offset - before, done.weighs)
         decided = done.decisions
         batch.decided += decided
         for decision in decided:

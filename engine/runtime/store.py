@@ -107,10 +107,10 @@ class Port(abc.ABC):
         snapshot = self.get(key)
         return codec.NO_TIMER if snapshot is None else codec.head(snapshot)[0]
 
-    def customer(self, key: bytes) -> tuple[state.Customer | None, int]:
-        """The customer, and the offset of the last input in her state."""
+    def customer(self, key: bytes) -> tuple[state.Customer | None, int, int]:
+        """The customer, the offset of the last input in her state, and how many bytes it has at most."""
         snapshot = self.get(key)
-        return (None, -1) if snapshot is None else (codec.customer(snapshot), codec.head(snapshot)[1])
+        return (None, -1, 0) if snapshot is None else (codec.customer(snapshot), codec.head(snapshot)[1], len(snapshot))
 
 
 class Store(Port):

@@ -112,7 +112,7 @@ def test_what_is_committed_is_there(opened: Open) -> None:
     held.commit({b"ayu": snapshot("ayu", 3, DUE), b"budi": snapshot("budi", 4)}, record(4), store.Mark(9, 5))
     assert held.customer(b"ayu")[0] == state.Customer("ayu", timers={"t": state.Timer(codec.instant(DUE), "i", "s", "wait")})
     assert (held.customer(b"budi")[1], held.due_of(b"ayu"), held.due_of(b"budi")) == (4, DUE, codec.NO_TIMER)
-    assert (held.customer(b"citra"), held.due_of(b"citra"), b"citra" in held) == ((None, -1), codec.NO_TIMER, False)
+    assert (held.customer(b"citra"), held.due_of(b"citra"), b"citra" in held) == ((None, -1, 0), codec.NO_TIMER, False)
     assert (held.record, held.mark, sorted(held.keys())) == (record(4), (9, 5), [b"ayu", b"budi"])
 
 

@@ -131,7 +131,7 @@ def test_a_store_forgets_the_erased(tmp_path: pathlib.Path) -> None:
     own.put(b"ayu", codec.snapshot(waiting(tmp_path), 3))
     assert own.customer(b"ayu")[1] == 3
     own.put(b"ayu", None)
-    assert (own.customer(b"ayu"), own.due_of(b"ayu")) == ((None, -1), codec.NO_TIMER)
+    assert (own.customer(b"ayu"), own.due_of(b"ayu")) == ((None, -1, 0), codec.NO_TIMER)
 
 
 def test_the_prefix_stands_in_front_literally() -> None:
