@@ -73,12 +73,15 @@ def _findings(path: pathlib.Path, before: definition.Bundle | None) -> list[Find
 
 def shown(root: pathlib.Path, finding: Finding) -> Finding:
     """With the file as the user would open it from here."""
-    return msgspec.structs.replace(finding, file=(root / finding.file).as_posix())
+    inside = "." if finding.file == root.as_posix() else finding.file  # that of a directory that is none is its own
+    return msgspec.structs.replace(finding, file=(root / inside).as_posix())
 
 
 def _count(found: list[Finding]) -> str:
     bad = sum(finding.severity == "error" for finding in found)
-    return f"{bad} errors, {len(found) - bad} warnings" if found else "No findings."
+    fine = len(found) - bad
+    told = f"{bad} error{'s' * (bad != 1)}, {fine} warning{'s' * (fine != 1)}"
+    return told if found else "No findings."
 
 
 # GitHub's workflow commands: a line is a message, and a property ends at a comma or colon.

@@ -11,9 +11,9 @@ from engine.runtime import commands, connection, settings, topics
 
 def command(
     name: Annotated[commands.Name, typer.Argument(help="What to do.", metavar="pause|resume|stop|enter")],
-    journey: Annotated[str, typer.Option(help="This journey. Default: all.", envvar="DALANG_JOURNEY")] = "",
-    customer: Annotated[str, typer.Option(help="This customer. Default: everybody.", envvar="DALANG_CUSTOMER")] = "",
-    key: Annotated[str, typer.Option(help="The instance with this key.", envvar="DALANG_KEY")] = "",
+    journey: Annotated[str | None, typer.Option(help="This journey. Default: all.", envvar="DALANG_JOURNEY")] = None,
+    customer: Annotated[str | None, typer.Option(help="This customer. Default: everybody.", envvar="DALANG_CUSTOMER")] = None,
+    key: Annotated[str | None, typer.Option(help="The instance with this key.", envvar="DALANG_KEY")] = None,
     data: Annotated[str, typer.Option(help="JSON: what entry.data holds, for enter.", envvar="DALANG_DATA")] = "",
     everybody: Annotated[bool, typer.Option("--everybody", help="Enter all who are known.", envvar="DALANG_EVERYBODY")] = False,
     broker: options.Broker = None,
@@ -28,7 +28,11 @@ def command(
     chosen = settings.read(settings.Access, broker=broker, topic_prefix=topic_prefix)
     stands = connection.run(commands.send(chosen.connected(), topics.Topics(chosen.topic_prefix), told))
     if as_json:
-        print(json.dumps({"command": name, "journey": journey, "customer": customer, "partitions": list(stands)}, indent=2))
+        print(
+            json.dumps(
+                {"command": name, "journey": told.journey, "customer": told.customer, "partitions": list(stands)}, indent=2
+            )
+        )
         return
     whom = f"customer {customer} (partition {stands[0]})" if customer else f"everybody, in {len(stands)} partitions"
     print(f"{name} {journey or 'all journeys'} for {whom}: written.")

@@ -51,9 +51,19 @@ class Command(msgspec.Struct, frozen=True):
 
 
 def command(
-    name: Name, journey: str = "", customer: str = "", key: str = "", data: str = "", *, everybody: bool = False
+    name: Name,
+    journey: str | None = None,
+    customer: str | None = None,
+    key: str | None = None,
+    data: str = "",
+    *,
+    everybody: bool = False,
 ) -> Command:
-    """A command from words; `BadCommand` where they do not fit together."""
+    """A command from words, None where nothing was said; `BadCommand` where they do not fit together."""
+    for flag, given in (("--journey", journey), ("--customer", customer), ("--key", key)):
+        if given is not None and not given.strip():
+            # A script's variable that is not set must not stop everybody.
+            raise BadCommand(f"{flag} is blank: leave it out where all are meant.")
     if name == "enter" and not (journey and (customer or everybody)):
         raise BadCommand("enter needs --journey, and --customer or --everybody: it enters by hand, and messages may follow.")
     if everybody and customer:
@@ -72,7 +82,7 @@ def command(
         raise BadCommand('--data is an object, such as \'{"cart_id": "k-77"}\'.')
     if parsed and (taken := _OWN & parsed.keys()):
         raise BadCommand(f"--data must not hold {', '.join(sorted(taken))}: these are the command's own.")
-    return Command(name, journey, customer, key, parsed)
+    return Command(name, journey or "", customer or "", key or "", parsed)
 
 
 async def send(broker: connection.Address, names: topics.Topics, told: Command) -> tuple[int, ...]:

@@ -42,6 +42,14 @@ def test_check_of_what_is_right_exits_0() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "No findings.\n")
 
 
+def test_a_directory_that_is_none_is_named_as_it_was_given() -> None:
+    """A deploy of no directory, or of a file: exit 1 and the path as it was given, before any broker is asked."""
+    for given, why in (("nowhere", "it does not exist"), ("journeys/otp.yaml", "it is no directory")):
+        done = dalang("deploy", given, "--broker", "localhost:9")
+        assert (done.returncode, done.stderr) == (1, "1 error, 0 warnings\n")
+        assert done.stdout.startswith(f"{given}:1:1 DLG601 This file cannot be read: {why}.")
+
+
 def test_check_prints_place_code_and_sentence(broken: pathlib.Path) -> None:
     """Each finding is `file:line:column CODE sentence`, with what to do; an error exits 1."""
     done = dalang("check", str(broken))

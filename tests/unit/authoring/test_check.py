@@ -39,7 +39,7 @@ def test_warnings_alone_exit_0(run: Any, shop: Any) -> None:
     result = run(shop.root)
     assert result.exit_code == 0
     assert "DLG670" in result.stdout
-    assert result.stderr == "0 errors, 1 warnings\n"
+    assert result.stderr == "0 errors, 1 warning\n"
 
 
 @pytest.mark.parametrize("arguments", [("--format", "json"), ("--json",)])

@@ -28,6 +28,15 @@ def test_a_command_for_one_customer_is_hers() -> None:
     assert event.data == {"command": "enter", "journey": "cart", "key": "k-77", "cart_id": "k-77"}
 
 
+@pytest.mark.parametrize("flag", ["journey", "customer", "key"])
+def test_a_blank_word_is_not_everybody(flag: str) -> None:
+    """A script's variable that is not set is refused: `--customer ""` must not stop everybody, nor `--journey ""` all journeys."""
+    words: dict[str, Any] = {"name": "stop", "journey": "cart", "customer": "c1"}
+    for blank in ("", "  "):
+        with pytest.raises(commands.BadCommand, match=f"--{flag} is blank"):
+            commands.command(**{**words, flag: blank})
+
+
 def test_two_commands_are_two_events() -> None:
     """An id is of what was said, of whom and when; so a command given again later is obeyed again."""
     told = commands.command("stop", "cart", "c1")
