@@ -17,7 +17,7 @@ demo: install
 
 # Two files of tests at a time: much of it is waiting for brokers.
 test: install
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 check: install
 	$(BIN)/ruff format --check .
