@@ -10,8 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.core import catalog, decisions, definition, entering, inputs, mover, schedules, segments, state
-from engine.core import trace as traces
+from engine.core import decisions, definition, entering, inputs, mover, recorder, schedules, segments, state
 from engine.core.view import MILLISECOND
 
 MOST_ROUNDS: Final = 10
@@ -23,18 +22,10 @@ class Admitter(mover.Mover):
     looked at last.
     """
 
-    def __init__(
-        self,
-        catalog: catalog.Catalog,
-        customer: state.Customer | None,
-        customer_id: str,
-        event: inputs.Event,
-        trace: traces.Trace | None,
-        held: frozenset[str],
-    ) -> None:
-        super().__init__(catalog, customer, customer_id, event, trace, held)
+    def __init__(self, given: recorder.Given) -> None:
+        super().__init__(given)
         self.joined: list[str] = []
-        self.examined: Any = customer.profile if customer is not None else None
+        self.examined: Any = given.customer.profile if given.customer is not None else None
 
     # Segments and schedules.
 

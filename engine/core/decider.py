@@ -83,7 +83,7 @@ def transition(
     """
     if customer is not None and (trace is None or not trace.detailed) and catalog.screening.lets_by(event, customer):
         return Transition(customer, (), weighs)
-    handling = _Handling(catalog, customer, customer_id or event.subject, event, punctual, trace, held)
+    handling = _Handling(recorder.Given(catalog, customer, customer_id or event.subject, event, trace, held), punctual)
     handling.fire(through=False)
     if event.type == inputs.BUNDLE_ACTIVATED:
         handling.activate(event)
@@ -126,18 +126,9 @@ def react(decision: decisions.Decision) -> tuple[actions.Action, ...]:
 class _Handling(admitter.Admitter):
     """One input of one customer, in the order of semantics 5, with the timers before and after it."""
 
-    def __init__(
-        self,
-        catalog: catalog.Catalog,
-        customer: state.Customer | None,
-        customer_id: str,
-        event: inputs.Event,
-        punctual: bool,
-        trace: traces.Trace | None,
-        held: frozenset[str],
-    ) -> None:
-        super().__init__(catalog, customer, customer_id, event, trace, held)
-        self.until, self.punctual = event.recorded, punctual
+    def __init__(self, given: recorder.Given, punctual: bool) -> None:
+        super().__init__(given)
+        self.until, self.punctual = given.event.recorded, punctual
 
     # Time passes (semantics 1-3).
 

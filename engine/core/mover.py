@@ -9,8 +9,7 @@ from typing import Final
 
 import msgspec
 
-from engine.core import catalog, decisions, definition, errors, inputs, moves, recorder, state, steps
-from engine.core import trace as traces
+from engine.core import decisions, definition, errors, inputs, moves, recorder, state, steps
 from engine.core.steps import send
 from engine.core.view import MILLISECOND
 
@@ -35,16 +34,8 @@ class Asking(msgspec.Struct, frozen=True):
 class Mover(recorder.Recorder):
     """Moves instances, and asks for their messages in turn."""
 
-    def __init__(
-        self,
-        catalog: catalog.Catalog,
-        customer: state.Customer | None,
-        customer_id: str,
-        event: inputs.Event,
-        trace: traces.Trace | None,
-        held: frozenset[str],
-    ) -> None:
-        super().__init__(catalog, customer, customer_id, event, trace, held)
+    def __init__(self, given: recorder.Given) -> None:
+        super().__init__(given)
         self.entered: dict[str, int] = {}
         self.asking: list[Asking] = []
 

@@ -5,7 +5,7 @@ nothing itself.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,20 +17,23 @@ MOST_EMITTED: Final = 50
 """How many emitted events one input may lead to; fewer than the 64 events that are remembered as seen."""
 
 
+class Given(NamedTuple):
+    """What an input is handled with; see `decider.transition`."""
+
+    catalog: catalog.Catalog
+    customer: state.Customer | None
+    customer_id: str
+    event: inputs.Event
+    trace: traces.Trace | None
+    held: frozenset[str]
+
+
 class Recorder:
     """The state so far, the facts so far, and what they are recorded with: the time, the cause, the event that is taken."""
 
-    def __init__(
-        self,
-        catalog: catalog.Catalog,
-        customer: state.Customer | None,
-        customer_id: str,
-        event: inputs.Event,
-        trace: traces.Trace | None,
-        held: frozenset[str],
-    ) -> None:
-        self.catalog, self.customer, self.event, self.trace, self.held = catalog, customer, event, trace, held
-        self.customer_id = customer_id
+    def __init__(self, given: Given) -> None:
+        self.catalog, self.customer, self.customer_id, self.event, self.trace, self.held = given
+        customer, event = given.customer, given.event
         self.facts: list[inputs.Event | decisions.Decision] = []
         self.now = event.recorded if customer is None else max(customer.now, event.recorded)
         self.cause = event.id

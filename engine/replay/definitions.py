@@ -89,16 +89,18 @@ def of(given: Given) -> Definitions:
     return Recorded(given) if isinstance(given, tuple) else Held(catalogs.of(given))
 
 
+def _bundles(given: Given) -> tuple[definition.Bundle, ...]:
+    return given if isinstance(given, tuple) else (given,)
+
+
 def names(given: Given) -> list[str]:
     """The names of all journeys in what was given."""
-    bundles = given if isinstance(given, tuple) else (given,)
-    return sorted({journey.name for bundle in bundles for journey in bundle.journeys})
+    return sorted({journey.name for bundle in _bundles(given) for journey in bundle.journeys})
 
 
 def foreign(given: Given) -> tuple[str, ...]:
     """The versions of tzdata, other than the one here, under which bundles were made: their local times may differ here."""
-    bundles = given if isinstance(given, tuple) else (given,)
-    return tuple(sorted({bundle.policy.calendar.tzdata for bundle in bundles} - {"", calendars.TZDATA}))
+    return tuple(sorted({bundle.policy.calendar.tzdata for bundle in _bundles(given)} - {"", calendars.TZDATA}))
 
 
 def told(tzdata: Iterable[str]) -> str:

@@ -19,7 +19,6 @@ from engine.replay import definitions, simulation, summary
 Clock = Literal["virtual", "recorded"]
 UNKNOWN_BUNDLE: Final = "unknown_bundle"
 """The reason of an activation of a bundle that is not there: the one before it stays live."""
-MILLISECOND: Final = datetime.timedelta(milliseconds=1)
 FAILED: Final = "failed"
 """The reason of a fine event that made the decider itself raise: a fault of Dalang's."""
 
@@ -196,7 +195,7 @@ class Replayer:
 
     def _pass_time(self, record: inputs.Record) -> None:
         """What is due before an input for everybody happens before it (semantics 2), by what is in force until then."""
-        just_before = record.event.recorded - MILLISECOND
+        just_before = record.event.recorded - inputs.MILLISECOND
         for customer in self._all(record.partition):
             if self.options.receipts is not None:
                 self._advance(customer, just_before, through=True)
