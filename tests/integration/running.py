@@ -69,7 +69,7 @@ class Cluster:
         """Put events onto the log; the last offset of each partition."""
         return asyncio.run(history.send(lines, self.broker, self.events))
 
-    def wait_for(self, offsets: Mapping[int, int], seconds: float = 60) -> None:
+    def wait_for(self, offsets: Mapping[int, int], seconds: float = 180) -> None:
         """Wait until every partition has handled its offset."""
 
         def reached() -> bool:
@@ -78,7 +78,7 @@ class Cluster:
 
         self.until(reached, seconds)
 
-    def until(self, reached: Callable[[], bool], seconds: float = 60) -> None:
+    def until(self, reached: Callable[[], bool], seconds: float = 180) -> None:
         deadline = time.monotonic() + seconds
         while not reached():
             if time.monotonic() > deadline:
@@ -92,7 +92,7 @@ class Cluster:
         """The last offset that is in the states, for each partition."""
         return {number: each.record.offset for number, each in (await self.states()).items()}
 
-    def settle(self, seconds: float = 90) -> None:
+    def settle(self, seconds: float = 240) -> None:
         """Wait until the log stands still: all of it is handled, lag 0, and no timer is left that would write to it."""
         told = ""
 
@@ -109,9 +109,9 @@ class Cluster:
         except AssertionError as exc:
             raise AssertionError(f"{told}; {exc}") from None
 
-    def proven(self, journeys: pathlib.Path, *, twice: bool = False) -> tuple[list[bytes], list[bytes]]:
-        """Assert that what is committed is what `dalang replay` of the topic decides, once it stands still: nothing lost,
-        nothing twice, nothing different. `twice`: repeats are allowed, byte for byte.
+    def proven(self, journeys: pathlib.Path | None, *, twice: bool = False) -> tuple[list[bytes], list[bytes]]:
+        """Assert that what is committed is what `dalang replay` of the topic decides, by a directory or by what was live, once
+        it stands still: nothing lost, nothing twice, nothing different. `twice`: repeats are allowed, byte for byte.
         """
         self.settle()
         if self.kept is not None:

@@ -35,7 +35,7 @@ def test_five_thousand_due_in_one_second_while_no_worker_ran(cluster: Cluster) -
     at = due.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     cluster.wait_for(cluster.send(traffic.event(f"c{n:04d}", f"go-{n}", "go", at=at) for n in range(CUSTOMERS)))
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(20) == 0
+    assert worker.wait(60) == 0
     assert cluster.recorded().actions == []
     assert datetime.datetime.now(datetime.UTC) < due, "this machine is too slow for this test: nobody waited"
     time.sleep(max(0.0, (due - datetime.datetime.now(datetime.UTC)).total_seconds()) + 1)

@@ -93,7 +93,7 @@ def test_with_exactly_its_rights_each_process_works(node: secured.Secured, clust
     assert (done.returncode, "quick\n  entered" in done.stdout) == (0, True), done.stderr
     assert worker.poll() is None
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 0
+    assert worker.wait(60) == 0
     granted(node, cluster, "rebuilder", "state rebuild")
     done = dalang(cluster, "state", "rebuild", "--app-id", cluster.app_id, **user("rebuilder"))
     assert (done.returncode, done.stdout.count("0 removed")) == (0, 4), done.stderr

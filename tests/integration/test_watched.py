@@ -92,7 +92,7 @@ def test_the_numbers_of_a_worker_are_those_of_its_topics(cluster: Cluster, monke
         assert numbers["dalang_state_bytes", (("partition", str(number)),)] == sum(map(len, values))
     assert sum(map(len, states.values())) == 100
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 0
+    assert worker.wait(60) == 0
     assert get(port, "/health")[0] == 0
 
 
@@ -136,7 +136,7 @@ def test_each_worker_tells_of_its_own_partitions(cluster: Cluster, monkeypatch: 
         mine = {dict(labels)["partition"] for name, labels in numbers if name == "dalang_customers"}
         assert len(mine) == 2
     workers[1].send_signal(signal.SIGTERM)
-    assert workers[1].wait(10) == 0
+    assert workers[1].wait(60) == 0
     cluster.until(lambda: partitions(ports[0]) == everything)
 
 
@@ -154,7 +154,7 @@ def test_a_worker_whose_broker_stands_still_is_healthy_and_not_ready(
 ) -> None:
     """A broker that does not answer is no reason to kill a worker, and one not to call it ready; once it answers all is well.
 
-    Behind the limit it is not ready either: 20,000 events at once are more than it handles within the fifth of a second allowed.
+    Behind the limit it is not ready either: with a thousandth of a second allowed, it is behind whenever events flow.
     """
     missing = kafka.why_not()
     if missing:
@@ -163,8 +163,13 @@ def test_a_worker_whose_broker_stands_still_is_healthy_and_not_ready(
     node.start()
     cluster = Cluster(node.address, "", tmp_path)
     monkeypatch.setenv("DALANG_METRICS_PORT", str(port))
-    monkeypatch.setenv("DALANG_READY_LAG", "0.2")
+    monkeypatch.setenv("DALANG_READY_LAG", "0.001")
     answers: list[tuple[int, int, str]] = []
+    seen = threading.Event()
+
+    def send() -> None:
+        while not seen.is_set():
+            cluster.send(traffic.events(2_000, 500))
 
     def says(status: int, reason: str = "") -> bool:
         answers.append((get(port, "/health")[0], *get(port, "/ready")))
@@ -178,10 +183,13 @@ def test_a_worker_whose_broker_stands_still_is_healthy_and_not_ready(
         with node.stalled():
             cluster.until(lambda: says(503, "the broker has not answered for"))
         cluster.until(lambda: says(200))
-        sending = threading.Thread(target=cluster.send, args=([*traffic.events(20_000, 500)],))
+        sending = threading.Thread(target=send)
         sending.start()
-        cluster.until(lambda: says(503, "s behind, 0.2 s are allowed"))
-        sending.join()
+        try:
+            cluster.until(lambda: says(503, "s behind, 0.001 s are allowed"))
+        finally:
+            seen.set()
+            sending.join()
         cluster.until(lambda: says(200))
         assert {healthy for healthy, _, _ in answers} == {200}
     finally:

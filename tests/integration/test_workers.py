@@ -187,7 +187,7 @@ def test_a_state_that_is_lost_is_made_again_from_the_log(cluster: Cluster) -> No
     cluster.send([*traffic.customers(50), *traffic.events(1_000, 50)])
     decided, _ = cluster.proven(journeys)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(12) == 0
+    assert worker.wait(60) == 0
     asyncio.run(_without_states(cluster))
     kept = cluster.keep(journeys, 1)
     cluster.proven(journeys, twice=True)
