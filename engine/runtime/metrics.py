@@ -44,6 +44,8 @@ class Written(msgspec.Struct, kw_only=True):
     errors: Mapping[tuple[str, str], int] = {}
     """Conditions without a value, by journey and path."""
     activations: int = 0
+    misplaced: int = 0
+    """Customers who are new here and belong in another partition."""
     took: float = 0.0
     """From the first look at a record to the broker's word."""
     write_took: float = 0.0
@@ -103,6 +105,9 @@ class Metrics:
         )
         self._dead = self._counter("dead_letters", "Records put aside, by reason.", "reason")
         self._activations = self._counter("activations", "Activations of a bundle that were read, one for each partition.")
+        self._misplaced = self._counter(
+            "misplaced_customers", "Customers new to a partition that is not theirs by murmur2 of the key.", "partition"
+        )
         self._rebalances = self._counter("rebalances", "Times that the partitions were shared out anew.")
         info = prometheus.Info("dalang_worker", "The version of the worker.", registry=self.registry)
         info.info({"version": __version__})
@@ -131,6 +136,8 @@ class Metrics:
             self._errors.labels(*place).inc(count)
         if batch.activations:
             self._activations.inc(batch.activations)
+        if batch.misplaced:
+            self._misplaced.labels(str(batch.partition)).inc(batch.misplaced)
         self._decided(batch.decided)
         self._batch.observe(batch.took)
         self._write.observe(batch.write_took)

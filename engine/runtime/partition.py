@@ -17,7 +17,7 @@ import msgspec
 from engine.core import actions, catalog, commands, decider, decisions, errors, inputs, state, trace
 from engine.core.view import MILLISECOND
 from engine.replay import definitions, replayer
-from engine.runtime import batches, bundles, codec, logs, metrics, store, topics, writer
+from engine.runtime import batches, bundles, codec, logs, metrics, placing, store, topics, writer
 
 FULL: Final = 5_000
 """Outputs after which a transaction is written: a second in which 100,000 timers are due is many, not one held in memory."""
@@ -51,7 +51,7 @@ class _Batch:
         self.held = frozenset(record.held)
         self.decided: list[decisions.Decision] = []
         self.acted, self.buried = Counter[str](), Counter[str]()
-        self.activations = 0
+        self.activations, self.misplaced = 0, 0
         self.before = record
 
     def record(self, offset: int) -> codec.PartitionRecord:
@@ -81,6 +81,8 @@ class Partition:
         self.passed = 0
         """The timestamp (ms) of the last record that was handled."""
         self._wrote, self._decode, self._trace = wrote, decode, trace.Trace(detailed=False)
+        self._told = False
+        """Whether the log has told of a misplaced customer."""
         self._registry = registry
         self._decisions = names.name(topics.DECISIONS)
         self._dead = names.name(topics.DEAD_LETTERS)
@@ -159,6 +161,7 @@ class Partition:
                 buried=batch.buried,
                 errors=self._trace.errors,
                 activations=batch.activations,
+                misplaced=batch.misplaced,
                 took=ended - started,
                 write_took=write_took,
             )
@@ -281,6 +284,8 @@ class Partition:
             return
         if not done.facts:
             return
+        if customer is None:
+            self._place(key, record)
         batch.touched[key] = (done.state, record.offset - before, done.weighs)
         decided = done.decisions
         batch.decided += decided
@@ -292,6 +297,15 @@ class Partition:
                 batch.outputs.append(writer.Output(topic, key, actions.encode(action)))
             for emitted in decider.emissions(decision):
                 batch.outputs.append(writer.Output(self._events, key, inputs.encode(emitted)))
+
+    def _place(self, key: bytes, record: Any) -> None:
+        """Tell of a new customer who belongs in another partition; the log does so once, as one producer misplaces many."""
+        partitions = self.store.record.partitions
+        if partitions and (home := placing.home(key, partitions)) != self.number:
+            self._batch.misplaced += 1
+            if not self._told:
+                self._told = True
+                _log.warning("customer misplaced", partition=self.number, offset=record.offset, belongs=home)
 
     def _due(self, key: bytes) -> int:
         """When the customer's earliest timer is due (ms), this batch's changes included."""

@@ -84,6 +84,7 @@ def test_the_numbers_of_a_worker_are_those_of_its_topics(cluster: Cluster, monke
     assert events == asyncio.run(_events(cluster))
     assert numbers["dalang_batch_records_sum", ()] == sum(events.values())
     assert numbers["dalang_activations_total", ()] == running.PARTITIONS
+    assert "dalang_misplaced_customers_total" not in {name for name, _ in numbers}
     assert numbers["dalang_rebalances_total", ()] >= 1
     assert numbers["dalang_partitions", ()] == running.PARTITIONS == numbers["dalang_load_duration_seconds_count", ()]
     states = asyncio.run(_states(cluster))
