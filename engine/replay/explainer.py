@@ -1,4 +1,5 @@
-"""The explainer: one customer's story. Every input, what it matched, what it did not and why, and what was decided.
+"""The explainer: one customer's story. Every input, what it matched, what it did not and why, and what was decided; also what
+was put aside of hers.
 
 Called by `dalang explain` and the demo. The conditions come from the trace, with their values and their places in the YAML.
 """
@@ -9,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from engine.core import catalog, decisions, inputs, trace
+from engine.core import catalog, decisions, errors, inputs, state, trace
 from engine.core.decisions import Decision
 from engine.replay import definitions, replayer
 
@@ -23,6 +24,19 @@ class Chapter(msgspec.Struct):
     data: Any = None
     conditions: list[trace.Condition] = []
     decisions: list[Decision] = []
+    put_aside: str = ""
+    """The reason, and a sentence, where it was not taken: a worker puts it into the dead letters."""
+
+
+class _Line(msgspec.Struct):
+    """What can be told of a record that is no event; nothing is certain of it."""
+
+    subject: Any = None
+    kafkakey: Any = None
+    type: Any = None
+    id: Any = None
+    time: Any = None
+    recordedtime: Any = None
 
 
 class _Storyteller(replayer.Outlet):
@@ -40,20 +54,47 @@ class _Telling(replayer.Replayer):
         self, decided_by: catalog.Catalog | definitions.Definitions, options: replayer.Options, journey: str | None
     ) -> None:
         self._journey = journey
-        self._told = _Storyteller()
+        self._told, self._aside = _Storyteller(), ""
         self.chapters: list[Chapter] = []
         super().__init__(decided_by, options, self._told, trace.Trace())
 
     def _transition(self, customer: str, event: inputs.Event, partition: int | None) -> None:
         self.tracing.conditions.clear()
-        self._told.decided_now = []
+        self._told.decided_now, self._aside = [], ""
         super()._transition(customer, event, partition)
         wanted = (None, self._journey)
         conditions = [each for each in self.tracing.conditions if self._journey in (None, each.journey)]
         decided = [each for each in self._told.decided_now if self._journey is None or each.journey in wanted]
-        if conditions or decided or event.type in inputs.BUILT_IN - {inputs.TIMER_DUE}:
+        if conditions or decided or self._aside or event.type in inputs.BUILT_IN - {inputs.TIMER_DUE}:
             told = "time passed" if event.type == inputs.TIMER_DUE else event.type
-            self.chapters.append(Chapter(event.recorded, told, event.id, event.data, conditions, decided))
+            self.chapters.append(Chapter(event.recorded, told, event.id, event.data, conditions, decided, self._aside))
+
+    def _put_aside(self, reason: str, told: str, line: bytes | None = None) -> None:
+        super()._put_aside(reason, told, line)
+        self._aside = f"{reason}: {told}"
+        found = None if line is None else _read(line)
+        if found is not None and not self.options.customers.isdisjoint(map(str, (found.subject, found.kafkakey))):
+            last = self.chapters[-1].at if self.chapters else state.EPOCH
+            chapter = Chapter(_time(found, last), str(found.type or "a record"), str(found.id or ""), put_aside=self._aside)
+            self.chapters.append(chapter)
+
+
+def _read(line: bytes) -> _Line | None:
+    """What a line says of itself, if it is an object at all."""
+    try:
+        return msgspec.json.decode(line, type=_Line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _time(found: _Line, last: datetime.datetime) -> datetime.datetime:
+    """When it was recorded, or happened; where that is no time, `last`."""
+    for told in (found.recordedtime, found.time):
+        try:
+            return inputs.instant(str(told))
+        except errors.NotATime:
+            continue
+    return last
 
 
 def explain(
@@ -72,8 +113,10 @@ def text(chapters: Iterable[Chapter]) -> Iterator[str]:
     """The story for people, line by line."""
     for chapter in chapters:
         yield f"{inputs.text(chapter.at)}  {chapter.event}{_asked(chapter)}" + (
-            f"  ({chapter.id})" if chapter.event != "time passed" else ""
+            f"  ({chapter.id})" if chapter.id and chapter.event != "time passed" else ""
         )
+        if chapter.put_aside:
+            yield f"    put aside: {chapter.put_aside}"
         for condition in chapter.conditions:
             if condition.path.endswith(".address"):  # a phone is not told where nobody asked for it; --json has it
                 condition = msgspec.structs.replace(condition, result=condition.result is not None, inputs={})

@@ -111,7 +111,7 @@ class Replayer:
                 record = inputs.decode(line)
             except errors.Malformed as exc:
                 if owner is not None or share.index == 0:
-                    self.summary.bad[exc.reason] += 1
+                    self._put_aside(exc.reason, exc.args[0], line)
                 continue
             if self._clocks or record.event.type in inputs.TIMELESS:
                 record = self._timed(record)
@@ -126,6 +126,10 @@ class Replayer:
         for (journey, path), count in self.tracing.errors.items():
             self.summary.condition_errors[f"{journey} {path}"] += count
         return self.summary
+
+    def _put_aside(self, reason: str, told: str, line: bytes | None = None) -> None:
+        """Count what a worker sends to the dead letters, and say of it no more; `line`: it could not be read as an event."""
+        self.summary.bad[reason] += 1
 
     def _timed(self, record: inputs.Record) -> inputs.Record:
         """Under the stream clock, what operators wrote happens at the stream's time."""
@@ -234,10 +238,10 @@ class Replayer:
                 weighs=self._weighs.get(customer, 0),
             )
         except errors.Malformed as exc:
-            self.summary.bad[exc.reason] += 1
+            self._put_aside(exc.reason, exc.args[0])
             return
-        except Exception:  # noqa: BLE001 - as in the worker, one customer must not stop the others
-            self.summary.bad[FAILED] += 1
+        except Exception as exc:  # noqa: BLE001 - as in the worker, one customer must not stop the others
+            self._put_aside(FAILED, f"The decider raised {type(exc).__name__}.")
             return
         if not done.facts:
             return

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.authoring import catalogs
-from engine.core import actions, definition, inputs
+from engine.core import actions, definition, inputs, size
 from engine.replay import explainer, histories, outputs, replayer, simulation, spool
 from tests.unit.core import story
 
@@ -264,6 +264,38 @@ def test_the_story_says_what_an_operator_told(bundle: definition.Bundle, tmp_pat
     shown = "\n".join(explainer.text(chapters))
     assert "journey.command  pause all journeys  (0)" in shown
     assert "journey.command  stop quiet  (1)" in shown
+
+
+def test_the_story_tells_what_was_put_aside(
+    bundle: definition.Bundle, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record of hers that is no event is told at its place with its reason and a sentence, whatever else is wrong with it;
+    so is one that the decider refuses, or fails on. Another's is not, and what is not JSON is nobody's.
+    """
+    monkeypatch.setattr(size, "LARGEST", 2_000)
+    fine = event("a", "go", "10:00", k="x")
+    broken = [
+        {**fine, "id": "late", "time": "yesterday"},
+        {**event("a", "customer.identified", "10:05"), "id": "bare"},
+        {**event("b", "go", "10:06", k="x"), "id": "hers-by-key", "kafkakey": "a"},
+        {**event("b", "customer.identified", "10:07"), "id": "anothers"},
+        {**event("a", "go", "10:08", k="x" * 5_000), "id": "huge"},
+        {"subject": "a"},
+    ]
+    lines = [json.dumps(each).encode() for each in (hello("a"), fine, *broken)] + [b"[1]", b"{nonsense", b'{"subject":"\xff"}']
+    telling = explainer.explain(catalogs.of(bundle), lines, replayer.Options(customers=frozenset("a"), drain=False))
+    aside = [(inputs.text(each.at)[11:16], each.id, each.put_aside.partition(":")[0]) for each in telling if each.put_aside]
+    assert aside == [
+        ("10:00", "late", "not_a_time"),
+        ("10:05", "bare", "bad_data"),
+        ("10:06", "hers-by-key", "key_is_not_subject"),
+        ("10:08", "huge", "state_too_large"),
+        ("10:08", "", "not_a_cloudevent"),
+    ]
+    shown = [*explainer.text(telling)]
+    at = shown.index("2026-11-22T10:05:00Z  customer.identified  (bare)")
+    assert shown[at + 1].startswith("    put aside: bad_data: customer.identified ")
+    assert "2026-11-22T10:08:00Z  a record" in shown
 
 
 def test_a_drain_ends_when_nothing_but_schedules_is_left(tmp_path: pathlib.Path) -> None:
