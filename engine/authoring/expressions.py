@@ -9,11 +9,22 @@ import dataclasses
 import datetime
 import functools
 import operator
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from engine.authoring import calendars, environment, fields, findings, names, places, reading, shortcuts, syntax
+from engine.authoring import (
+    calendars,
+    complaints,
+    constants,
+    environment,
+    fields,
+    findings,
+    names,
+    places,
+    reading,
+    shortcuts,
+    syntax,
+)
 from engine.core import definition, errors, inputs, ports, scope
 
 _ABSENT: Final = object()
@@ -97,8 +108,8 @@ class CelExpressions:
             if kind != environment.ERROR:
                 return result.plain_value()
         except (RuntimeError, ValueError, TypeError, OverflowError) as exc:
-            raise errors.EvaluationError(f"{expression.text}: {_first_line(exc)}.") from None
-        raise errors.EvaluationError(f"{expression.text}: {_first_line(value)}.")
+            raise errors.EvaluationError(f"{expression.text}: {complaints.sentence(exc)}.") from None
+        raise errors.EvaluationError(f"{expression.text}: {complaints.sentence(value)}.")
 
     def inputs(self, expression: definition.Expression, names: scope.Scope) -> Mapping[str, Any]:
         """The fields that the expression reads, with their values; a field that is not there is left out."""
@@ -128,7 +139,7 @@ class CelExpressions:
             reads = reading.read(root)
             program = self._environment.compile(text)
         except RuntimeError as exc:
-            raise errors.EvaluationError(f"{text}: {_first_line(exc)}.") from None
+            raise errors.EvaluationError(f"{text}: {complaints.sentence(exc)}.") from None
         trees: dict[str, _TREE | None] = {}
         for use in reads.uses:
             if use.variable in _GETTERS:
@@ -208,7 +219,7 @@ def check(text: str, known: names.Tree, wanted: fields.Wanted) -> Iterator[findi
     try:
         reads = _read(text)
     except RuntimeError as exc:
-        yield from _problems(text, exc)
+        yield from complaints.problems(text, exc)
         return
     unknown = [*reading.unknown(reads.uses, known), *reading.unordered(reads.ranges)]
     if unknown:
@@ -217,10 +228,13 @@ def check(text: str, known: names.Tree, wanted: fields.Wanted) -> Iterator[findi
     try:
         # What has() asks for cannot be a variable of its own: CEL would take it for the value.
         tested = frozenset(".".join(use.path) for use in reads.uses if use.tested)
-        program = _environment(known.kinds, tested).compile(text)
+        declared = _environment(known.kinds, tested)
+        program = declared.compile(text)
     except RuntimeError as exc:
-        yield from _problems(text, exc)
+        yield from complaints.problems(text, exc)
         return
+    if not reads.functions.isdisjoint(constants.FUNCTIONS):
+        yield from constants.impossible(tree(text), declared)
     needed, types, example = _WANTED[wanted]
     given = program.return_type().name()
     if given.split("<")[0] not in types:
@@ -366,23 +380,3 @@ def _environment(kinds: names.Kinds, tested: frozenset[str]) -> Any:
 
 
 _checking: Final = environment.make(environment.Clock())
-_MESSAGE: Final = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
-_STATUS: Final = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
-
-
-def _problems(text: str, exc: RuntimeError) -> Iterator[findings.Problem]:
-    """CEL's messages as problems: it counts lines and columns from 1, in characters."""
-    lines = text.split("\n")
-    said = _MESSAGE.findall(str(exc))
-    for line, column, message in said:
-        offset = sum(len(each) + 1 for each in lines[: int(line) - 1]) + int(column) - 1
-        why = re.sub(r" expecting \{.*\}$", "", _STATUS.sub("", message)).replace(" (in container '')", "").rstrip(".")
-        yield findings.Problem(max(0, min(offset, len(text))), findings.BadExpression, {"why": why})
-        if why.startswith("Syntax error"):
-            return  # what follows the first is only its echo
-    if not said:
-        yield findings.Problem(0, findings.BadExpression, {"why": _first_line(exc)})
-
-
-def _first_line(told: object) -> str:
-    return _STATUS.sub("", str(told).split("\n")[0])[:200].rstrip(".")

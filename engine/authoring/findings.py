@@ -303,6 +303,20 @@ class UnforeseenTime(Kind):
     )
 
 
+class ImpossibleConstant(Kind):
+    """`{function}` cannot work with "{text}": {why}.
+
+    CEL looks at such a constant only when it evaluates the expression. It would fail each time, and a condition that fails is
+    false.
+    """
+
+    code = "DLG656"
+    hint = (
+        'A duration has h, m and s ("24h"; there are no days), a timestamp is RFC 3339 ("2026-11-25T09:00:00+07:00"), a regular'
+        " expression is RE2's, without look-around."
+    )
+
+
 # Templates.
 
 

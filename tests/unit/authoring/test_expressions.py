@@ -194,10 +194,17 @@ def test_distances_are_great_circles(place: tuple[float, float], expected: int) 
         ("profile.a.map(i, i.b.map(j, j)).size() > 0", [(18, "DLG653")]),
         ("profile.a.filter(i, i.b).map(i, i).size() > 0", []),
         ("[1].exists(event, event > 0)", []),
+        ("now - event.time > duration('1d')", [(28, "DLG656")]),
+        ("now - event.time > duration('24h') || now < timestamp('2026-11-25T09:00:00+07:00')", []),
+        ("now < timestamp('2026-11-25') || now > timestamp('soon')", [(16, "DLG656"), (49, "DLG656")]),
+        ('event.data.path.matches("^/a(?=b)")', [(24, "DLG656")]),
+        ('event.data.path.matches("^/\\"[a-z]+\\n\U0001f355$") && event.data.x.matches(event.data.y)', []),
+        ("event.data.list.exists(each, each.matches('['))", [(42, "DLG656")]),
+        ("int('7') + int('seven') > size('[') && double('x') > 1.0", [(15, "DLG656"), (46, "DLG656")]),
     ],
 )
 def test_a_condition_is_checked_without_a_customer(text: str, expected: list[tuple[int, str]]) -> None:
-    """Names, syntax, types and the result, each with the offset of its character (code points)."""
+    """Names, syntax, types, constants and the result, each with the offset of its character (code points)."""
     found = expressions.check(text, KNOWN, "condition")
     assert expected == [(each.offset, each.kind.code) for each in found]
 
