@@ -15,6 +15,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from engine.core import state
 from engine.runtime import clock, codec, connection, logs, patience
 
+_OTHER: Final = "of another topic, or made anew since"
+"""Why states that are held do not fit: the topic was made again, or `dalang state rebuild` has written it."""
 STALE: Final = 12 * 3600 * 1000
 """Milliseconds after which a copy is thrown away: half of what Kafka keeps tombstones by default, so none can be missed."""
 
@@ -209,10 +211,10 @@ async def _caught_up(consumer: AIOKafkaConsumer, tp: TopicPartition, held: Port,
             last = own
             record = codec.read_partition_record(own.value)
             if not record.lineage or record.lineage != held.record.lineage:
-                return "of another topic"
+                return _OTHER
         held.commit(snapshots, held.record, held.mark)
     if last is None:
-        return "of another topic"
+        return _OTHER
     held.commit({}, record, Mark(last.offset, now))
     return ""
 
