@@ -2,8 +2,8 @@
 
 Most conditions compare a field with a text (`event.data.path == "/pricing"`) or a number, and most events do not meet them.
 Called by `expressions.py` for each condition once; CEL stays the judge: a shortcut answers only where both sides are there and of
-one type (text, whole numbers, doubles), and a conjunction is false as soon as one of its parts is (CEL specification, logical
-operators: `false && error` is false). For everything else it has no answer.
+one type (text, whole numbers, doubles), or where the field is true or false itself, and a conjunction is false as soon as one of
+its parts is (CEL specification, logical operators: `false && error` is false). For everything else it has no answer.
 """
 
 import operator
@@ -74,7 +74,8 @@ def _part(node: syntax.Node, value_of: Callable[[reading.Use], Value | None]) ->
             one, other = _side(left, value_of), _value(right, value_of)
             return None if one is None or other is None else _compared(one, other, compare)
         case _:
-            return None
+            value = _value(node, value_of)
+            return None if value is None else _itself(value)
 
 
 def _constant(node: syntax.Node) -> str | int | float | None:
@@ -111,6 +112,16 @@ def _compared(one: Value, other: Value, compare: Callable[[Any, Any], bool]) -> 
     def part(names: Any) -> bool | None:
         left, right = one(names), other(names)
         return compare(left, right) if type(left) is type(right) and _is_sure(left) and _is_sure(right) else None
+
+    return part
+
+
+def _itself(value_of: Value) -> Part:
+    """A field that is true or false by itself."""
+
+    def part(names: Any) -> bool | None:
+        value = value_of(names)
+        return value if value is True or value is False else None
 
     return part
 

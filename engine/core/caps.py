@@ -52,14 +52,14 @@ def place_at(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: 
     return calendar.reaches(dates[too_many - 1] + cap.days * calendar.DAY, now, zone)
 
 
-def since(rules: Iterable[definition.Cap], now: datetime.datetime) -> datetime.datetime | None:
-    """How far back any of the caps looks from now, in whatever zone; None where there are none.
+def reach(rules: Iterable[definition.Cap]) -> datetime.timedelta | None:
+    """How far back any of the caps looks, in whatever zone; None where there are none.
 
     A day more for calendar days, which begin before now. What is older need not be kept: a cap that comes later, or looks
     further back, does not get it back.
     """
-    windows = [cap.days * calendar.DAY + calendar.DAY if cap.days else cap.rolling * inputs.MILLISECOND for cap in rules]
-    return now - max(windows) if windows else None
+    windows = (cap.days * calendar.DAY + calendar.DAY if cap.days else cap.rolling * inputs.MILLISECOND for cap in rules)
+    return max(windows, default=None)
 
 
 def _matches(cap: definition.Cap, sent: Sent) -> bool:

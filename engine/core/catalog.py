@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from engine.core import definition, errors, inputs, languages, ports, quiet_hours, screening, state, traits, zones
+from engine.core import caps, definition, errors, inputs, languages, ports, quiet_hours, screening, state, traits, zones
 
 MOST_ZONES: Final = 1_000
 MOST_LANGUAGES: Final = 1_000
@@ -21,8 +21,8 @@ class Catalog:
     `entries` lists, per event type, the journeys that it may enter in their order (priority, then name), `joining` the same per
     segment, `scheduled` those that enter by the calendar. `counting` lists the traits that an event type changes, `segmenting`
     those that segments read (`_read`). `named` is every event type that any version or trait names, so that all others cost
-    nothing. `hours` and `due` keep what was last found of quiet hours and, by version and zone, of schedules: from when on the
-    next entry is the next, and when it is.
+    nothing. `reach` is how far back caps look. `hours` and `due` keep what was last found of quiet hours and, by version and
+    zone, of schedules: from when on the next entry is the next, and when it is.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Catalog:
         self.named = frozenset(self.entries).union(self.counting, *touching)
         self.screening = screening.Screening(self.versions, self.entries, self.counting, expressions)
         self.hours = quiet_hours.Hours(self.holidays)
+        self.reach = caps.reach(bundle.policy.caps)
         self.due: dict[tuple[str, datetime.tzinfo], tuple[datetime.datetime, datetime.datetime]] = {}
         self._languages: dict[str, tuple[str, ...]] = {}
         self._coming: dict[tuple[str, str], tuple[definition.WaitEvents, ...]] = {}

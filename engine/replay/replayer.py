@@ -226,10 +226,11 @@ class Replayer:
     def _transition(self, customer: str, event: inputs.Event, partition: int | None) -> None:
         """Decide, and hand on what was decided."""
         punctual = self.options.clock == "virtual" or self._clocks.get(partition) == "stream"
+        before = self.customers.get(customer)
         try:
             done = decider.transition(
                 self.catalogs[partition],
-                self.customers.get(customer),
+                before,
                 event,
                 customer_id=customer,
                 punctual=punctual,
@@ -252,10 +253,8 @@ class Replayer:
         else:
             self.customers[customer] = done.state
             self._weighs[customer] = done.weighs
-            if done.state.timers:
-                self._due[customer] = done.state.next_due
-            else:
-                self._due.pop(customer, None)
+            if before is None or done.state.timers is not before.timers:
+                self._arm(customer, done.state)
         count, decided = self.summary.count, self.outlet.decided
         for decision in done.facts:
             if type(decision) is not decisions.Decision:
@@ -266,6 +265,13 @@ class Replayer:
                 self.outlet.acted(action)
                 if self.options.receipts is not None:
                     self._expect(customer, action)
+
+    def _arm(self, customer: str, known: state.Customer) -> None:
+        """When the customer's earliest timer is due."""
+        if known.timers:
+            self._due[customer] = known.next_due
+        else:
+            self._due.pop(customer, None)
 
     # Simulated receipts, and the virtual clock between inputs.
 

@@ -42,6 +42,18 @@ class Summary:
     def _count(self, kind: str, decision: decisions.Decision, what: str) -> None:
         self._of(decision.journey, kind)[what] += 1
 
+    def _suppressed(self, _: decisions.Decision, data: decisions.MessageSuppressed) -> None:
+        self.suppressed[data.reason] += 1
+
+    def _deferred(self, _: decisions.Decision, data: decisions.MessageDeferred) -> None:
+        self.deferred[data.reason] += 1
+
+    def _resolved(self, _: decisions.Decision, data: decisions.MessageResolved) -> None:
+        self.resolved[data.outcome] += 1
+
+    def _emitted(self, _: decisions.Decision, data: decisions.EventEmitted) -> None:
+        self.emitted[data.event.type] += 1
+
     def _requested(self, _: decisions.Decision, data: decisions.MessageRequested) -> None:
         self.actions += 1
         self.messages[data.channel] += 1
@@ -113,7 +125,13 @@ class Summary:
         }
 
     def _of(self, journey: str, kind: str) -> Counter[str]:
-        return self.journeys.setdefault(journey, {}).setdefault(kind, Counter())
+        kinds = self.journeys.get(journey)
+        if kinds is None:
+            kinds = self.journeys[journey] = {}
+        found = kinds.get(kind)
+        if found is None:
+            found = kinds[kind] = Counter()
+        return found
 
 
 _COUNTS: Final[Mapping[type[decisions.Payload], Callable[[Summary, decisions.Decision, Any], None]]] = {
@@ -128,10 +146,10 @@ _COUNTS: Final[Mapping[type[decisions.Payload], Callable[[Summary, decisions.Dec
     decisions.SegmentLeft: Summary._in_segment,
     decisions.MessageRequested: Summary._requested,
     decisions.MessageReported: Summary._reported,
-    decisions.MessageSuppressed: lambda of, _, data: of.suppressed.update((data.reason,)),
-    decisions.MessageDeferred: lambda of, _, data: of.deferred.update((data.reason,)),
-    decisions.MessageResolved: lambda of, _, data: of.resolved.update((data.outcome,)),
-    decisions.EventEmitted: lambda of, _, data: of.emitted.update((data.event.type,)),
+    decisions.MessageSuppressed: Summary._suppressed,
+    decisions.MessageDeferred: Summary._deferred,
+    decisions.MessageResolved: Summary._resolved,
+    decisions.EventEmitted: Summary._emitted,
     decisions.StepFailed: Summary._failed,
 }
 """What is counted of which decision."""

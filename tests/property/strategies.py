@@ -47,6 +47,7 @@ traits:
   goes: {of: go, compute: count, within: 1h}
   n_days: {of: [go, touch], compute: sum, value: event.data.n, within: 2d}
   last_go: {of: go, compute: last, value: event.time}
+  touches: {of: touch, compute: count, within: 1d}  # no segment reads it
 segments:
   busy: traits.goes >= 2
   quiet: days_since(traits.last_go) > 0.01

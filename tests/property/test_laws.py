@@ -5,12 +5,13 @@ import pathlib
 import subprocess
 import sys
 from collections import Counter
+from unittest import mock
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core import catalog, decider, decisions, inputs, state
+from engine.core import catalog, decider, decisions, inputs, segments, state
 from tests.property import strategies
 from tests.property.strategies import Life
 from tests.unit.core import story
@@ -97,6 +98,15 @@ def test_facts_fold_to_the_state_and_hold_together(catalog: catalog.Catalog, liv
     assert fold.customer is not None
     assert len(fold.customer.seen) <= 64 * 8
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(fold.customer), type=state.Customer) == fold.customer
+
+
+@given(strategies.catalogs, strategies.lives, st.booleans())
+def test_segments_that_nothing_touched_are_passed_over(catalog: catalog.Catalog, lived: list[Life], punctual: bool) -> None:
+    """To look at the segments after every input decides the same, byte for byte, as to look where profile, traits or time say so."""
+    fold = Fold(catalog, punctual=punctual).live(lived).drain()
+    with mock.patch.object(segments, "untouched", return_value=False):
+        looking = Fold(catalog, punctual=punctual).live(lived).drain()
+    assert [*map(decisions.encode, fold.decided)] == [*map(decisions.encode, looking.decided)]
 
 
 @given(strategies.catalogs, strategies.lives)

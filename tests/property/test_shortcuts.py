@@ -22,8 +22,10 @@ comparisons = st.builds(
     st.sampled_from(["==", "!=", "<", "<=", ">", ">="]),
     st.sampled_from(SIDES),
 )
+parts = st.one_of(comparisons, st.sampled_from(SIDES[:4]))
 conditions = st.one_of(
     comparisons,
+    st.builds(" && ".join, st.lists(parts, min_size=2, max_size=3)),
     st.builds(" && ".join, st.lists(comparisons, min_size=2, max_size=3)),
     st.builds(lambda a, b, c: f"{a} && ({b} || {c})", comparisons, comparisons, comparisons),
     st.builds(lambda a, b: f"!({a}) && {b}", comparisons, comparisons),

@@ -8,7 +8,7 @@ import datetime
 
 import msgspec
 
-from engine.core import actions, caps, decisions, definition, moves, policy, sms, state, view
+from engine.core import actions, decisions, definition, moves, policy, sms, state, view
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -142,7 +142,7 @@ def _attempt(
 ) -> decisions.MessageRequested | None:
     """The request of one attempt, rendered; None if the template has no body for the channel."""
     channel = step.places[index].channel
-    settings = looking.catalog.policy
+    reach = looking.catalog.reach
     bodies = looking.journey.templates[step.template]
     rendered = looking.catalog.templates.render(bodies, looking.catalog.languages_of(looking.customer), channel, looking.scope())
     if rendered is None:
@@ -158,13 +158,13 @@ def _attempt(
         template=step.template,
         language=rendered.language,
         content=rendered.content,
-        cost=settings.channels[channel].cost * (parts or 1),
+        cost=looking.catalog.policy.channels[channel].cost * (parts or 1),
         send_before=verdict.send_before,
         expires_at=plan.expires_at,
         skipped=plan.skipped,
         missing=rendered.missing,
         parts=parts,
-        count_since=caps.since(settings.caps, looking.now),
+        count_since=None if reach is None else looking.now - reach,
     )
 
 
