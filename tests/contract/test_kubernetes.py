@@ -102,7 +102,7 @@ def test_probes_and_prometheus_ask_where_a_worker_answers(
         asked = [container[kind]["httpGet"] for kind in ("livenessProbe", "readinessProbe")]
         assert [each["port"] for each in asked] == ["metrics", "metrics"]
         for path in (told["prometheus.io/path"], *(each["path"] for each in asked)):
-            assert urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=5).status == 200
+            assert urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=60).status == 200
     finally:
         server.close()
     assert [each["path"] for each in asked] == ["/health", "/ready"]

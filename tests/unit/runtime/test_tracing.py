@@ -73,7 +73,7 @@ async def test_each_batch_has_its_own_time_of_decoding(
     stopwatch = tracing.Stopwatch()
     rig = Rig(tmp_path, decode=stopwatch.decode)
     await rig.handle(*(rig.event("a", "unknown") for _ in range(50)))
-    assert 0 < stopwatch.take() < 5
+    assert 0 < stopwatch.take() < 60
     assert stopwatch.take() == 0
 
 
@@ -121,17 +121,20 @@ def test_traces_without_opentelemetry_are_a_sentence(quiet: pytest.MonkeyPatch) 
 
 
 def test_a_collector_that_does_not_answer_does_not_hold_a_worker_up() -> None:
-    """The last spans get half a second; a worker has to be gone within ten."""
-    ended = threading.Event()
+    """The last spans get half a second, and are left behind then; a worker has to be gone within ten."""
+    let, gone = threading.Event(), threading.Event()
 
     class Stuck(sdk.TracerProvider):
         def shutdown(self) -> None:
-            ended.wait(10)
+            let.wait(120)
+            gone.set()
 
     tracer, started = tracing.Tracer(Stuck(shutdown_on_exit=False)), time.monotonic()
     tracer.close()
-    assert tracing.CLOSE_WITHIN <= time.monotonic() - started < 5
-    ended.set()
+    assert time.monotonic() - started >= tracing.CLOSE_WITHIN
+    assert not gone.is_set()  # it was not waited for, however slow this machine is
+    let.set()
+    assert gone.wait(120)
 
 
 class _Collector(http.server.BaseHTTPRequestHandler):
@@ -168,6 +171,7 @@ def test_spans_reach_the_collector_before_the_worker_ends(
     collector: list[tuple[str, bytes]], quiet: pytest.MonkeyPatch, named: str, service: str
 ) -> None:
     """By OTLP over HTTP to the standard endpoint, under the standard service name or Dalang's; closing sends what is left."""
+    quiet.setattr(tracing, "CLOSE_WITHIN", 60.0)  # this machine may be slow; a collector that answers is not waited for longer
     if named:
         quiet.setenv("OTEL_SERVICE_NAME", named)
     tracer = tracing.tracer(None)

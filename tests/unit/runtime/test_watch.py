@@ -71,8 +71,15 @@ async def test_each_beat_looks_again(watching: watch.Watch, monkeypatch: pytest.
     """Standings, readiness and rebalances follow the worker; each rebalance counts once."""
     monkeypatch.setattr(watch, "BEAT", 0.01)
     looks = [health.Seen(), health.Seen(joined=True, rebalances=1), health.Seen(joined=True, rebalances=3)]
-    beating = asyncio.create_task(watching.beat(lambda: looks.pop(0) if len(looks) > 1 else looks[0]))
-    await asyncio.sleep(0.1)
+    left, taken = [*looks, looks[-1]], asyncio.Event()
+
+    def look() -> health.Seen:
+        if len(left) == 1:
+            taken.set()  # so that the one before was told
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    beating = asyncio.create_task(watching.beat(look))
+    await asyncio.wait_for(taken.wait(), 120)
     beating.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await beating
@@ -95,7 +102,7 @@ async def test_a_look_that_fails_ends_nothing(watching: watch.Watch, monkeypatch
         return health.Seen(joined=True, rebalances=1)
 
     beating = asyncio.create_task(watching.beat(look))
-    await asyncio.wait_for(enough.wait(), 10)
+    await asyncio.wait_for(enough.wait(), 120)
     assert answers[:4] == [("not in the group yet",), (), ("rebalancing",), ()]
     assert watching.metrics.registry.get_sample_value("dalang_rebalances_total") == 1
     assert watching.health.health().good
