@@ -43,7 +43,7 @@ def main() -> int:
                 live, seconds = asyncio.run(_live(broker.address, worker, source))
             finally:
                 worker.send_signal(signal.SIGTERM)
-                worker.wait(20)
+                worker.wait(60)
         replayed = _replay(directory, source)
         count = replayed.summary.events
         print(f"\n3. What the worker decided: {count} events in {seconds:.1f} s, {count / seconds:,.0f} events/s\n")

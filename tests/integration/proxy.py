@@ -50,32 +50,41 @@ class Proxy:
     def slow(self, seconds: float) -> Iterator[None]:
         """Every request waits so long before the broker sees it."""
         self._delay = seconds
-        yield
-        self._delay = 0.0
+        try:
+            yield
+        finally:
+            self._delay = 0.0
 
     @contextlib.contextmanager
     def cut(self) -> Iterator[None]:
         """All connections are closed, and new ones are closed at once."""
         self._open = False
         self._loop.call_soon_threadsafe(self._close_all)
-        yield
-        self._open = True
+        try:
+            yield
+        finally:
+            self._open = True
 
     @contextlib.contextmanager
     def refusing(self, code: int, topic: Callable[[str], bool] = lambda _: True) -> Iterator[None]:
         """Produce requests with a partition of such a topic are answered with the error code; the broker never sees them."""
         self._refused_topic, self._refusal = topic, code
-        yield
-        self._refusal = None
+        try:
+            yield
+        finally:
+            self._refusal = None
 
     def lose_answers(self, kind: int, count: int) -> None:
-        """The broker does what the next requests of this kind ask, and nobody hears of it: their connections are cut."""
+        """The broker does what the next requests of this kind ask, and nobody hears of it: their connections are cut.
+
+        `did` counts them.
+        """
         self._losing[kind] = count
 
     # How.
 
     def _call(self, work: Coroutine[None, None, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(120)
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port)
@@ -84,8 +93,11 @@ class Proxy:
         self._server.close()
         self._close_all()
         await asyncio.sleep(0.1)
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
             task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.sleep(0.1)  # a connection is closed by the loop's next turns
 
     def _close_all(self) -> None:
         for each in tuple(self._connections):

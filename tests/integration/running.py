@@ -10,7 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from engine.runtime import history, recorded, store, topics
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from engine.core import errors
+from engine.runtime import connection, history, recorded, store, topics
 from tests.integration import supervision, traffic
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -67,7 +72,13 @@ class Cluster:
 
     def send(self, lines: Iterable[bytes]) -> dict[int, int]:
         """Put events onto the log; the last offset of each partition."""
-        return asyncio.run(history.send(lines, self.broker, self.events))
+        told, deadline = [*lines], time.monotonic() + 180
+        while True:
+            try:
+                return asyncio.run(history.send(told, self.broker, self.events))
+            except connection.NoBroker:  # asked before anything is sent; the machine may have stood still for a moment
+                if time.monotonic() > deadline:
+                    raise
 
     def wait_for(self, offsets: Mapping[int, int], seconds: float = 180) -> None:
         """Wait until every partition has handled its offset."""
@@ -79,11 +90,56 @@ class Cluster:
         self.until(reached, seconds)
 
     def until(self, reached: Callable[[], bool], seconds: float = 180) -> None:
-        deadline = time.monotonic() + seconds
-        while not reached():
+        """Wait until it is so. A broker that gives no answer is asked again: brokers die here, and machines stand still."""
+        deadline, answer = time.monotonic() + seconds, ""
+        while True:
+            try:
+                if reached():
+                    return
+                answer = ""
+            except (KafkaError, TimeoutError, errors.RuntimeFailure) as exc:
+                answer = f" ({type(exc).__name__}: {exc})"
             if time.monotonic() > deadline:
-                raise AssertionError("not within time; the log of the workers:\n" + self.log.read_text()[-5000:])
+                raise AssertionError(f"not within time{answer}; the log of the workers:\n" + self.log.read_text()[-5000:])
             time.sleep(0.2)
+
+    def share(self, count: int) -> bool:
+        """Whether so many workers have the partitions among them, and nobody comes or goes."""
+
+        async def group() -> tuple[str, int]:
+            admin = AIOKafkaAdminClient(bootstrap_servers=self.broker)
+            await admin.start()
+            try:
+                (answer,) = await admin.describe_consumer_groups([self.app_id])
+            finally:
+                await admin.close()
+            (told,) = answer.to_object()["groups"]
+            return told["state"], len(told["members"])
+
+        return asyncio.run(group()) == ("Stable", count)
+
+    @contextlib.contextmanager
+    def unreadable(self) -> Iterator[None]:
+        """Nobody can read the states to their end within the block: a transaction stands open there. So no worker gets ready."""
+
+        async def begun() -> AIOKafkaProducer:
+            id_ = f"{self.names.prefix}open"
+            made = AIOKafkaProducer(bootstrap_servers=self.broker, transactional_id=id_, transaction_timeout_ms=600_000)
+            await made.start()
+            await made.begin_transaction()
+            await made.send_and_wait(self.names.name(topics.STATE), b"nothing", key=b"nobody", partition=0)
+            return made
+
+        async def ended(made: AIOKafkaProducer) -> None:
+            await made.abort_transaction()
+            await made.stop()
+
+        with asyncio.Runner() as runner:
+            producer = runner.run(begun())
+            try:
+                yield
+            finally:
+                runner.run(ended(producer))
 
     def handled_now(self) -> dict[int, int]:
         return asyncio.run(self.handled())

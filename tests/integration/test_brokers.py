@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from engine.runtime import topics
+from engine.runtime import history, topics
 from tests.integration import kafka, running, traffic
 from tests.integration.running import Cluster
 
@@ -86,11 +86,15 @@ def test_too_few_copies_are_waited_for(kafkas: kafka.Kafkas, shop: Cluster) -> N
     asyncio.run(_insync(kafkas.nodes[0].address, states, 3))
     try:
         with shop.flowing(EVENTS, CUSTOMERS, seed=25, seconds=10):
-            time.sleep(1)
+            shop.until(lambda: asyncio.run(_committed(shop)) > 0)
             kafkas.node(2).stop(signal.SIGKILL)
-            time.sleep(5)
-            before = asyncio.run(_committed(shop))
-            time.sleep(2)
+            shop.until(lambda: asyncio.run(kafkas.in_step(states)) == {2})
+            # What was decided before may still be on its way to those who read.
+            before = -1
+            while before != (before := asyncio.run(_committed(shop))):
+                time.sleep(1)
+            shop.send(traffic.events(200, CUSTOMERS, seed=26))
+            time.sleep(3)
             assert asyncio.run(_committed(shop)) == before > 0
             kafkas.start()
     finally:
@@ -99,18 +103,23 @@ def test_too_few_copies_are_waited_for(kafkas: kafka.Kafkas, shop: Cluster) -> N
 
 
 async def _committed(shop: Cluster) -> int:
-    """How many decisions are committed now. Nobody can say where these topics end: a transaction is open that cannot be closed."""
+    """How many decisions are committed now: up to where a transaction is open, which may be one that cannot be closed."""
     consumer = AIOKafkaConsumer(bootstrap_servers=shop.broker, isolation_level="read_committed", auto_offset_reset="earliest")
     await consumer.start()
     try:
         name = shop.names.name(topics.DECISIONS)
-        consumer.assign([TopicPartition(name, number) for number in range(running.PARTITIONS)])
-        count = 0
-        while fetched := await consumer.getmany(timeout_ms=2_000):
-            count += sum(len(records) for records in fetched.values())
+        left = {TopicPartition(name, number) for number in range(running.PARTITIONS)}
+        consumer.assign([*left])
+        count, ends = 0, dict[TopicPartition, int]()
+        while left:
+            count += sum(map(len, (await consumer.getmany(*left, timeout_ms=200)).values()))
+            for each in tuple(left):
+                end = consumer.last_stable_offset(each)
+                if end is not None and end >= 0 and await consumer.position(each) >= ends.setdefault(each, end):
+                    left.discard(each)
         return count
     finally:
-        await consumer.stop()
+        await history._stopped(consumer)
 
 
 async def _insync(address: str, topic: str, count: int) -> None:

@@ -30,8 +30,11 @@ def test_five_thousand_due_in_one_second_while_no_worker_ran(cluster: Cluster) -
     story.compiled(directory, story.written("burst", JOURNEY))
     worker = cluster.start(directory)
     cluster.activated()
-    cluster.send(traffic.customers(CUSTOMERS))
-    due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=45)
+    started = time.monotonic()
+    cluster.wait_for(cluster.send(traffic.customers(CUSTOMERS)))
+    # As long as it takes here to set the timers of as many and to stop, and a margin.
+    patience = 30 + 6 * (time.monotonic() - started)
+    due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=patience)
     at = due.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     cluster.wait_for(cluster.send(traffic.event(f"c{n:04d}", f"go-{n}", "go", at=at) for n in range(CUSTOMERS)))
     worker.send_signal(signal.SIGTERM)

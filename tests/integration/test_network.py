@@ -12,6 +12,8 @@ from tests.integration.running import Cluster
 
 CUSTOMERS = 100
 EVENTS = 1_500
+SOME = 300
+"""Events while one thing goes wrong: so there is always something to write, however slow the worker is."""
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,7 @@ def shop(node: kafka.Kafka, between: proxy.Proxy, tmp_path_factory: pytest.TempP
 
 
 def proven(shop: Cluster) -> None:
+    """The worker that was disturbed decides what a replay does, and not little."""
     _, acted = shop.proven(shop.directory / "journeys")
     assert len(acted) > 50
 
@@ -59,28 +62,42 @@ def test_a_full_disk_is_waited_for(shop: Cluster, between: proxy.Proxy) -> None:
     states alone, while outputs are taken): nothing is decided that is not written, no output is seen without its state, and
     the worker goes on when there is room again. The proxy gives the answers.
     """
-    with shop.flowing(EVENTS, CUSTOMERS, seed=31, seconds=10):
+    with shop.flowing(SOME, CUSTOMERS, seed=310, seconds=4):
         time.sleep(1)
-        with between.refusing(proxy.NOT_ENOUGH_REPLICAS):
-            time.sleep(3)
+        _refused(shop, between, proxy.NOT_ENOUGH_REPLICAS, 3)
+    with shop.flowing(SOME, CUSTOMERS, seed=311, seconds=3):
         time.sleep(1)
-        with between.refusing(proxy.STORAGE_ERROR):
-            time.sleep(2)
+        _refused(shop, between, proxy.STORAGE_ERROR, 2)
+    with shop.flowing(SOME, CUSTOMERS, seed=312, seconds=3):
         time.sleep(0.5)
-        with between.refusing(proxy.STORAGE_ERROR, lambda topic: topic.endswith(topics.STATE)):
-            time.sleep(2)
-    assert between.did[f"refused {proxy.NOT_ENOUGH_REPLICAS}"] > 0 < between.did[f"refused {proxy.STORAGE_ERROR}"]
+        _refused(shop, between, proxy.STORAGE_ERROR, 2, topics.STATE)
     proven(shop)
+
+
+def _refused(shop: Cluster, between: proxy.Proxy, code: int, seconds: float, topic: str = "") -> None:
+    """Refuse, until something was refused and for so long after it."""
+    told = f"refused {code}"
+    before = between.did[told]
+    with between.refusing(code, lambda name: name.endswith(topic)):
+        shop.until(lambda: between.did[told] > before)
+        time.sleep(seconds)
 
 
 def test_an_answer_is_lost(shop: Cluster, between: proxy.Proxy) -> None:
     """The broker has written records, or has committed, and the worker never hears: it asks again, and nothing is twice."""
-    with shop.flowing(EVENTS, CUSTOMERS, seed=32, seconds=8):
-        for kind in 3 * (proxy.PRODUCE, proxy.END_TXN):
-            time.sleep(1)
-            between.lose_answers(kind, 2)
-    assert between.did[f"lost {proxy.PRODUCE}"] >= 3 <= between.did[f"lost {proxy.END_TXN}"]
+    for number, kind in enumerate(3 * (proxy.PRODUCE, proxy.END_TXN)):
+        with shop.flowing(SOME, CUSTOMERS, seed=320 + number, seconds=2):
+            time.sleep(0.5)
+            _lost(shop, between, kind, 2)
     proven(shop)
+
+
+def _lost(shop: Cluster, between: proxy.Proxy, kind: int, count: int) -> None:
+    """Lose so many answers, and wait until they are lost."""
+    told = f"lost {kind}"
+    wanted = between.did[told] + count
+    between.lose_answers(kind, count)
+    shop.until(lambda: between.did[told] == wanted)
 
 
 def test_the_network_is_slow_and_is_cut(shop: Cluster, between: proxy.Proxy) -> None:

@@ -67,7 +67,7 @@ def dalang(cluster: Cluster, *arguments: str, **environment: str) -> subprocess.
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -83,7 +83,7 @@ def test_with_exactly_its_rights_each_process_works(node: secured.Secured, clust
     assert (done.returncode, "is live in 4 of 4" in done.stdout) == (0, True), done.stderr
     worker = cluster.start(None, **user("worker"))
     cluster.send(traffic.customers(20))
-    cluster.wait_for(cluster.send(traffic.events(500, 20)), 120)
+    cluster.wait_for(cluster.send(traffic.events(500, 20)))
     cluster.until(lambda: len(cluster.recorded().actions) > 20)
     cluster.wait_for(cluster.send([b"nonsense"]))  # the dead letters too
     done = dalang(cluster, "command", "stop", "--journey", "quick", **user("operator"))
@@ -192,7 +192,7 @@ def test_scram_over_tls(node: secured.Secured, cluster: Cluster) -> None:
     cluster.brokers = node.tls
     cluster.start(None, **tls, DALANG_TLS_CA_FILE=str(node.authority))
     cluster.send(traffic.customers(5))
-    cluster.wait_for(cluster.send(traffic.events(100, 5)), 120)
+    cluster.wait_for(cluster.send(traffic.events(100, 5)))
     done = dalang(cluster, "worker", **tls, DALANG_TLS="1")
     assert (done.returncode, "DLG503 No TLS with the broker" in done.stderr) == (2, True), done.stderr
     assert secured.PASSWORD not in cluster.log.read_text() + done.stderr

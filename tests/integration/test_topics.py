@@ -21,6 +21,8 @@ def _keep(cluster: Cluster, **changed: str) -> None:
         await admin.close()
 
     asyncio.run(alter())
+    # The controller has it; the broker hears of it a little later.
+    cluster.until(lambda: configs.items() <= asyncio.run(topics._configs(cluster.broker, [name]))[name].items())
 
 
 def test_check_says_how_the_states_must_be_kept(cluster: Cluster) -> None:

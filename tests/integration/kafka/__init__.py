@@ -12,12 +12,13 @@ import contextlib
 import functools
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -66,7 +67,7 @@ def jars() -> pathlib.Path:
     if not JARS.is_dir():
         making = JARS.with_name(f"{JARS.name}.{os.getpid()}")
         command = ["mvn", "-q", "-f", str(HERE / "pom.xml"), "dependency:copy-dependencies", f"-DoutputDirectory={making}"]
-        subprocess.run(command, check=True, timeout=300)
+        subprocess.run(command, check=True, timeout=900)
         try:
             making.rename(JARS)
         except OSError:  # another run was faster
@@ -74,10 +75,27 @@ def jars() -> pathlib.Path:
     return JARS
 
 
+_chance = random.SystemRandom()
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens at, and that stays free until it is used, and while its broker is away.
+
+    It lies below those that Linux gives to clients, it is given once, and tests that run side by side have their own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    mine = range(20_000 + worker, 32_000, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    while True:
+        port = _chance.choice(mine)
+        with socket.socket() as probe:
+            # As servers do: a connection that was closed a moment ago does no harm.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                if port not in _given:
+                    _given.add(port)
+                    return port
 
 
 class Ports:
@@ -124,16 +142,18 @@ class Kafka:
     def launch(self) -> None:
         """Start the process; `listening` waits until it can be talked to."""
         if self._formatting is not None:
-            self._formatting.wait(60)
+            self._formatting.wait(180)
             self._formatting = None
         self.process = self._java("-Xmx512m", "kafka.Kafka", str(self.directory / "server.properties"))
 
     def listening(self) -> None:
-        deadline = time.monotonic() + 60
+        """Wait until it counts itself among the brokers: it listens some time before topics can be made on it."""
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.ports.clients)) == 0:
-                    return
+                listens = probe.connect_ex(("127.0.0.1", self.ports.clients)) == 0
+            if listens and asyncio.run(_counted(self.address, self.number)):
+                return
             time.sleep(0.1)
         raise RuntimeError("Kafka did not start:\n" + (self.directory / "log").read_text()[-2000:])
 
@@ -199,24 +219,52 @@ class Kafkas:
 
     async def whole(self, *topics: str) -> bool:
         """Whether every partition of the topics has three copies in step."""
-        described = await _described(next(node.address for node in self.nodes if node.process is not None), *topics)
-        return all(len(each["isr"]) == 3 for topic in described for each in topic["partitions"])
+        return await self.in_step(*topics) == {3}
+
+    async def in_step(self, *topics: str) -> set[int]:
+        """How many copies are in step, over every partition of the topics; nothing while nobody says so."""
+        try:
+            described = await _described(next(node.address for node in self.nodes if node.process is not None), *topics)
+        except _WITHOUT_ANSWER:
+            return set()
+        return {len(each["isr"]) for topic in described for each in topic["partitions"]}
+
+
+_WITHOUT_ANSWER = (KafkaError, TimeoutError, ValueError, OSError)
+"""A broker that is not there, comes or goes."""
+
+
+async def _counted(address: str, number: int) -> bool:
+    """Whether the broker at this address knows of the one with this number as one that takes part."""
+    try:
+        async with _admin(address) as admin:
+            known = await admin.describe_cluster()
+    except _WITHOUT_ANSWER:
+        return False
+    return number in [each["node_id"] for each in known["brokers"]]
 
 
 async def _leader(address: str, topic: str, partition: int) -> int:
     try:
         (described,) = await _described(address, topic)
-    except (KafkaError, TimeoutError, ValueError):
+    except _WITHOUT_ANSWER:
         return -1
     return next((each["leader"] for each in described["partitions"] if each["partition"] == partition), -1)
 
 
 async def _described(address: str, *topics: str) -> list[Any]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=3_000)
-    async with asyncio.timeout(5):
-        await admin.start()
+    async with _admin(address) as admin:
+        found: list[Any] = await admin.describe_topics(list(topics))
+        return found
+
+
+@contextlib.asynccontextmanager
+async def _admin(address: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """`TimeoutError` after some time, because the broker may stand still."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=10_000)
+    async with asyncio.timeout(15):
         try:
-            found: list[Any] = await admin.describe_topics(list(topics))
-            return found
+            await admin.start()
+            yield admin
         finally:
             await admin.close()

@@ -80,7 +80,6 @@ def test_a_worker_behind_the_limit_is_not_ready(served: Served) -> None:
 
 async def test_a_loop_that_is_blocked_is_reported_by_the_thread_beside_it(served: Served) -> None:
     """While the event loop does not turn, `/health` answers all the same, and says 503."""
-
     turns = asyncio.Event()
 
     async def beat() -> None:
