@@ -36,6 +36,8 @@ class Cluster:
         """What its workers are told: `broker`, several, or a proxy before it."""
         self.workers: list[subprocess.Popen[bytes]] = []
         self.kept: supervision.Supervisor | None = None
+        self.session = 10
+        """Seconds of silence after which a worker's group goes on without it: longer than this machine may stand still."""
         self.transactions = True
         """Whether its brokers have them; else repeats are allowed, byte for byte."""
         self.log = directory / "workers.log"
@@ -55,14 +57,15 @@ class Cluster:
         self.workers.append(process)
         return process
 
-    def keep(self, journeys: pathlib.Path, count: int) -> supervision.Supervisor:
-        """So many workers, each started again when it ends."""
+    def keep(self, journeys: pathlib.Path | None, count: int) -> supervision.Supervisor:
+        """So many workers, each started again when it ends; those that are killed are missed soon."""
+        self.session = 2
         self.kept = supervision.Supervisor(lambda: self.start(journeys), count)
         return self.kept
 
     def environment(self) -> dict[str, str]:
         """What every process of the engine is given here."""
-        own = {"PYTHONPATH": str(ROOT), "DALANG_TOPIC_PREFIX": self.names.prefix, "DALANG_SESSION_TIMEOUT": "2"}
+        own = {"PYTHONPATH": str(ROOT), "DALANG_TOPIC_PREFIX": self.names.prefix, "DALANG_SESSION_TIMEOUT": str(self.session)}
         return {**os.environ, **own}
 
     def dalang(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -93,8 +93,7 @@ def test_a_deploy_in_mid_stream_moves_nobody_and_takes_who_comes_after(cluster: 
     versions = {catalogs.bundle(each).journeys[0].version: each.name for each in (old, new)}
     first = deployed(cluster, old)
     assert (first["changed"], set(first["before"].values())) == ([0, 1, 2, 3], {""})
-    cluster.start(None)
-    cluster.start(None)
+    cluster.keep(None, 2)
     cluster.send(traffic.customers(100))
     live = threading.Event()
     flowing = threading.Thread(target=_flow, args=(cluster, live))

@@ -3,7 +3,7 @@
 import asyncio
 import pathlib
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from aiokafka import conn
@@ -58,21 +58,45 @@ class Secured(kafka.Kafka):
     async def grant(self, user: str, rights: Iterable[access.Right]) -> None:
         """Allow a user these, and nothing else."""
         entries = [_entry(user, right) for right in rights]
-        await self._ask(_Grant(entries))
+        await self._done(_Grant(entries))
+        await self._until(user, lambda known: known.issuperset(entries))
 
     async def take(self, user: str, right: access.Right) -> None:
         """Take one away."""
-        await self._ask(_Take([_entry(user, right)]))
+        entry = _entry(user, right)
+        await self._done(_Take([entry]))
+        await self._until(user, lambda known: entry not in known)
 
-    async def _ask(self, request: Any) -> None:
+    async def _done(self, request: Any) -> None:
+        answer = await self._ask(request)
+        assert all(each["error_code"] == 0 for each in answer["results"]), answer
+
+    async def _until(self, user: str, so: Callable[[set[tuple[Any, ...]]], bool]) -> None:
+        """Until the broker has it from its controller."""
+        async with asyncio.timeout(120):
+            known = await self._known(user)
+            while not so(known):
+                await asyncio.sleep(0.02)
+                known = await self._known(user)
+
+    async def _known(self, user: str) -> set[tuple[Any, ...]]:
+        """What the broker says that a user may do."""
+        answer = await self._ask(_Rights(f"User:{user}"))
+        assert answer["error_code"] == 0, answer
+        return {
+            (each["resource_type"], each["resource_name"], each["pattern"], *(entry[name] for name in _WHO))
+            for each in answer["resources"]
+            for entry in each["entries"]
+        }
+
+    async def _ask(self, request: Any) -> dict[str, Any]:
         host, _, port = self.address.partition(":")
         entered = await conn.create_conn(host, int(port))
         try:
-            answer = (await entered.send(request)).to_object()
+            told: dict[str, Any] = (await entered.send(request)).to_object()
+            return told
         finally:
             entered.close()
-        assert all(each["error_code"] == 0 for each in answer["results"]), answer
-        await asyncio.sleep(0.5)  # until the brokers have it from their controller
 
 
 def _certificate(directory: pathlib.Path) -> None:
@@ -84,19 +108,15 @@ def _certificate(directory: pathlib.Path) -> None:
     (directory / "broker.pem").write_text(key.read_text() + certificate.read_text())
 
 
-# CreateAcls and DeleteAcls, which aiokafka's admin client does not know.
+# CreateAcls, DeleteAcls and DescribeAcls, which aiokafka's admin client does not know.
 
 _RESOURCES: Final = {"Topic": 2, "Group": 3, "Cluster": 4, "TransactionalId": 5}
 _OPERATIONS: Final = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
-_ENTRY: Final = (
-    ("resource_type", Int8),
-    ("resource_name", String("utf-8")),
-    ("pattern", Int8),
-    ("principal", String("utf-8")),
-    ("host", String("utf-8")),
-    ("operation", Int8),
-    ("permission", Int8),
-)
+_RESOURCE: Final = (("resource_type", Int8), ("resource_name", String("utf-8")), ("pattern", Int8))
+_ALLOWED: Final = (("principal", String("utf-8")), ("host", String("utf-8")), ("operation", Int8), ("permission", Int8))
+_ENTRY: Final = (*_RESOURCE, *_ALLOWED)
+_WHO: Final = ("principal", "host", "operation", "permission")
+_ANY: Final = 1
 
 
 def _entry(user: str, right: access.Right) -> tuple[Any, ...]:
@@ -158,3 +178,31 @@ class _Take(api.Request[_TakeStruct]):
 
     def build(self, request_struct_class: type[_TakeStruct]) -> _TakeStruct:
         return request_struct_class(self._entries)
+
+
+class _Told(api.Response):
+    API_KEY = 29
+    API_VERSION = 1
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("error_code", Int16),
+        ("error_message", String("utf-8")),
+        ("resources", Array(*_RESOURCE, ("entries", Array(*_ALLOWED)))),
+    )
+
+
+class _RightsStruct(api.RequestStruct):
+    API_KEY = 29
+    API_VERSION = 1
+    RESPONSE_TYPE = _Told
+    SCHEMA = Schema(*_ENTRY)
+
+
+class _Rights(api.Request[_RightsStruct]):
+    API_KEY = 29
+
+    def __init__(self, principal: str) -> None:
+        self._principal = principal
+
+    def build(self, request_struct_class: type[_RightsStruct]) -> _RightsStruct:
+        return request_struct_class(_ANY, None, _ANY, self._principal, None, _ANY, _ANY)

@@ -23,18 +23,22 @@ def test_an_input_leaves_no_cycles(tell: Callable[..., Story]) -> None:
     """What is made for one input is freed when it is over: nothing waits for the collector, which would cost a sixth of a replay."""
     story = tell(JOURNEY, traits=TRAITS)
 
-    def live() -> None:
-        story.when("go", "10:00", cart="k", total=7)
-        story.pass_time("11:30")
-        story.when("order", "12:00", cart="other", total=1)
-        story.when("go", "12:30", cart="k2", total=7)
-        story.when("order", "12:31", cart="k2")
+    def live(day: int) -> None:
+        story.when("go", f"+{day} 10:00", cart="k", total=7)
+        story.pass_time(f"+{day} 11:30")
+        story.when("order", f"+{day} 12:00", cart="other", total=1)
+        story.when("go", f"+{day} 12:30", cart="k2", total=7)
+        story.when("order", f"+{day} 12:31", cart="k2")
 
-    gc.collect()
-    gc.disable()
-    try:
-        live()
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+    def left(day: int) -> int:
+        gc.collect()
+        gc.disable()
+        try:
+            live(day)
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    # What another thread leaves behind meanwhile, such as that of pytest-xdist, does so by chance, and not each time.
+    assert min(left(day) for day in range(3)) == 0
     assert story.actions
