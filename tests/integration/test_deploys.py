@@ -313,28 +313,21 @@ def test_a_file_of_the_log_needs_its_bundles(cluster: Cluster) -> None:
     file, kept = cluster.directory / "log.jsonl", cluster.directory / "bundles.jsonl"
     log = f"kafka://{cluster.broker}/{cluster.events}"
     environment = cluster.environment()
-    export = [*running.DALANG, "history", "export", log, str(file), "--bundles", str(kept)]
-    done = subprocess.run(export, env=environment, capture_output=True, text=True, check=True)
-    assert f"1 bundles in {kept}" in done.stdout
+    done = running.dalang(["history", "export", log, str(file), "--bundles", str(kept)], environment)
+    assert (done.returncode, f"1 bundles in {kept}" in done.stdout) == (0, True), done.stderr
     expected = cluster.recorded().decisions
     assert expected
     for source in (str(kept), log, f"kafka://{cluster.broker}/{cluster.names.name(topics.BUNDLES)}"):
         decided, _ = running.replay(str(file), None, cluster.directory, "--bundles", source)
         running.same(expected, decided)
-    bare = subprocess.run([*running.DALANG, "replay", str(file)], env=environment, capture_output=True, text=True, check=False)
+    bare = running.dalang(["replay", str(file)], environment)
     assert (bare.returncode, "DLG405" in bare.stderr, "--bundles" in bare.stderr) == (2, True, True)
 
 
 def test_a_log_on_which_nothing_was_deployed_says_so(cluster: Cluster) -> None:
     """A replay by what was live, where nothing ever was, is an error and not an empty answer."""
     cluster.send([traffic.event("c1", "e1", "go", k="a")])
-    done = subprocess.run(
-        [*running.DALANG, "replay", f"kafka://{cluster.broker}/{cluster.events}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=cluster.environment(),
-    )
+    done = running.dalang(["replay", f"kafka://{cluster.broker}/{cluster.events}"], cluster.environment())
     assert (done.returncode, "DLG407" in done.stderr) == (2, True)
 
 

@@ -61,14 +61,7 @@ def granted(node: secured.Secured, cluster: Cluster, name: str, role: access.Rol
 
 
 def dalang(cluster: Cluster, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*running.DALANG, *arguments],
-        env={**cluster.environment(), "DALANG_BROKER": cluster.brokers, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    return running.dalang(arguments, {**cluster.environment(), "DALANG_BROKER": cluster.brokers, **environment})
 
 
 def test_with_exactly_its_rights_each_process_works(node: secured.Secured, cluster: Cluster) -> None:
