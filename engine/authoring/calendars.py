@@ -23,6 +23,7 @@ TZDATA: Final[str] = tzdata.IANA_VERSION
 """The version of the zone database that this engine reads (`2026f`)."""
 
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
+_INDONESIAN: Final = {"wib": "Asia/Jakarta", "wita": "Asia/Makassar", "wit": "Asia/Jayapura"}
 _WEEK: Final = datetime.timedelta(days=7)
 
 
@@ -99,12 +100,22 @@ class Zones:
     """The port `Zones`: reads the PyPI package `tzdata` and nothing else, so that the system's database never decides."""
 
     def zone(self, name: str) -> datetime.tzinfo | None:
-        """The zone of that name as the tz database spells it; None if there is none."""
-        return _zone(name) if name in names() else None
+        """The zone of that name, however its letters and the space around it are written, or of Indonesia's own abbreviation
+        (WIB, WITA, WIT: Keputusan Presiden 41/1987); None if there is none.
+        """
+        written = name.strip().lower()
+        found = _INDONESIAN.get(written) or _spelt().get(written)
+        return None if found is None else _zone(found)
 
     def known(self, name: str) -> bool:
-        """Whether there is a zone of that name."""
+        """Whether the tz database spells a zone so, as files have to."""
         return name in names()
+
+
+@functools.cache
+def _spelt() -> Mapping[str, str]:
+    """Every zone's name by its small letters, in which no two are the same."""
+    return {name.lower(): name for name in names()}
 
 
 @functools.cache

@@ -1,4 +1,5 @@
-"""Constants that a CEL function cannot take: a duration of "1d", a time that is none, a regular expression that does not close.
+"""Constants that a CEL function cannot take: a duration of "1d", a time or zone that is none, a regular expression that does not
+close.
 
 Called by `expressions.py` once an expression compiles. CEL looks at them only when it evaluates, and a condition that fails is
 false: it would never hold, and nobody would be told.
@@ -10,8 +11,22 @@ from typing import Any, Final
 
 from engine.authoring import complaints, environment, findings, reading, syntax
 
-_CALLS: Final = {"matches": '"".matches({})'} | {
-    name: f"{name}({{}})" for name in ("duration", "timestamp", "int", "uint", "double")
+_PARTS: Final = (
+    "FullYear",
+    "Month",
+    "Date",
+    "DayOfMonth",
+    "DayOfYear",
+    "DayOfWeek",
+    "Hours",
+    "Minutes",
+    "Seconds",
+    "Milliseconds",
+)
+_CALLS: Final = {
+    "matches": '"".matches({})',
+    **{name: f"{name}({{}})" for name in ("duration", "timestamp", "int", "uint", "double")},
+    **{f"get{part}": f'timestamp("2026-01-01T00:00:00Z").get{part}({{}})' for part in _PARTS},
 }
 """Function -> a call of it that has a value if the constant, its last argument, is one that it takes."""
 

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from engine.authoring import durations
+from engine.core import definition
 
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
 TEMPLATE_NAME: Final = r"^[a-z0-9-]{1,100}$"
@@ -134,7 +135,7 @@ Number = Annotated[
 ]
 Success = Literal["accepted", "sent", "delivered", "read", "clicked", "replied"]
 Report = Literal["accepted", "sent", "delivered", "read", "clicked", "replied", "failed"]
-ChannelName = Literal["sms", "whatsapp", "email", "push", "line", "telegram", "webhook", "agent"]
+ChannelName = definition.ChannelName
 
 _MOST: Final = 2**63 - 1
 """The greatest whole number of CEL and of a saved state."""

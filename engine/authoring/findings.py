@@ -312,8 +312,8 @@ class ImpossibleConstant(Kind):
 
     code = "DLG656"
     hint = (
-        'A duration has h, m and s ("24h"; there are no days), a timestamp is RFC 3339 ("2026-11-25T09:00:00+07:00"), a regular'
-        " expression is RE2's, without look-around."
+        'A duration has h, m and s ("24h"; there are no days), a timestamp is RFC 3339 ("2026-11-25T09:00:00+07:00"), a zone'
+        ' is "Asia/Jakarta" or "+07:00", a regular expression is RE2\'s, without look-around.'
     )
 
 

@@ -43,7 +43,9 @@ class LiquidTemplates:
                     for key, value in body.items()
                 }
                 if channel == "whatsapp" and "parameters" in content:
-                    content["parameters"] = [" ".join(str(each).split()) for each in content["parameters"]]
+                    content["parameters"] = [_line(each) for each in content["parameters"]]
+                if channel == "email" and "subject" in content:
+                    content["subject"] = _line(content["subject"])
                 return ports.Rendered(language, content, tuple(missing))
         return None
 
@@ -56,6 +58,13 @@ class LiquidTemplates:
             case list():
                 return [self._filled(environment, each, rendering) for each in value]
         return value
+
+
+def _line(filled: object) -> str:
+    """One line, with one space for white space: Meta refuses others in parameters, and a header of a mail ends at a line break
+    (RFC 5322 section 2.2), after which another one would begin.
+    """
+    return " ".join(str(filled).split())
 
 
 _OPEN: Final = re.compile(r"\{[{%]")

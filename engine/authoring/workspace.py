@@ -140,7 +140,8 @@ class Policy(Model):
     failure_classes: dict[ChannelName, dict[Text, Failure]] = Field(
         {},
         description="Channel -> a provider's code -> what it means: next_channel | stop_channel | withdraw_consent | "
-        "configuration | {retry_after: 1m, at_most: 3}. The engine knows the usual ones; a line here wins.",
+        "configuration | {retry_after: 1m, at_most: 3}. withdraw_consent takes the consent to marketing on that channel, "
+        "whatever the message was. The engine knows the usual ones; a line here wins.",
         examples=[{"whatsapp": {"131026": "next_channel"}}],
     )
 

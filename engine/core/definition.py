@@ -13,9 +13,11 @@ from typing import Literal
 import msgspec
 
 Purpose = Literal["marketing", "transactional", "support", "authentication"]
+ChannelName = Literal["sms", "whatsapp", "email", "push", "line", "telegram", "webhook", "agent"]
 Status = Literal["accepted", "sent", "delivered", "read", "clicked", "replied", "failed"]
 
 PURPOSES: tuple[Purpose, ...] = ("marketing", "transactional", "support", "authentication")
+CHANNELS: tuple[ChannelName, ...] = ("sms", "whatsapp", "email", "push", "line", "telegram", "webhook", "agent")
 
 
 class Expression(msgspec.Struct, frozen=True):

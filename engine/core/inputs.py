@@ -233,8 +233,10 @@ def check(event: Event) -> None:
         if not isinstance(event.field(name), kind):
             raise errors.BadData(f"{event.type} needs data.{name} ({kind.__name__}).")
     channel = event.field("channel")
-    if event.type in (CONSENT_GRANTED, CONSENT_WITHDRAWN) and not isinstance(channel, (str, type(None))):
-        raise errors.BadData(f"{event.type} takes data.channel as text: one channel, or none for all.")
+    if event.type in (CONSENT_GRANTED, CONSENT_WITHDRAWN) and channel is not None and channel not in definition.CHANNELS:
+        # A withdrawal that names no channel of ours must not be lost: somebody has to look at it.
+        known = ", ".join(definition.CHANNELS)
+        raise errors.BadData(f"{event.type} takes data.channel as one of {known}, or none for all; not {str(channel)[:40]!r}.")
     purpose = event.field("purpose")
     if "purpose" in needed and purpose not in definition.PURPOSES:
         raise errors.BadData(f"{event.type} names the purpose {str(purpose)[:40]!r}; there are {definition.PURPOSES}.")

@@ -73,7 +73,8 @@ def news(event: inputs.Event, message: state.Message, customer: state.Customer, 
     )
     withdrawal = None
     if failure == "withdraw_consent":
-        withdrawal = decisions.ConsentUpdated(message.purpose, attempt.channel, False, code)
+        # Who stops a business at the provider stops its marketing, whatever the message was that met with it (Meta, 131050).
+        withdrawal = decisions.ConsentUpdated("marketing", attempt.channel, False, code)
     return News(message, report, withdrawal)
 
 

@@ -45,7 +45,10 @@ def check(
     most = held + _growth(before, after, facts, limit) if held else 0
     if held and most <= limit:
         return most
-    size = len(_encode(after))
+    try:
+        size = len(_encode(after))
+    except (OverflowError, ValueError, TypeError, RecursionError) as exc:
+        raise errors.BadData(f"The event holds what no state can keep, such as a number of more than 64 bits: {exc}.") from None
     if size > limit and (before is None or size > len(_encode(before))):
         raise errors.StateTooLarge(f"The state would have {size} bytes; the limit is {limit}.")
     return size

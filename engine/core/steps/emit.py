@@ -18,7 +18,7 @@ def begin(step: definition.Emit, looking: view.View) -> moves.Move:
         recorded=looking.now,
         subject=looking.customer.id,
         source=inputs.OWN_SOURCE,
-        data=data,
+        data={name: value for name, value in data.items() if value is not None},
         depth=max(at.entry.depth, led.depth if led is not None else 0) + 1,
     )
     inputs.check(event)  # of a type that the engine reads itself: as strict as with anybody else's

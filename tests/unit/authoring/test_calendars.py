@@ -165,8 +165,8 @@ def test_every_zone_can_be_read() -> None:
     [
         "",
         "Mars/Olympus",
-        "asia/jakarta",
-        "Asia/Jakarta ",
+        "+09:00",
+        "wibb",
         "../zones",
         "/etc/localtime",
         "Asia",
@@ -179,6 +179,23 @@ def test_what_is_no_zone_is_none(name: str) -> None:
     """Nothing outside the database is read, whatever the name."""
     assert calendars.Zones().zone(name) is None
     assert not calendars.Zones().known(name)
+
+
+@pytest.mark.parametrize(
+    ("written", "zone"),
+    [
+        ("WIB", "Asia/Jakarta"),
+        ("WITA", "Asia/Makassar"),
+        ("wit", "Asia/Jayapura"),
+        ("asia/jayapura", "Asia/Jayapura"),
+        (" Asia/Jayapura\n", "Asia/Jayapura"),
+        ("america/new_york", "America/New_York"),
+    ],
+)
+def test_a_profile_may_name_its_zone_as_people_do(written: str, zone: str) -> None:
+    """WIB, WITA and WIT are zones (Keppres 41/1987), and letters and space around a name do not matter; files spell as the database."""
+    assert str(calendars.Zones().zone(written)) == zone
+    assert not calendars.Zones().known(written)
 
 
 def test_the_systems_database_never_decides(tmp_path: pathlib.Path) -> None:

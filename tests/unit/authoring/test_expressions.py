@@ -200,6 +200,8 @@ def test_distances_are_great_circles(place: tuple[float, float], expected: int) 
         ('event.data.path.matches("^/a(?=b)")', [(24, "DLG656")]),
         ('event.data.path.matches("^/\\"[a-z]+\\n\U0001f355$") && event.data.x.matches(event.data.y)', []),
         ("event.data.list.exists(each, each.matches('['))", [(42, "DLG656")]),
+        ("event.time.getHours('WIB') < 9", [(20, "DLG656")]),
+        ("event.time.getHours('Asia/Jakarta') < 9 && event.time.getDayOfWeek('+07:00') == 0", []),
         ("int('7') + int('seven') > size('[') && double('x') > 1.0", [(15, "DLG656"), (46, "DLG656")]),
     ],
 )

@@ -12,7 +12,13 @@ NOW = inputs.instant("2026-11-22T03:00:00Z")
 
 
 def around() -> scope.Scope:
-    data = {"total": 275000, "infinite": float("inf"), "html": "<b>&</b>", "items": [{"sku": "KOPI"}, {"sku": "TEH"}]}
+    data = {
+        "total": 275000,
+        "infinite": float("inf"),
+        "html": "<b>&</b>",
+        "lines": "one\nBcc: two",
+        "items": [{"sku": "KOPI"}, {"sku": "TEH"}],
+    }
     event = inputs.Event("evt-1", "cart.updated", NOW, NOW, "cust-1", "shop/web", data)
     return scope.Scope(state.Customer("cust-1", profile={"name": "Budi"}), definition.Policy(), NOW, event, event)
 
@@ -93,6 +99,13 @@ def test_what_cannot_be_rendered_leaves_its_surroundings(written: str, expected:
     given = rendered({"text": written})
     assert given.content["text"] == expected
     assert len(given.missing) > 0
+
+
+def test_a_mails_subject_is_one_line() -> None:
+    """A line break of a value would end the header and begin another (RFC 5322 section 2.2); the text keeps its lines."""
+    content = rendered({"subject": "Hai\n{{ entry.data.lines }}", "text": "Hai\n{{ entry.data.lines }}"}, "email").content
+    assert content["subject"] == "Hai one Bcc: two"
+    assert content["text"] == "Hai\none\nBcc: two"
 
 
 def test_values_are_escaped_in_html_alone() -> None:

@@ -99,7 +99,7 @@ def test_the_place_in_the_log_comes_along() -> None:
     assert (record.partition, record.offset) == (3, 17)
 
 
-@pytest.mark.parametrize("channel", [["whatsapp"], {"name": "whatsapp"}, 1, True])
+@pytest.mark.parametrize("channel", [["whatsapp"], {"name": "whatsapp"}, 1, True, "WhatsApp", "wa", "all", "*", ""])
 def test_a_consent_for_something_else_than_a_channel_is_no_consent_for_all(channel: object) -> None:
     """A grant with a channel allows that channel only: what is no channel is bad data, never a grant for every channel."""
     told = {"specversion": "1.0", "id": "1", "source": "t", "subject": "a", "time": "2026-11-22T10:00:00Z"}

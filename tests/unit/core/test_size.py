@@ -59,6 +59,20 @@ def test_passing_time_may_go_further_than_an_event() -> None:
         size.check(None, state.Customer("c", profile={"text": "x" * 2 * size.LARGEST}), inputs.tick(at))
 
 
+def test_a_number_that_no_state_can_keep_is_bad_data(tmp_path: pathlib.Path) -> None:
+    """JSON's numbers have no limit, msgpack's have 64 bits: an event that would be kept with a larger one is refused with a reason,
+    the largest is kept, and an event that nothing keeps may hold any.
+    """
+    told = story.Story(story.compiled(tmp_path, story.written("j", WAITING)))
+    assert decider.transition(told.catalog, None, big(1, account=2**64 - 1)).state is not None
+    known = decider.transition(told.catalog, None, big(1)).state
+    for before in (None, known):
+        with pytest.raises(errors.BadData, match="64 bits"):
+            decider.transition(told.catalog, before, big(1, "b", account=2**64))
+    passing = msgspec.structs.replace(big(1, account=2**64), type="unheard", id="other")
+    assert decider.transition(told.catalog, known, passing).state is known
+
+
 def test_only_the_exact_size_refuses() -> None:
     """What a state had at most spares the measuring; where that could pass the limit, the state is measured, and it alone decides."""
     event, after = big(1), state.Customer("c", profile={"text": "x" * 600 * 1024})

@@ -143,6 +143,19 @@ def test_an_emitted_event_enters_another_journey(tell: Tell) -> None:
     assert entered.cause == event.id
 
 
+def test_null_leaves_a_field_of_an_emitted_event_out(tell: Tell) -> None:
+    """`data: {z: null}`, and an expression that gives null: has() finds no such field; false and 0 are values."""
+    teller = (
+        "enter: {event: go, reentry: after_exit}\n"
+        "steps: [{id: tell, emit: {event: told, data: {z: null, gone: event.data.gone, no: false, none: 0}}}]"
+    )
+    hearer = "enter: {event: told, when: '!has(event.data.z) && !has(event.data.gone)', reentry: never}\n"
+    story = tell(teller, hearer + OUT)
+    story.when("go", "10:00", gone=None)
+    entered = [each for each in story.told if each.type == "journey.entered"]
+    assert [each.data.entry.data for each in entered[1:]] == [{"no": False, "none": 0}]  # type: ignore[attr-defined]
+
+
 def test_the_record_of_an_emitted_event_is_not_taken_again(tell: Tell) -> None:
     """It was taken where it was emitted: its record on the log tells the others, and lets time pass."""
     story = tell("enter: {event: told, reentry: after_exit}\nsteps: [{id: w, wait: 1h}]")
