@@ -62,7 +62,7 @@ class Send(Model):
         min_length=1, description="The channels, tried in this order.", examples=[[{"channel": "sms"}]]
     )
     expires_after: Duration | None = Field(
-        None, description="Not sent later than this after the first request.", examples=["12h"]
+        None, description="Not sent any more when this has passed since the first request.", examples=["12h"]
     )
     to: Address | None = Field(
         None, description="CEL; another address, for every channel.", examples=["event.data.recipient_phone"]
