@@ -288,7 +288,8 @@ class _Handling(admitter.Admitter):
             return
         # Its expressions see the entry, as they would inside the instance.
         entered = state.Instance(id_, goal.journey, goal.version, "", 0, goal.entered_at, goal.entry)
-        looking = View(self.catalog, journey, self.known, entered, self.now, self.event, self.trace, held=self.held)
+        known, now, event = self.known, self.now, self.event
+        looking = View(self.catalog, journey, known, entered, now, event, self.trace, held=self.held, cause=self.cause)
         if looking.matches(journey.goal.trigger):
             value = None if journey.goal.value is None else number(looking.value(journey.goal.value))
             after = (self.now - goal.entered_at) // MILLISECOND

@@ -64,7 +64,7 @@ def tell(
     counting = catalog.counting[event.type] if detailed else catalog.screening.counted(event)
     if not counting:
         return after
-    looking = view.View(catalog, None, after, None, now, event, trace)
+    looking = view.View(catalog, None, after, None, now, event, trace, cause=event.id)
     kept = after.traits
     if not catalog.traits.keys() >= kept.keys():  # those that are no longer in the bundle go with the next that changes
         kept = {name: tally for name, tally in kept.items() if name in catalog.traits}

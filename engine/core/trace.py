@@ -11,7 +11,9 @@ import msgspec
 
 
 class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One evaluated condition. `inputs` are the fields that it reads; `error` says why there was no value."""
+    """One evaluated condition. `inputs` are the fields that it reads; `error` says why there was no value; `cause` is the id of
+    the event or timer for which it was looked at, as of a decision.
+    """
 
     journey: str
     path: str
@@ -19,6 +21,7 @@ class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
     result: Any
     inputs: Mapping[str, Any] = {}
     error: str = ""
+    cause: str = ""
 
 
 class Trace:

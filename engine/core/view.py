@@ -23,7 +23,7 @@ class View(msgspec.Struct):
     """One instance at `now`; no journey and no instance where only the customer is looked at.
 
     `event` is the input that is being taken, None while a timer fires. `held` are the journeys that are paused for everybody
-    (`*`: all of them).
+    (`*`: all of them). `cause` is for the trace: the id of the event or timer that led here.
     """
 
     catalog: catalog.Catalog
@@ -35,6 +35,7 @@ class View(msgspec.Struct):
     trace: traces.Trace | None = None
     names: scope.Scope | None = None
     held: frozenset[str] = frozenset()
+    cause: str = ""
 
     @property
     def journey(self) -> definition.Journey:
@@ -146,7 +147,7 @@ class View(msgspec.Struct):
             return
         seen = self.catalog.expressions.inputs(expression, self.scope()) if self.trace.detailed else {}
         journey = self.of.name if self.of is not None else ""
-        self.trace.add(traces.Condition(journey, expression.path, expression.text, result, seen, error))
+        self.trace.add(traces.Condition(journey, expression.path, expression.text, result, seen, error, self.cause))
 
 
 def number(value: Any) -> float | None:

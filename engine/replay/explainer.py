@@ -1,22 +1,31 @@
 """The explainer: one customer's story. Every input, what it matched, what it did not and why, and what was decided; also what
 was put aside of hers.
 
-Called by `dalang explain` and the demo. The conditions come from the trace, with their values and their places in the YAML.
+Called by `dalang explain` and the demo; `telling.py` makes text of it. The conditions come from the trace, with their values and
+their places in the YAML. It decides nothing: it sorts what a replay looked at and decided.
 """
 
 import datetime
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 import msgspec
 
-from engine.core import catalog, decisions, errors, inputs, state, trace
+from engine.core import catalog, decisions, errors, evolution, inputs, state, trace
 from engine.core.decisions import Decision
 from engine.replay import definitions, replayer
 
+PASSED: Final = "time passed"
+"""Stands for the event in a chapter of timers."""
+UNNAMED: Final = "no journey and no trait names it"
+SEEN: Final = "seen before"
+EMITTED: Final = "taken already, when its step emitted it"
+FORGOTTEN: Final = "the customer is forgotten"
+NOTHING: Final = "nothing came of it"
+
 
 class Chapter(msgspec.Struct):
-    """One input (or a time at which timers fired): the conditions that were looked at, and the decisions."""
+    """One input, or a time at which timers fired (`event` is `PASSED`): the conditions that were looked at, and the decisions."""
 
     at: datetime.datetime
     event: str
@@ -26,6 +35,8 @@ class Chapter(msgspec.Struct):
     decisions: list[Decision] = []
     put_aside: str = ""
     """The reason, and a sentence, where it was not taken: a worker puts it into the dead letters."""
+    outcome: str = ""
+    """Of an input that led to no decision: why nothing came of it, or what was noted. Not told in the story of one journey."""
 
 
 class _Line(msgspec.Struct):
@@ -55,19 +66,52 @@ class _Telling(replayer.Replayer):
     ) -> None:
         self._journey = journey
         self._told, self._aside = _Storyteller(), ""
+        self._let_by: inputs.Event | None = None
         self.chapters: list[Chapter] = []
         super().__init__(decided_by, options, self._told, trace.Trace())
 
+    def _take(self, record: inputs.Record, line: bytes) -> None:
+        """The replay lets by what nothing names; the story tells of it too."""
+        event, customer = record.event, record.event.subject
+        in_force, until = self.catalogs[record.partition], self.options.until
+        named = in_force.takes(event.type, known=customer in self.customers)
+        self._let_by = None if named or (until is not None and event.recorded > until) else event
+        super()._take(record, line)
+        if self._let_by is not None:
+            self._start()
+            self._tell(self._let_by, self.customers.get(customer), customer, in_force)
+
     def _transition(self, customer: str, event: inputs.Event, partition: int | None) -> None:
+        self._start()
+        before = self.customers.get(customer)
+        super()._transition(customer, event, partition)
+        let_by = self._let_by
+        if let_by is not None and event.type == inputs.TIMER_DUE and event.recorded == let_by.recorded and not self._aside:
+            event = let_by  # time passed up to it: it has its place among the timers
+        self._tell(event, before, customer, self.catalogs[partition])
+
+    def _start(self) -> None:
         self.tracing.conditions.clear()
         self._told.decided_now, self._aside = [], ""
-        super()._transition(customer, event, partition)
-        wanted = (None, self._journey)
-        conditions = [each for each in self.tracing.conditions if self._journey in (None, each.journey)]
-        decided = [each for each in self._told.decided_now if self._journey is None or each.journey in wanted]
-        if conditions or decided or self._aside or event.type in inputs.BUILT_IN - {inputs.TIMER_DUE}:
-            told = "time passed" if event.type == inputs.TIMER_DUE else event.type
-            self.chapters.append(Chapter(event.recorded, told, event.id, event.data, conditions, decided, self._aside))
+
+    def _tell(self, event: inputs.Event, before: state.Customer | None, customer: str, in_force: catalog.Catalog) -> None:
+        """The chapters of one input, and of the timers that fired before and after it."""
+        if event is self._let_by:
+            self._let_by = None
+        due = {} if before is None else {id_: timer.due for id_, timer in before.timers.items()}
+        earlier, own, later = _apart(event, self.tracing.conditions, self._told.decided_now, due)
+        own.put_aside = self._aside
+        if self._journey is None and not (own.decisions or own.put_aside or own.event == PASSED):
+            own.outcome = _outcome(event, before, self.customers.get(customer), in_force)
+        self.chapters += filter(self._concerns, (*earlier, own, *later))
+
+    def _concerns(self, chapter: Chapter) -> bool:
+        """Whether the chapter is of the story; of one journey alone what concerns that journey stays in it."""
+        if self._journey is not None:
+            chapter.conditions = [each for each in chapter.conditions if each.journey == self._journey]
+            chapter.decisions = [each for each in chapter.decisions if each.journey == self._journey]
+        told = chapter.conditions or chapter.decisions or chapter.put_aside or chapter.outcome
+        return bool(told) or chapter.event in inputs.BUILT_IN
 
     def _put_aside(self, reason: str, told: str, line: bytes | None = None) -> None:
         super()._put_aside(reason, told, line)
@@ -77,6 +121,81 @@ class _Telling(replayer.Replayer):
             last = self.chapters[-1].at if self.chapters else state.EPOCH
             chapter = Chapter(_time(found, last), str(found.type or "a record"), str(found.id or ""), put_aside=self._aside)
             self.chapters.append(chapter)
+
+
+def _apart(
+    event: inputs.Event, looked_at: Iterable[trace.Condition], decided: Iterable[Decision], due: Mapping[str, datetime.datetime]
+) -> tuple[list[Chapter], Chapter, list[Chapter]]:
+    """The timers that fired before an input, the input, and the timers that fired after it at its very time; of timers a chapter
+    for each instant. Everything has a cause: the input, a timer, or an event that a step emitted for either of them.
+    """
+    passed = event.type == inputs.TIMER_DUE
+    own = Chapter(event.recorded, PASSED, "") if passed else Chapter(event.recorded, event.type, event.id, event.data)
+    of, moments, due, parents = {event.id: own}, dict[tuple[bool, datetime.datetime], Chapter](), {**due}, dict[str, str]()
+    for each in decided:
+        root = _root(each.cause, parents)
+        if root not in of:
+            # Where the input led to nothing it has no place among the decisions: the event wins the tie (semantics 2).
+            first = passed or (not own.decisions and due.get(root, event.recorded) < event.recorded)
+            of[root] = moments.setdefault((first, each.at), Chapter(each.at, PASSED, ""))
+        of[root].decisions.append(each)
+        if isinstance(each.data, decisions.EventEmitted):
+            parents[each.data.event.id] = each.cause
+        elif isinstance(each.data, decisions.TimerScheduled):
+            due[each.data.timer] = each.data.due
+    for condition in looked_at:
+        of.get(_root(condition.cause, parents), own).conditions.append(condition)
+    sides = [[chapter for (first, _), chapter in moments.items() if first is side] for side in (True, False)]
+    return sides[0], own, sides[1]
+
+
+def _root(cause: str, parents: Mapping[str, str]) -> str:
+    while cause in parents:
+        cause = parents[cause]
+    return cause
+
+
+def _outcome(event: inputs.Event, before: state.Customer | None, after: state.Customer | None, in_force: catalog.Catalog) -> str:
+    """Why nothing was decided of an input."""
+    if event.type not in in_force.named and event.type not in inputs.BUILT_IN:
+        return UNNAMED
+    if event.source == inputs.OWN_SOURCE:
+        return EMITTED
+    if before is not None and evolution.has_seen(before, evolution.digest(event.id)):
+        return SEEN
+    if before is not None and after is None:
+        return FORGOTTEN
+    if event.type == inputs.JOURNEY_COMMAND and event.field("command") == "enter":
+        return _shut(in_force.live.get(event.field("journey")), event.field("journey"))
+    noted = ", ".join(_noted(event, before or state.Customer(event.subject), after, in_force))
+    return f"noted: {noted}" if noted else NOTHING
+
+
+def _shut(journey: Any, name: str) -> str:
+    """Why a command brought nobody into a journey."""
+    return f"there is no journey {name}" if journey is None else f"{name} is {journey.status}: it takes nobody"
+
+
+def _noted(event: inputs.Event, before: state.Customer, after: state.Customer | None, in_force: catalog.Catalog) -> Iterator[str]:
+    """What an input changed of the customer herself."""
+    if after is None:
+        return
+    field, words = _SAYS.get(event.type, ("", ""))
+    if field and getattr(before, field) != getattr(after, field):
+        yield words
+    for trait in in_force.counting.get(event.type, ()):
+        if before.traits.get(trait.name) is not after.traits.get(trait.name):
+            yield f"traits.{trait.name}"
+
+
+_SAYS: Final[Mapping[str, tuple[str, str]]] = {
+    inputs.IDENTIFIED: ("profile", "profile"),
+    inputs.CONSENT_GRANTED: ("consent", "consent"),
+    inputs.CONSENT_WITHDRAWN: ("consent", "consent"),
+    inputs.MESSAGE_RECEIVED: ("inbound", "when the customer last wrote"),
+    inputs.JOURNEY_COMMAND: ("pauses", "pauses"),
+}
+"""Which part of a state an event of that type writes, and what it is called."""
 
 
 def _read(line: bytes) -> _Line | None:
@@ -107,83 +226,3 @@ def explain(
     telling = _Telling(decided_by, options, journey)
     telling.run(lines)
     return telling.chapters
-
-
-def text(chapters: Iterable[Chapter]) -> Iterator[str]:
-    """The story for people, line by line."""
-    for chapter in chapters:
-        yield f"{inputs.text(chapter.at)}  {chapter.event}{_asked(chapter)}" + (
-            f"  ({chapter.id})" if chapter.id and chapter.event != "time passed" else ""
-        )
-        if chapter.put_aside:
-            yield f"    put aside: {chapter.put_aside}"
-        for condition in chapter.conditions:
-            if condition.path.endswith(".address"):  # a phone is not told where nobody asked for it; --json has it
-                condition = msgspec.structs.replace(condition, result=condition.result is not None, inputs={})
-            seen = ", ".join(f"{name} = {_short(value)}" for name, value in condition.inputs.items())
-            verdict = condition.error or ("yes" if condition.result is True else f"{_short(condition.result)}")
-            verdict = "no" if condition.result is False and not condition.error else verdict
-            place = f"{condition.journey} {condition.path}".lstrip()
-            yield f"    ? {place}: {condition.text} -> {verdict}" + (f"  [{seen}]" if seen else "")
-        for decision in chapter.decisions:
-            yield f"    {inputs.text(decision.at)}  {decision.type}{_told(decision)}"
-
-
-def _asked(chapter: Chapter) -> str:
-    """What an operator told journeys to do: the command and the journey."""
-    if chapter.event != inputs.JOURNEY_COMMAND or not isinstance(chapter.data, dict):
-        return ""
-    return f"  {chapter.data.get('command')} {chapter.data.get('journey') or 'all journeys'}"
-
-
-def _told(decision: decisions.Decision) -> str:
-    """The few words that matter of a decision; never an address or a text."""
-    words = _of_message(decision.data) or _of_journey(decision.data)
-    place = f"  {decision.journey}" + (f"/{decision.step}" if decision.step else "")
-    return place.rstrip() + (f"  {words}" if words else "")
-
-
-def _of_journey(data: decisions.Payload) -> str:
-    match data:
-        case decisions.JourneyRefused(reason=words) | decisions.JourneyExited(reason=words):
-            return words
-        case decisions.JourneyEntered(held_out=True):
-            return "held out: never messaged"
-        case decisions.StepCompleted(outcome=words):
-            return words
-        case decisions.TimerScheduled(kind=kind, due=due):
-            return f"{kind} until {inputs.text(due)}"
-        case decisions.BranchTaken(arm=arm):
-            return "no arm" if arm is None else f"arm {arm + 1}"
-        case decisions.SplitAssigned(arm=choice) | decisions.OfferChosen(offer=choice):
-            return choice or "none"
-        case decisions.SegmentEntered(segment=words) | decisions.SegmentLeft(segment=words):
-            return words
-        case decisions.ProfileUpdated(set=written, removed=removed):
-            return ", ".join([*written, *(f"without {name}" for name in removed)])
-        case decisions.EventEmitted(event=event):
-            return event.type
-        case decisions.GoalReached(event=words, value=value):
-            return words + (f", worth {value:g}" if value is not None else "")
-    return ""
-
-
-def _of_message(data: decisions.Payload) -> str:
-    match data:
-        case decisions.MessageRequested(channel=channel, attempt=attempt, skipped=skipped):
-            passed = "".join(f", not {other}: {why}" for other, why in skipped)
-            return f"attempt {attempt} by {channel}{passed}"
-        case decisions.MessageDeferred(until=until, reason=reason):
-            return f"{reason} until {inputs.text(until) if until is not None else 'it is resumed'}"
-        case decisions.MessageSuppressed(skipped=skipped, reason=reason, reasons=reasons):
-            return ", ".join([*(f"{channel}: {why}" for channel, why in skipped)] or [*reasons] or [reason])
-        case decisions.MessageReported(status=status, channel=channel, code=code, late=late):
-            return f"{status} by {channel}" + (f" ({code})" if code else "") + (", late" if late else "")
-        case decisions.MessageResolved(outcome=outcome, reason=reason):
-            return f"{outcome} {reason}".rstrip()
-    return ""
-
-
-def _short(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else shown[:57] + "..."

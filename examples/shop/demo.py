@@ -18,7 +18,7 @@ import time
 
 from engine.authoring import catalogs
 from engine.core import decisions, inputs
-from engine.replay import explainer, histories, outputs, replayer, simulation, summary
+from engine.replay import explainer, histories, outputs, replayer, simulation, summary, telling
 from engine.runtime import embedded, history, recorded, store, topics
 from examples.shop import make_events
 
@@ -115,7 +115,7 @@ def _story(source: histories.FileHistory, live: recorded.Recorded) -> None:
     customer = next((decisions.decode(line).customer for line in again), "cust-0000")
     options = replayer.Options(customers=frozenset([customer]), until=UNTIL)
     chapters = explainer.explain(catalogs.load(JOURNEYS), source.lines(), options, STORY)
-    told = list(explainer.text(chapters))
+    told = list(telling.text(chapters))
     first = next((i for i, line in enumerate(told) if "attempt 2" in line), 0)
     print(f"\nFrom the story of {customer} (dalang explain tells all of it):\n")
     print("\n".join(told[max(0, first - 8) : first + 6]))

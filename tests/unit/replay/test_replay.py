@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from engine.authoring import catalogs
-from engine.core import actions, definition, inputs, size
-from engine.replay import explainer, histories, outputs, replayer, simulation, spool
+from engine.core import actions, definition, inputs
+from engine.replay import histories, outputs, replayer, simulation, spool
 from tests.unit.core import story
 
 QUIET = "enter: {event: go, key: event.data.k, reentry: never}\nexit: [{event: order, reason: bought}]\n"
@@ -238,64 +238,6 @@ def test_a_model_that_is_none_is_an_error_with_its_place(tmp_path: pathlib.Path,
     (tmp_path / "m.yaml").write_text(text)
     with pytest.raises(simulation.ModelError, match=told):
         simulation.read(tmp_path / "m.yaml")
-
-
-def test_the_story_says_why_not(bundle: definition.Bundle, tmp_path: pathlib.Path) -> None:
-    """`explain` tells each input, each condition with its values and place, and each decision; no address."""
-    lines = [hello("a"), event("a", "go", "10:00", k="x"), event("a", "go", "10:10")]
-    chapters = explainer.explain(
-        catalogs.of(bundle), history(tmp_path, *lines).lines(), replayer.Options(customers=frozenset("a"))
-    )
-    told = "\n".join(explainer.text(chapters))
-    assert "2026-11-22T10:10:00Z  go" in told
-    assert "? quiet enter.key: event.data.k -> event.data.k: there is no such field" in told
-    assert "journey.refused  quiet  no_key" in told
-    assert "attempt 2 by sms" in told
-
-
-def test_the_story_says_what_an_operator_told(bundle: definition.Bundle, tmp_path: pathlib.Path) -> None:
-    """Of a command `explain` tells which it was and for what."""
-    told = [
-        event("a", "journey.command", "10:00", command=name, **more)
-        for name, more in (("pause", {}), ("stop", {"journey": "quiet"}))
-    ]
-    given = histories.LinesHistory(json.dumps({**each, "id": str(number)}).encode() for number, each in enumerate(told))
-    chapters = explainer.explain(catalogs.of(bundle), given.lines(), replayer.Options(customers=frozenset("a")))
-    shown = "\n".join(explainer.text(chapters))
-    assert "journey.command  pause all journeys  (0)" in shown
-    assert "journey.command  stop quiet  (1)" in shown
-
-
-def test_the_story_tells_what_was_put_aside(
-    bundle: definition.Bundle, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A record of hers that is no event is told at its place with its reason and a sentence, whatever else is wrong with it;
-    so is one that the decider refuses, or fails on. Another's is not, and what is not JSON is nobody's.
-    """
-    monkeypatch.setattr(size, "LARGEST", 2_000)
-    fine = event("a", "go", "10:00", k="x")
-    broken = [
-        {**fine, "id": "late", "time": "yesterday"},
-        {**event("a", "customer.identified", "10:05"), "id": "bare"},
-        {**event("b", "go", "10:06", k="x"), "id": "hers-by-key", "kafkakey": "a"},
-        {**event("b", "customer.identified", "10:07"), "id": "anothers"},
-        {**event("a", "go", "10:08", k="x" * 5_000), "id": "huge"},
-        {"subject": "a"},
-    ]
-    lines = [json.dumps(each).encode() for each in (hello("a"), fine, *broken)] + [b"[1]", b"{nonsense", b'{"subject":"\xff"}']
-    telling = explainer.explain(catalogs.of(bundle), lines, replayer.Options(customers=frozenset("a"), drain=False))
-    aside = [(inputs.text(each.at)[11:16], each.id, each.put_aside.partition(":")[0]) for each in telling if each.put_aside]
-    assert aside == [
-        ("10:00", "late", "not_a_time"),
-        ("10:05", "bare", "bad_data"),
-        ("10:06", "hers-by-key", "key_is_not_subject"),
-        ("10:08", "huge", "state_too_large"),
-        ("10:08", "", "not_a_cloudevent"),
-    ]
-    shown = [*explainer.text(telling)]
-    at = shown.index("2026-11-22T10:05:00Z  customer.identified  (bare)")
-    assert shown[at + 1].startswith("    put aside: bad_data: customer.identified ")
-    assert "2026-11-22T10:08:00Z  a record" in shown
 
 
 def test_a_drain_ends_when_nothing_but_schedules_is_left(tmp_path: pathlib.Path) -> None:
