@@ -18,15 +18,26 @@ LONGEST: Final = 3_650 * UNITS["d"]
 """Ten years. A time of an event is before the year 9001, so the waits of a journey stay in the calendar."""
 
 _DURATION: Final = re.compile(PATTERN, re.ASCII)
+_ENDLESS: Final = re.compile(r"0*[1-9][0-9]{9,}[smhdw]", re.ASCII)
+"""Ten digits are more than ten years in any unit."""
+
+
+class TooLong(ValueError):
+    """This is too long: a duration is at most ten years (3650d)"""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
 
 
 def parse(text: object) -> int:
-    """The milliseconds of `45m`, `3d`, …; ValueError with a sentence if it is no duration."""
+    """The milliseconds of `45m`, `3d`, …; ValueError with a sentence if it is no duration, `TooLong` if it is too long a one."""
+    if isinstance(text, str) and _ENDLESS.fullmatch(text):
+        raise TooLong
     if not isinstance(text, str) or not _DURATION.fullmatch(text):
         raise ValueError("A duration is a whole number and s, m, h, d or w, like 45m")
     milliseconds = int(text[:-1]) * UNITS[text[-1]]
     if milliseconds > LONGEST:
-        raise ValueError("A duration is at most ten years (3650d)")
+        raise TooLong
     return milliseconds
 
 

@@ -61,6 +61,17 @@ class CapNeverPassed(Kind):
     hint = "Wait longer between the messages, send fewer of them, or raise the cap in policy.yaml."
 
 
+class DeferAtChannel(Kind):
+    """At the cap of a channel nothing waits: `{channel}` is skipped, and the message goes on to its next channel.
+
+    `then` is for caps without a channel, which hold for the whole message: it is dropped, or waits for a place.
+    """
+
+    code = "DLG698"
+    severity = "warning"
+    hint = "Take `then: defer` out, or take `channel` out where the message itself is to wait."
+
+
 class NeverOpen(Kind):
     """These quiet hours leave no minute of the week open."""
 

@@ -69,6 +69,8 @@ def per(value: object) -> tuple[int, int]:
         return 1, 0
     try:
         return window(value)
+    except durations.TooLong:
+        raise
     except ValueError as exc:
         raise ValueError(f"{exc}; or day, for one calendar day") from None
 

@@ -43,6 +43,10 @@ _UNSAFE: Final = re.compile("[\0\ud800-\udfff]")
 _LONG_TAG: Final = re.compile(r"(?:^|(?<=[\s\[{,]))!\S{1000}")
 
 
+_TAB: Final = f"found character {chr(9)!r}"
+"""How ruamel begins what it says of a tab in the indentation, or before a value."""
+
+
 class _RefusedError(Exception):
     """Ends the reading of one file with its finding; never leaves this module."""
 
@@ -246,5 +250,7 @@ def _mark_of(exc: Any, source: places.Source) -> findings.Place:
 def _sentence(exc: Any) -> str:
     if isinstance(exc, ruamel.yaml.reader.ReaderError):
         return f"the character U+{exc.character:04X} is not allowed" if isinstance(exc.character, int) else str(exc.reason)
+    if str(getattr(exc, "problem", None)).startswith(_TAB):
+        return "a tab stands where only spaces may; use spaces instead of tabs"
     told = [getattr(exc, "problem", None), getattr(exc, "context", None)]
     return ", ".join(part for part in told if part) or type(exc).__name__

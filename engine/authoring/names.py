@@ -20,6 +20,10 @@ _JOURNEY: Final[Known] = dict.fromkeys(("name", "title", "owner", "purpose"), "t
 _POLICY: Final[Known] = dict.fromkeys(("timezone", "language"), "text")
 
 
+OWN_DATA: Final[Mapping[str, Known]] = {"schedule": dict.fromkeys(("journey", "due")), "segment": {"segment": None}}
+"""What the data of the event has that enters by a schedule or a segment: the engine makes it, so nothing else can be there."""
+
+
 class Kinds:
     """Paths whose values have one declared kind, with dots. Made once for all expressions of a directory, and told apart by
     identity: there may be thousands.
@@ -56,9 +60,12 @@ class Workspace:
         }
         self.kinds = Kinds(self.everywhere)
 
-    def before(self) -> Tree:
-        """What is in scope before a customer has entered: there is no `entry`, and no step has an outcome."""
-        return Tree({"event": _EVENT, **self.everywhere}, self.kinds)
+    def before(self, way: str = "event") -> Tree:
+        """What is in scope before a customer has entered: there is no `entry`, and no step has an outcome.
+
+        `way` is how customers enter: by an event of the shop's, whose data nobody declares, or by one of `OWN_DATA`.
+        """
+        return Tree({"event": {**_EVENT, "data": OWN_DATA.get(way)}, **self.everywhere}, self.kinds)
 
     def after(self, steps: Iterable[str] | None) -> Tree:
         """What is in scope in a journey with these steps; None: nobody knows which."""
@@ -118,6 +125,9 @@ def advice(path: Sequence[str], index: int, tree: Known) -> str:
         return f"There is no {path[0]} before the customer has entered; use event."
     if index == 1 and path[0] in ("traits", "segments") and not tree[path[0]]:
         return f"There are no {path[0]} yet: they are declared in traits.yaml."
+    if index == 2 and path[:2] == ("event", "data"):
+        own = " and ".join(f"event.data.{name}" for name in beside(path, tree))
+        return f"The event of a schedule or a segment is made by the engine: it has {own}."
     told = tree.get("steps")
     steps = told if isinstance(told, Mapping) else {}
     cut = [step for step in steps if path[0] == "steps" and index == 1 and step.startswith(f"{path[1]}-")]

@@ -55,13 +55,13 @@ def instant(text: str, flag: str) -> datetime.datetime:
         raise NotAnInstant(f"{flag} {text!r} is no time.") from None
 
 
-def history(events: str) -> histories.FileHistory | histories.LinesHistory:
+def history(events: str) -> histories.FileHistory | histories.KeptHistory:
     """The history of the argument EVENTS."""
     if events.startswith("kafka://"):
         from engine.runtime import history as log  # noqa: PLC0415 - Kafka is loaded only where it is asked for
 
         lines: Iterable[bytes] = log.read(*this_log(events))
-        return histories.LinesHistory(lines)
+        return histories.LinesHistory(lines, events)
     return histories.open_history(events)
 
 

@@ -60,8 +60,19 @@ def replay(
         raise NotWritable(f"The outputs cannot be written: {exc.strerror or exc}.") from None
     told = {**outcome.summary.as_dict(), "sha256": {kind: each.sha256 for kind, each in outcome.written.items()}}
     print(json.dumps(told, indent=2) if as_json else report.summary(told))
+    _unknown(chosen.customers - outcome.summary.found, until)
     if strict and told["bad_lines"]:
         raise typer.Exit(1)
+
+
+def _unknown(names: frozenset[str], until: str) -> None:
+    """Say which customers that were asked for are not there: an id that is misspelt looks like one to whom nothing happened."""
+    for name in sorted(names):
+        print(
+            f"warning: Nothing in this history concerned {name}{until and f' until {until}'}."
+            " An id is to be written as the `subject` of the events, letter for letter.",
+            file=sys.stderr,
+        )
 
 
 class HistoryNeedsReceipts(errors.DalangError):

@@ -12,6 +12,8 @@ def summary(told: Mapping[str, Any]) -> str:
     ]
     if told["bad_lines"]:
         lines.append(f"bad lines, passed over: {_counts(told['bad_lines'])}")
+        lines += [f"  {reason}: first {_place(first)}. {first['why']}" for reason, first in told["first_bad"].items()]
+        lines.append("  Mend these lines, or what writes them: a worker would put them into dead.letters.")
     for name, journey in told["journeys"].items():
         lines += [
             f"{name}",
@@ -27,7 +29,7 @@ def summary(told: Mapping[str, Any]) -> str:
     lines += [f"{name:<12} {_counts(told[name])}" for name in ("deferred", "emitted") if told[name]]
     lines += [f"segment      {name}: {_counts(counts)}" for name, counts in told["segments"].items()]
     cost = told["cost"]
-    lines.append(f"cost         Rp{_number(cost['reported'])} reported, Rp{_number(cost['planned'])} if every attempt is billed")
+    lines.append(f"cost         {_rupiah(cost['reported'])} reported, {_rupiah(cost['planned'])} if every attempt is billed")
     if told["condition_errors"]:
         lines.append(f"conditions without a value: {_counts(told['condition_errors'])}")
     if told["other_tzdata"]:
@@ -41,5 +43,21 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {_number(count)}" for name, count in counts.items()) or "none"
 
 
+def _place(first: Mapping[str, Any]) -> str:
+    """Where the first of a reason stands: `at events.jsonl:17`, or `at record 17 (partition 3, offset 118)`."""
+    place = "when the clock ran on after the last line"
+    if "file" in first:
+        place = f"at {first['file']}:{first['line']}"
+    elif "record" in first:
+        place = f"at record {first['record']}"
+    on_log = ", ".join(f"{name} {first[name]}" for name in ("partition", "offset") if name in first)
+    return f"{place} ({on_log})" if on_log else place
+
+
 def _number(value: float) -> str:
-    return f"{value:,.0f}".replace(",", ".")
+    return f"{value:,.0f}"
+
+
+def _rupiah(value: float) -> str:
+    """As Indonesians write it, like the filter of that name."""
+    return "Rp" + _number(value).replace(",", ".")

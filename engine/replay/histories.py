@@ -1,4 +1,4 @@
-"""Histories: recorded events as lines, from `.jsonl`, `.jsonl.gz` or standard input. They stream; nothing is held.
+"""Histories: recorded events as lines, from `.jsonl`, `.jsonl.gz` or standard input, zipped or not. They stream; nothing is held.
 
 Called by the replayer. A history from Kafka comes as lines too (`engine/runtime/history.py`), so that this folder needs none.
 """
@@ -6,12 +6,13 @@ Called by the replayer. A history from Kafka comes as lines too (`engine/runtime
 import contextlib
 import gzip
 import io
+import itertools
 import pathlib
 import sys
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from engine.core import errors, inputs
 
@@ -23,6 +24,14 @@ class HistoryError(errors.DalangError):
     hint = "Give a .jsonl or .jsonl.gz file, or - for standard input."
 
 
+_GZIP: Final = b"\x1f\x8b"
+_BOM: Final = b"\xef\xbb\xbf"
+"""What some editors put before UTF-8. It is no JSON, and RFC 8259 section 8.1 allows to pass over it."""
+
+MARKS: Final = (_GZIP, _BOM)
+"""What means something at the start of a file, and nothing at the start of a record."""
+
+
 class History(Protocol):
     """Lines that can be read more than once."""
 
@@ -32,21 +41,28 @@ class History(Protocol):
 
 
 class FileHistory:
-    """A file of JSON lines, gzipped if its first bytes say so. `watched`: with a progress bar on standard error."""
+    """A file of JSON lines, gzipped if its first bytes say so. `watched`: with a progress bar on standard error.
 
-    def __init__(self, path: pathlib.Path, *, watched: bool = False) -> None:
-        self.path, self.watched = path, watched
+    `name` is what it is called before people, `file` the same where it is a file of theirs.
+    """
+
+    def __init__(self, path: pathlib.Path, name: str = "", *, watched: bool = False) -> None:
+        self.path, self.name, self.watched = path, name or str(path), watched
+        self.file = self.name
 
     def lines(self) -> Iterator[bytes]:
         """Each line without its line end; `HistoryError` where the file cannot be read (on)."""
         try:
             with self._opened() as raw:
-                zipped = raw.peek(2)[:2] == b"\x1f\x8b"
-                for line in gzip.open(raw) if zipped else raw:  # noqa: SIM115 - closed with the file under it
+                zipped = raw.peek(2)[:2] == _GZIP
+                lines = iter(gzip.open(raw) if zipped else raw)  # noqa: SIM115 - closed with the file under it
+                for line in itertools.islice(lines, 1):
+                    yield line.removeprefix(_BOM).rstrip(b"\r\n")
+                for line in lines:
                     yield line.rstrip(b"\r\n")
         except (OSError, EOFError, zlib.error) as exc:
             told = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-            raise HistoryError(f"{self.path}: {told}.") from None
+            raise HistoryError(f"{self.name}: {told}.") from None
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[io.BufferedReader]:
@@ -57,29 +73,39 @@ class FileHistory:
         from rich import console, progress  # noqa: PLC0415 - only for those who look on
 
         told = console.Console(stderr=True)
-        with progress.open(self.path, "rb", description=self.path.name, console=told, transient=True) as watched:
+        with progress.open(self.path, "rb", description=pathlib.Path(self.name).name, console=told, transient=True) as watched:
             yield io.BufferedReader(watched, 1 << 18)  # type: ignore[arg-type]
 
 
-class LinesHistory:
-    """Lines from anywhere, put aside in a temporary file so that they can be read twice."""
+class KeptHistory:
+    """Bytes from anywhere, put aside in a temporary file so that they can be read twice; nobody is told that file's name."""
 
-    def __init__(self, lines: Iterable[bytes]) -> None:
-        self._file = tempfile.NamedTemporaryFile(prefix="dalang-history-", suffix=".jsonl")  # noqa: SIM115 - lives as long as this
-        for line in lines:
-            self._file.write(line.rstrip(b"\r\n") + b"\n")
-        self._file.flush()
-        self.path = pathlib.Path(self._file.name)
+    file = ""
+
+    def __init__(self, chunks: Iterable[bytes], name: str) -> None:
+        self._kept = tempfile.NamedTemporaryFile(prefix="dalang-history-", suffix=".jsonl")  # noqa: SIM115 - lives as long as this
+        for chunk in chunks:
+            self._kept.write(chunk)
+        self._kept.flush()
+        self.path, self.name = pathlib.Path(self._kept.name), name
 
     def lines(self) -> Iterator[bytes]:
         """Each line without its line end. The lines keep this, and so the file, alive."""
-        yield from FileHistory(self.path).lines()
+        yield from FileHistory(self.path, self.name).lines()
 
 
-def open_history(name: str) -> FileHistory | LinesHistory:
+class LinesHistory(KeptHistory):
+    """Lines from anywhere."""
+
+    def __init__(self, lines: Iterable[bytes], name: str = "the log") -> None:
+        super().__init__((line.rstrip(b"\r\n") + b"\n" for line in lines), name)
+
+
+def open_history(name: str) -> FileHistory | KeptHistory:
     """The history of a file name, or of standard input for `-`."""
     if name == "-":
-        return LinesHistory(sys.stdin.buffer)
+        given = sys.stdin.buffer
+        return KeptHistory(iter(lambda: given.read(1 << 18), b""), "standard input")
     path = pathlib.Path(name)
     if not path.exists():
         raise HistoryError(f"There is no file {name}.")

@@ -60,6 +60,7 @@ class _Part(msgspec.Struct, frozen=True):
 
     definitions: bytes
     history: pathlib.Path
+    name: str
     options: replayer.Options
     share: replayer.Share
     directory: pathlib.Path
@@ -69,7 +70,7 @@ class _Part(msgspec.Struct, frozen=True):
 
 def replay(
     given: definitions.Given,
-    history: histories.FileHistory | histories.LinesHistory,
+    history: histories.FileHistory | histories.KeptHistory,
     options: replayer.Options,
     files: Mapping[str, pathlib.Path | None],
     workers: int = 1,
@@ -83,13 +84,14 @@ def replay(
     """
     started = time.perf_counter()
     total = summary.Summary()
-    total.tzdata = definitions.foreign(given)
+    total.tzdata, total.file = definitions.foreign(given), history.file
     runs: dict[str, list[pathlib.Path]] = {kind: [] for kind in files}
     with tempfile.TemporaryDirectory(prefix="dalang-replay-") as temporary:
         parts = [
             _Part(
                 definitions.encode(given),
                 history.path,
+                history.name,
                 options,
                 replayer.Share(index, workers),
                 pathlib.Path(temporary),
@@ -126,5 +128,5 @@ def _run(part: _Part) -> tuple[summary.Summary, dict[str, list[pathlib.Path]]]:
     decided_by = definitions.of(definitions.decode(part.definitions))
     outlet = _Spooling(part.directory, str(part.share.index), part.wanted)
     done = replayer.Replayer(decided_by, part.options, outlet)
-    counted = done.run(histories.FileHistory(part.history, watched=part.watched).lines(), part.share)
+    counted = done.run(histories.FileHistory(part.history, part.name, watched=part.watched).lines(), part.share)
     return counted, {kind: each.close() for kind, each in outlet.spools.items()}

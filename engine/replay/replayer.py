@@ -87,6 +87,7 @@ class Replayer:
         self.tracing = tracing if tracing is not None else trace.Trace(detailed=False)
         self.summary = summary.Summary()
         self.customers: dict[str, state.Customer] = {}
+        self._line, self._raw = 0, b""
         self._known: set[str] = set()
         self._due: dict[str, datetime.datetime] = {}
         self._weighs: dict[str, int] = {}
@@ -103,7 +104,8 @@ class Replayer:
         """Fold the lines that are in the share, then let the clock run on as the options say."""
         started = time.perf_counter()
         wanted = self.options.customers
-        for line in lines:
+        for number, line in enumerate(lines, 1):
+            self._line, self._raw = number, line
             owner = share.owner(line) if line and share.of > 1 else None
             if not line or owner not in (None, share.index):
                 continue
@@ -120,8 +122,9 @@ class Replayer:
                 self._take_for_all(record, line, count=share.index == 0)
             elif not wanted or event.subject in wanted:
                 self._take(record, line)
+        self._line, self._raw = 0, b""
         self._finish()
-        self.summary.customers = len(self._known)
+        self.summary.customers, self.summary.found = len(self._known), self._known & wanted
         self.summary.seconds = time.perf_counter() - started
         for (journey, path), count in self.tracing.errors.items():
             self.summary.condition_errors[f"{journey} {path}"] += count
@@ -129,7 +132,7 @@ class Replayer:
 
     def _put_aside(self, reason: str, told: str, line: bytes | None = None) -> None:
         """Count what a worker sends to the dead letters, and say of it no more; `line`: it could not be read as an event."""
-        self.summary.bad[reason] += 1
+        self.summary.put_aside(reason, told, self._line, self._raw)
 
     def _timed(self, record: inputs.Record) -> inputs.Record:
         """Under the stream clock, what operators wrote happens at the stream's time."""
@@ -186,8 +189,9 @@ class Replayer:
             self._clocks[record.partition] = str(record.event.field("clock") or "wall")
             if self.catalogs[record.partition].concerns_all(before):
                 self._decide_all(record)
-        else:
-            self.summary.bad[UNKNOWN_BUNDLE] += count
+        elif count:
+            told = f"The bundle {str(record.event.field('bundle'))[:80]} is none of those that are known here."
+            self.summary.put_aside(UNKNOWN_BUNDLE, told, self._line, self._raw)
 
     def _obey(self, record: inputs.Record) -> None:
         """An operator's command for everybody of the partition."""

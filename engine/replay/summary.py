@@ -1,10 +1,12 @@
 """The summary of a replay or of a live run: counts of what was decided, by journey, channel and reason."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from engine.core import decisions
+from engine.replay import asides
 
 
 class Summary:
@@ -13,6 +15,12 @@ class Summary:
     def __init__(self) -> None:
         self.events = 0
         self.bad: Counter[str] = Counter()
+        self.first_bad: dict[str, asides.Aside] = {}
+        """By reason, the first that was put aside."""
+        self.file = ""
+        """The file that the lines are of; empty where they are of none."""
+        self.found: set[str] = set()
+        """Of the customers that were asked for by name, those that there are."""
         self.customers = 0
         self.activations = 0
         self.decisions = 0
@@ -68,12 +76,21 @@ class Summary:
     def _in_segment(self, decision: decisions.Decision, data: decisions.SegmentEntered | decisions.SegmentLeft) -> None:
         self.segments.setdefault(data.segment, Counter())[decision.type.removeprefix("segment.")] += 1
 
+    def put_aside(self, reason: str, why: str, number: int, line: bytes) -> None:
+        """One record that was not taken, and the line of the history that it is of."""
+        self.bad[reason] += 1
+        if reason not in self.first_bad:
+            self.first_bad[reason] = asides.read(number, line, why)
+
     def add(self, other: "Summary") -> None:
         """The counts of another part of the same replay."""
         for name, value in vars(other).items():
             mine = getattr(self, name)
-            if isinstance(mine, Counter):
+            if isinstance(mine, (Counter, set)):
                 mine.update(value)
+            elif name == "first_bad":
+                for reason, what in value.items():
+                    mine[reason] = min(mine.get(reason, what), what, key=lambda each: each.line or math.inf)
             elif name == "journeys":
                 for journey, kinds in value.items():
                     for kind, counts in kinds.items():
@@ -91,6 +108,7 @@ class Summary:
         return {
             "events": self.events,
             "bad_lines": dict(sorted(self.bad.items())),
+            "first_bad": {reason: what.told(self.file) for reason, what in sorted(self.first_bad.items())},
             "customers": self.customers,
             "activations": self.activations,
             "decisions": self.decisions,

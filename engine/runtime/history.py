@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.structs import RecordMetadata
 
 from engine.core import errors, inputs
+from engine.replay import histories
 from engine.runtime import codec, connection, patience, topics
 
 _UNCONFIRMED: Final = 5_000
@@ -192,7 +193,9 @@ def line(record: ConsumerRecord, clocks: dict[int, str]) -> bytes:
     try:
         event = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError:
-        return (record.value or b"null").replace(b"\n", b" ")
+        raw = (record.value or b"null").replace(b"\n", b" ")
+        # A file that begins so would be unpacked, or taken without its first bytes.
+        return b" " + raw if raw.startswith(histories.MARKS) else raw
     if not isinstance(event, dict):
         return orjson.dumps(event)
     if event.get("type") == inputs.BUNDLE_ACTIVATED and not event.get("subject") and isinstance(event.get("data"), dict):

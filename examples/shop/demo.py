@@ -46,7 +46,7 @@ def main() -> int:
                 worker.wait(60)
         replayed = _replay(directory, source)
         count = replayed.summary.events
-        print(f"\n3. What the worker decided: {count} events in {seconds:.1f} s, {count / seconds:,.0f} events/s\n")
+        print(f"\n3. What the worker decided: {count:,} events in {seconds:.1f} s, {count / seconds:,.0f} events/s\n")
         print(_told(live.summary))
         _story(source, live)
         return _compare(live, directory)
@@ -55,7 +55,7 @@ def main() -> int:
 def _history(directory: pathlib.Path) -> histories.FileHistory:
     """The events and the simulated receipts, in order of time."""
     events, target = directory / "events.jsonl", directory / "history.jsonl"
-    print(f"1. {make_events.write(events)} events of a shop, with receipts simulated by receipts.yaml")
+    print(f"1. {make_events.write(events):,} events of a shop, with receipts simulated by receipts.yaml")
     options = replayer.Options(receipts=simulation.read(HERE / "receipts.yaml"), until=UNTIL)
     outputs.replay(catalogs.bundle(JOURNEYS), histories.FileHistory(events), options, {"history": target}, WORKERS)
     return histories.FileHistory(target)

@@ -1,5 +1,6 @@
 """The command line as a user meets it: what it prints, where it exits."""
 
+import gzip
 import json
 import os
 import pathlib
@@ -99,6 +100,46 @@ def test_bad_lines_exit_1_only_where_it_is_strict(tmp_path: pathlib.Path) -> Non
     done = dalang("replay", str(tmp_path / "e.jsonl"))
     assert (done.returncode, "not_json 1" in done.stdout) == (0, True)
     assert dalang("replay", str(tmp_path / "e.jsonl"), "--strict").returncode == 1
+
+
+def test_the_first_bad_line_is_named_with_what_to_do(tmp_path: pathlib.Path) -> None:
+    """Errors say file, line and what to do; of standard input the record. --json says it too."""
+    events = tmp_path / "e.jsonl"
+    events.write_text("\nnonsense\n{}\n{\n")
+    done = dalang("replay", str(events), "--strict")
+    assert done.returncode == 1
+    assert "bad lines, passed over: not_a_cloudevent 1, not_json 2\n" in done.stdout
+    assert f"\n  not_json: first at {events}:2. The value is not JSON" in done.stdout
+    assert "\n  Mend these lines, or what writes them: a worker would put them into dead.letters.\n" in done.stdout
+    first = json.loads(dalang("replay", str(events), "--json", "--workers", "2").stdout)["first_bad"]
+    assert [(each["file"], each["line"]) for each in first.values()] == [(str(events), 3), (str(events), 2)]
+    assert "not_json: first at record 2. " in dalang("replay", "-", text=events.read_text()).stdout
+    assert "Mend" not in dalang("replay", "-", text="").stdout
+
+
+def test_standard_input_may_be_zipped(tmp_path: pathlib.Path) -> None:
+    """`gzip -c events.jsonl | dalang replay -` works; what is broken in it is told of standard input, by any number of workers."""
+    line = {"specversion": "1.0", "id": "1", "source": "t", "type": "x", "subject": "a", "time": "2026-11-25T10:00:00Z"}
+    zipped = gzip.compress(json.dumps(line).encode() + b"\n")
+    command = [sys.executable, "-m", "engine.cli.app", "replay", "-", "--json", "--workers", "2"]
+    done = subprocess.run(command, cwd=ROOT, input=zipped, capture_output=True, check=True)
+    assert json.loads(done.stdout)["events"] == 1
+    broken = subprocess.run(command, cwd=ROOT, input=zipped[:-9], capture_output=True, check=False)
+    assert (broken.returncode, broken.stderr.startswith(b"dalang: DLG400 standard input: ")) == (2, True)
+
+
+def test_a_customer_who_is_nowhere_is_told(tmp_path: pathlib.Path) -> None:
+    """A --customer without an event is named on standard error, each one; exit 0. One who has an event is not."""
+    line = {"specversion": "1.0", "id": "1", "source": "t", "type": "x", "subject": "a", "time": "2026-11-25T10:00:00Z"}
+    (tmp_path / "e.jsonl").write_text(json.dumps(line) + "\n")
+    asked = ["--customer", "a", "--customer", "zz", "--customer", "A"]
+    done = dalang("replay", str(tmp_path / "e.jsonl"), *asked, "--workers", "2")
+    hint = " An id is to be written as the `subject` of the events, letter for letter.\n"
+    told = "warning: Nothing in this history concerned"
+    assert (done.returncode, done.stderr) == (0, f"{told} A.{hint}{told} zz.{hint}")
+    done = dalang("replay", str(tmp_path / "e.jsonl"), "--customer", "a", "--until", "2026-01-01T00:00:00Z")
+    assert (done.returncode, done.stderr) == (0, f"{told} a until 2026-01-01T00:00:00Z.{hint}")
+    assert dalang("replay", str(tmp_path / "e.jsonl"), "--customer", "a").stderr == ""
 
 
 @pytest.mark.parametrize(

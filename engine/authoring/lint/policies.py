@@ -60,7 +60,7 @@ def _hours(file: File[rules.PolicyFile]) -> Found:
 
 
 def _caps(file: File[rules.PolicyFile], read: Directory) -> Found:
-    """Channels and journeys that there are."""
+    """Channels and journeys that there are, and what `then` can mean."""
     policy, written = file.model.policy, {each.model.journey for each in read.journeys}
     for index, cap in enumerate(policy.caps):
         here = ("policy", "caps", index)
@@ -70,3 +70,5 @@ def _caps(file: File[rules.PolicyFile], read: Directory) -> Found:
         if cap.journey is not None and cap.journey not in written:
             told = findings.meant(cap.journey, written)
             yield findings.UnknownJourney.at(file.document.place((*here, "journey")), name=cap.journey, known=told)
+        if cap.channel is not None and cap.then == "defer":
+            yield hazards.DeferAtChannel.at(file.document.place((*here, "then")), channel=cap.channel)

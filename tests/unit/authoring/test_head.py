@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from engine.authoring import compile as compiler
-from engine.core import definition
+from engine.authoring import names
+from engine.core import definition, inputs, schedules
+from tests.unit.core import story
 
 TRAITS = """\
 traits:
@@ -21,6 +23,12 @@ def compiled(shop: Any) -> definition.Bundle:
     assert result.findings == ()
     assert result.bundle is not None
     return result.bundle
+
+
+def own_event(shop: Any) -> None:
+    """The journey reads nothing that the event of a schedule or a segment lacks."""
+    shop.replace("cart.yaml", "event.data.total >= 100000", "true")
+    shop.replace("cart.yaml", "key: event.data.cart_id", "key: event.type")
 
 
 def test_a_segment_enters(shop: Any) -> None:
@@ -47,6 +55,7 @@ def test_a_segment_enters(shop: Any) -> None:
 def test_a_schedule_enters(shop: Any, day: str, expected: definition.Schedule) -> None:
     """On payday, daily, on weekdays, on a day of the month, or once."""
     shop.replace("cart.yaml", "event: cart.updated", f"schedule: {{time: 09:00, day: {day}}}")
+    own_event(shop)
     bundle = compiled(shop)
     assert expected == bundle.journeys[0].enter.schedule
     assert bundle.journeys[0].enter.events == ()
@@ -56,6 +65,7 @@ def test_a_schedule_has_an_audience(shop: Any) -> None:
     """A condition, before anybody has entered."""
     shop.write("traits.yaml", TRAITS)
     shop.replace("cart.yaml", "event: cart.updated", "schedule: {time: 09:00, day: daily, audience: segments.loyal}")
+    own_event(shop)
     schedule = compiled(shop).journeys[0].enter.schedule
     assert schedule is not None
     assert schedule.audience == definition.Expression("segments.loyal", "enter.schedule.audience", ("segments",))
@@ -107,7 +117,56 @@ def test_what_the_head_may_not_say_is_found(shop: Any, old: str, new: str, expec
     """Each at its line and column."""
     shop.write("traits.yaml", TRAITS)
     shop.replace("cart.yaml", old, new)
+    if "segment:" in new or "schedule:" in new:
+        own_event(shop)
     assert [f"cart.yaml:{each}" for each in expected] == shop.said()
+
+
+@pytest.mark.parametrize(
+    ("way", "told", "missing"),
+    [
+        ("schedule: {time: 09:00, day: daily}", "event.data.journey and event.data.due", ("total", "cart_id", "segment")),
+        ("segment: loyal", "event.data.segment", ("total", "cart_id", "due")),
+    ],
+)
+def test_what_the_engines_own_event_lacks_is_found(shop: Any, way: str, told: str, missing: tuple[str, ...]) -> None:
+    """A schedule and a segment enter by an event that the engine makes: a field that it never has would refuse everybody, as
+    no_key or by a condition that is false. The fields that it has are taken, and so is any field of a shop's event.
+    """
+    shop.write("traits.yaml", TRAITS)
+    assert shop.said() == []
+    shop.replace("cart.yaml", "event: cart.updated", way)
+    assert shop.said() == ["cart.yaml:7:20 DLG651", "cart.yaml:8:19 DLG651"]
+    (_, finding) = shop.findings()
+    assert finding.message == "`event.data.cart_id` does not exist."
+    assert finding.hint == f"The event of a schedule or a segment is made by the engine: it has {told}."
+    own_event(shop)
+    for name in missing:
+        shop.replace("cart.yaml", "key: event.type", f"key: event.data['{name}']")
+        assert shop.said() == ["cart.yaml:8:19 DLG651"]
+        shop.replace("cart.yaml", f"key: event.data['{name}']", "key: event.type")
+    for name in told.split(" and "):
+        shop.replace("cart.yaml", "key: event.type", f"key: {name}")
+        assert shop.said() == []
+        shop.replace("cart.yaml", f"key: {name}", "key: event.type")
+
+
+def test_the_engines_own_events_have_what_the_check_says(shop: Any) -> None:
+    """What is declared of `schedule.due` and `segment.entered` is what the core makes."""
+    at = inputs.instant("2026-11-25T02:00:00Z")
+    shop.replace("cart.yaml", "event: cart.updated", "schedule: {time: 09:00, day: daily}")
+    own_event(shop)
+    journey = compiled(shop).journeys[0]
+    assert names.OWN_DATA["schedule"].keys() == schedules.entry(journey, "ayu", "t", at, at).data.keys()
+    made = story.compiled(
+        shop.root / "joined",
+        story.written("joined", "enter: {segment: loyal, key: event.data.segment, reentry: never}\nsteps: [{id: w, wait: 1h}]"),
+        traits="segments: {loyal: profile.loyal == true}",
+    )
+    told = story.Story(made)
+    told.when("customer.identified", "10:00", traits={"loyal": True})
+    (instance,) = told.state.instances.values()
+    assert names.OWN_DATA["segment"].keys() == instance.entry.data.keys()
 
 
 def test_names_are_not_missed_where_their_file_cannot_be_used(shop: Any) -> None:
@@ -115,6 +174,7 @@ def test_names_are_not_missed_where_their_file_cannot_be_used(shop: Any) -> None
     shop.write("traits.yaml", "traits: 5")
     shop.write("policy.yaml", "policy: 5")
     shop.replace("cart.yaml", "event: cart.updated", "segment: loyal")
+    shop.replace("cart.yaml", "event.data.cart_id\n", "event.data.segment\n")
     shop.replace("cart.yaml", "steps:", "hours: collection\nsteps:")
     shop.replace("cart.yaml", "event.data.total >= 100000", "segments.other && traits.x > 5")
     assert shop.said() == ["policy.yaml:1:9 DLG622", "traits.yaml:1:9 DLG622"]
@@ -139,8 +199,8 @@ def test_the_policy_has_quiet_hours_and_caps(shop: Any) -> None:
     holidays: {holidays_off: true}
   caps:
     - {purpose: marketing, at_most: 2, per: day}
-    - {channel: whatsapp, at_most: 4, per: 1w, then: defer}
-    - {journey: cart, at_most: 1, per: 12h}
+    - {channel: whatsapp, at_most: 4, per: 1w}
+    - {journey: cart, at_most: 1, per: 12h, then: defer}
   channels:"""
     shop.replace("policy.yaml", "  channels:", rules)
     policy = compiled(shop).policy
@@ -150,8 +210,8 @@ def test_the_policy_has_quiet_hours_and_caps(shop: Any) -> None:
     assert policy.quiet_hours["holidays"] == definition.QuietHours(0, 0, (), True)
     assert policy.caps == (
         definition.Cap(2, days=1, purpose="marketing"),
-        definition.Cap(4, days=7, channel="whatsapp", then="defer"),
-        definition.Cap(1, rolling=43_200_000, journey="cart"),
+        definition.Cap(4, days=7, channel="whatsapp"),
+        definition.Cap(1, rolling=43_200_000, journey="cart", then="defer"),
     )
 
 
@@ -185,6 +245,9 @@ def test_the_calendar_has_its_holidays_from_last_year_to_five_years_on(shop: Any
         ("caps: [{at_most: 1, per: day, then: wait}]", ["3:39 DLG622"]),
         ("caps: [{at_most: 1, per: day, channel: email}]", ["3:42 DLG633"]),
         ("caps: [{at_most: 1, per: day, journey: crat}]", ["3:42 DLG648"]),
+        ("caps: [{at_most: 1, per: day, channel: sms, then: defer}]", ["3:53 DLG698"]),
+        ("caps: [{at_most: 1, per: day, channel: sms, then: drop}]", []),
+        ("caps: [{at_most: 1, per: day, then: defer}]", []),
     ],
 )
 def test_what_the_policy_may_not_say_is_found(shop: Any, rule: str, expected: list[str]) -> None:

@@ -92,6 +92,18 @@ def test_what_is_not_taken_is_a_finding_at_its_place(text: str, expected: list[s
     assert expected == refused(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("\ta: 1", "1:1"), ("a:\n  - id: x\n\twait: 1h\n", "3:1"), ("a:\t1", "1:3"), ("a:\n-\tb: 1\n  c: 2\n", "2:2")],
+)
+def test_a_tab_is_called_a_tab(text: str, place: str) -> None:
+    """Where YAML takes no tab, the finding says so and what to write; in a text or between the values of a list a tab is fine."""
+    document, (finding,) = load.parse("f.yaml", text)
+    assert (document, f"{finding.line}:{finding.column} {finding.code}") == (None, f"{place} DLG603")
+    assert "a tab stands where only spaces may; use spaces instead of tabs" in finding.message
+    assert load.parse("f.yaml", "a: 'x\ty'\nb: [1,\t2]\n")[1] == []
+
+
 def test_all_findings_of_a_file_come_at_once() -> None:
     """A duplicate key does not hide the tag after it."""
     assert refused("a: 1\na: 2\nb: !x 3\n<<: {}") == ["2:1 DLG605", "3:4 DLG606", "4:1 DLG607"]

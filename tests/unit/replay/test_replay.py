@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from engine.authoring import catalogs
-from engine.core import actions, definition, inputs
-from engine.replay import histories, outputs, replayer, simulation, spool
+from engine.cli import report
+from engine.core import actions, decider, definition, inputs, size
+from engine.replay import histories, outputs, replayer, simulation, spool, summary
 from tests.unit.core import story
 
 QUIET = "enter: {event: go, key: event.data.k, reentry: never}\nexit: [{event: order, reason: bought}]\n"
@@ -120,6 +121,106 @@ def test_bad_lines_are_counted_by_reason_and_passed_over(bundle: definition.Bund
         told, outcome = run(bundle, source, tmp_path, workers)
         assert outcome.summary.as_dict()["bad_lines"] == {"not_a_cloudevent": 2, "not_json": 2}
         assert (told[0], outcome.summary.events) == ("10:00 a journey.entered", 1)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_the_first_bad_line_of_each_reason_is_named(bundle: definition.Bundle, tmp_path: pathlib.Path, workers: int) -> None:
+    """The summary says where the first of each reason stands, with file, line and why; also by several workers, of which each has
+    its own customers, and where the decider refuses. Empty lines count as lines; good ones are not named.
+    """
+    late = {"time": "yesterday"}
+    told = [
+        hello("a"),
+        None,
+        {**event("c", "go", "10:00"), **late},
+        {**event("b", "go", "10:00"), **late},
+        event("a", "x", "10:00"),
+    ]
+    told += [{**event("a", "go", "10:01"), "kafkakey": "b", "kafkapartition": 3, "kafkaoffset": "118"}, {"subject": "b"}]
+    path = tmp_path / "events.jsonl"
+    path.write_text("".join((json.dumps(each) if each else "") + "\n" for each in told) + "nonsense\n[\n")
+    _, outcome = run(bundle, histories.FileHistory(path), tmp_path, workers)
+    first = outcome.summary.as_dict()["first_bad"]
+    assert {reason: (each["file"], each["line"]) for reason, each in first.items()} == {
+        "not_a_time": (str(path), 3),
+        "key_is_not_subject": (str(path), 6),
+        "not_a_cloudevent": (str(path), 7),
+        "not_json": (str(path), 8),
+    }
+    assert first["not_a_time"]["why"] == "'yesterday' is not an RFC 3339 time."
+    assert {**first["key_is_not_subject"], "why": ""} == {
+        "file": str(path),
+        "line": 6,
+        "partition": 3,
+        "offset": 118,
+        "why": "",
+    }
+    shown = report.summary({**outcome.summary.as_dict(), "sha256": {}}).splitlines()
+    assert f"  not_a_time: first at {path}:3. 'yesterday' is not an RFC 3339 time." in shown
+    assert any(line.startswith(f"  key_is_not_subject: first at {path}:6 (partition 3, offset 118). ") for line in shown)
+
+
+def test_the_first_bad_record_of_what_is_no_file_has_its_number(bundle: definition.Bundle, tmp_path: pathlib.Path) -> None:
+    """Standard input and the log have records, not lines of a file: the number, and where on the log it stands if it says so."""
+    broken = {**event("a", "go", "10:00"), "time": "yesterday", "kafkapartition": 3, "kafkaoffset": 118}
+    source = histories.LinesHistory([json.dumps(hello("a")).encode(), json.dumps(broken).encode(), b"{"])
+    outcome = outputs.replay(bundle, source, replayer.Options(), {})
+    first = outcome.summary.as_dict()["first_bad"]
+    assert {**first["not_a_time"], "why": ""} == {"record": 2, "partition": 3, "offset": 118, "why": ""}
+    assert {**first["not_json"], "why": ""} == {"record": 3, "why": ""}
+    shown = report.summary({**outcome.summary.as_dict(), "sha256": {}})
+    assert "not_a_time: first at record 2 (partition 3, offset 118). " in shown
+    assert str(source.path) not in shown
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_the_decider_refuses_stands_at_its_line_too(
+    bundle: definition.Bundle, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    """A fine event that may not be taken is named by its line; what fails after the last line has none."""
+    huge = event("a", "go", "10:08", k="x" * (2 << 20))
+    _, outcome = run(bundle, history(tmp_path, hello("b"), hello("a"), huge), tmp_path, workers)
+    assert outcome.summary.as_dict()["first_bad"]["too_large"]["line"] == 3
+    if workers == 1:
+        monkeypatch.setattr(size, "LARGEST", 2_000)
+        _, outcome = run(bundle, history(tmp_path, hello("a"), event("a", "go", "10:08", k="x" * 5_000)), tmp_path)
+        assert outcome.summary.as_dict()["first_bad"]["state_too_large"]["line"] == 2
+
+
+def test_what_fails_when_the_clock_runs_on_has_no_line(
+    bundle: definition.Bundle, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last line there is none to name."""
+    decide = decider.transition
+
+    def failing(catalog: Any, before: Any, event: Any, **more: Any) -> Any:
+        if event.type == inputs.TIMER_DUE:
+            raise KeyError("x")
+        return decide(catalog, before, event, **more)
+
+    monkeypatch.setattr(decider, "transition", failing)
+    _, outcome = run(bundle, history(tmp_path, event("a", "go", "10:00", k="x")), tmp_path)
+    told = outcome.summary.as_dict()
+    assert told["first_bad"] == {"failed": {"why": "The decider raised KeyError."}}
+    assert "failed: first when the clock ran on after the last line. The decider" in report.summary({**told, "sha256": {}})
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_the_customers_who_were_found_are_told(bundle: definition.Bundle, tmp_path: pathlib.Path, workers: int) -> None:
+    """Of those that were asked for, the ones who have an event, whichever worker took them; nobody where none was asked for."""
+    source = history(tmp_path, *(hello(each) for each in "abcd"))
+    _, outcome = run(bundle, source, tmp_path, workers, customers=frozenset({"a", "b", "c", "zz"}))
+    assert outcome.summary.found == {"a", "b", "c"}
+    assert run(bundle, source, tmp_path, workers)[1].summary.found == set()
+
+
+def test_numbers_are_written_in_english_and_rupiah_as_in_indonesia() -> None:
+    """The report is English: 1,139 events; amounts of rupiah are Rp275.000."""
+    told = {**summary.Summary().as_dict(), "sha256": {}, "events": 1139, "events_per_second": 2203, "messages": {"sms": 4500}}
+    shown = report.summary({**told, "cost": {"reported": 275_000, "planned": 1_000_000}})
+    assert shown.startswith("1,139 events of 0 customers in 0.00 s (2,203 events/s)\n")
+    assert "sms 4,500" in shown
+    assert "Rp275.000 reported, Rp1.000.000 if" in shown
 
 
 def busy(count: int) -> list[dict[str, Any]]:
