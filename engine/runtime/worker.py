@@ -340,11 +340,14 @@ class Worker:
                 await known[1].close()
 
     async def _send_due(self, current: partition.Partition, due: list[tuple[datetime.datetime, list[str]]]) -> None:
+        """Put it onto the log. `TimeoutError`: nobody answers, as when the producer's own tasks are dead; a new start helps."""
         for at, customers in due:
             self._sent += 1
             id_ = f"due-{hashed(self.settings.app_id, current.number, os.getpid(), self._sent, codec.milliseconds(at))}"
             event = codec.timer_due(customers, at, id_)
-            self.wall.told(await self.clock.send_and_wait(self.names.name(topics.EVENTS), event, partition=current.number))
+            async with asyncio.timeout(writer.WRITE_WITHIN):
+                answer = await self.clock.send_and_wait(self.names.name(topics.EVENTS), event, partition=current.number)
+            self.wall.told(answer)
 
     # Leaving.
 

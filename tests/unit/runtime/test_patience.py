@@ -1,12 +1,15 @@
 """A reading that gets nowhere is given up; one that goes on is not."""
 
 import asyncio
+import datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import RecordMetadata, TopicPartition
 
-from engine.runtime import writer
+from engine.runtime import topics, wall, worker, writer
 from engine.runtime.patience import Patience
 
 
@@ -46,3 +49,17 @@ def test_a_write_that_is_never_answered_is_given_up(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(TimeoutError):
         asyncio.run(write())
+
+
+async def test_the_clock_gives_up_what_is_never_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `timer.due` that nobody confirms ends the worker as a batch does: else the timers of its partition would lie for ever."""
+    monkeypatch.setattr(writer, "WRITE_WITHIN", 0.05)
+
+    async def never(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    clock = SimpleNamespace(send_and_wait=never)
+    chosen, current = SimpleNamespace(app_id="a"), SimpleNamespace(number=3)
+    here: Any = SimpleNamespace(_sent=0, settings=chosen, names=topics.Topics(""), clock=clock, wall=wall.Wall())
+    with pytest.raises(TimeoutError):
+        await worker.Worker._send_due(here, current, [(datetime.datetime.now(datetime.UTC), ["ayu"])])  # type: ignore[arg-type]
