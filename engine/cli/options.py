@@ -4,8 +4,8 @@ import contextlib
 import datetime
 import pathlib
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,7 +16,13 @@ from engine.replay import definitions, histories
 if TYPE_CHECKING:
     from engine.runtime import connection
 
-Events = Annotated[str, typer.Argument(help="A .jsonl or .jsonl.gz file, - for standard input, or kafka://host:port/topic.")]
+LOG: Final = "kafka://"
+"""How the name of a log begins."""
+
+Events = Annotated[
+    list[str],
+    typer.Argument(help=".jsonl or .jsonl.gz files, read one after the other; - for standard input; or kafka://host:port/topic."),
+]
 Journeys = Annotated[pathlib.Path, typer.Option("--journeys", help="The directory of journeys.", envvar="DALANG_JOURNEYS")]
 Given = Annotated[
     pathlib.Path | None,
@@ -55,14 +61,28 @@ def instant(text: str, flag: str) -> datetime.datetime:
         raise NotAnInstant(f"{flag} {text!r} is no time.") from None
 
 
-def history(events: str) -> histories.FileHistory | histories.KeptHistory:
-    """The history of the argument EVENTS."""
-    if events.startswith("kafka://"):
+class StandsAlone(errors.DalangError):
+    """A log, and standard input, can be read once, and by themselves."""
+
+    code = "DLG410"
+    hint = "Write it to a file first, with `dalang history export`, to read it before or after others."
+
+
+def history(events: Sequence[str]) -> histories.Kept:
+    """The history of the arguments EVENTS."""
+    if is_log(events):
         from engine.runtime import history as log  # noqa: PLC0415 - Kafka is loaded only where it is asked for
 
-        lines: Iterable[bytes] = log.read(*this_log(events))
-        return histories.LinesHistory(lines, events)
-    return histories.open_history(events)
+        lines: Iterable[bytes] = log.read(*this_log(events[0]))
+        return histories.LinesHistory(lines, events[0])
+    if any(each.startswith(LOG) for each in events) or events.count("-") > 1:
+        raise StandsAlone(f"{' '.join(events)}: a log stands alone, and standard input is read once.")
+    return histories.JoinedHistory([histories.open_history(each) for each in events])
+
+
+def is_log(events: Sequence[str]) -> bool:
+    """Whether EVENTS is a log."""
+    return len(events) == 1 and events[0].startswith(LOG)
 
 
 @contextlib.contextmanager
@@ -111,22 +131,24 @@ class OneOfBoth(errors.DalangError):
     hint = "Leave one of them out; DALANG_JOURNEYS and DALANG_BUNDLES count too."
 
 
-def decided_by(events: str, source: histories.History, journeys: pathlib.Path | None, bundles: str) -> definitions.Given:
+def decided_by(
+    events: Sequence[str], source: histories.History, journeys: pathlib.Path | None, bundles: str
+) -> definitions.Given:
     """By what a history is decided: a directory from its start, or the bundles that were live, as its activations say."""
     if journeys is not None and bundles:
         raise OneOfBoth
     if journeys is not None:
         return catalogs.bundle(journeys)
     recorded = histories.has_activations(source)
-    if not recorded and (bundles or events.startswith("kafka://")):
+    if not recorded and (bundles or is_log(events)):
         raise NothingLive
-    if bundles and not bundles.startswith("kafka://"):
+    if bundles and not bundles.startswith(LOG):
         return definitions.read(pathlib.Path(bundles))
-    if bundles or events.startswith("kafka://"):
+    if bundles or is_log(events):
         from engine.runtime import bundles as topic  # noqa: PLC0415 - Kafka is loaded only where it is asked for
         from engine.runtime import connection  # noqa: PLC0415
 
-        return connection.run(topic.beside(*this_log(bundles or events)))
+        return connection.run(topic.beside(*this_log(bundles or events[0])))
     if recorded:
         raise WhichDefinitions
     return catalogs.bundle("journeys")

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import typer
@@ -89,9 +90,9 @@ class NotWritable(errors.DalangError):
     hint = "Give a file in a directory that exists and may be written."
 
 
-def _writable(files: dict[str, File], events: str, journeys: pathlib.Path | None) -> None:
+def _writable(files: dict[str, File], events: Sequence[str], journeys: pathlib.Path | None) -> None:
     """Say so before the work, not after it; and never write over what is read, or over another output."""
-    taken = {pathlib.Path(events).resolve()}
+    taken = {pathlib.Path(each).resolve() for each in events}
     for path in files.values():
         if path is None:
             continue

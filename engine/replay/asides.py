@@ -18,10 +18,11 @@ class Aside(msgspec.Struct, frozen=True):
     why: str
     partition: int | None = None
     offset: int | None = None
+    file: str = ""
 
-    def told(self, file: str) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
         """Its place and its sentence as JSON: the `line` of a file, the `record` of what is none."""
-        place: dict[str, Any] = {"file": file, "line": self.line} if file else {"record": self.line}
+        place: dict[str, Any] = {"file": self.file, "line": self.line} if self.file else {"record": self.line}
         known = {**(place if self.line else {}), "partition": self.partition, "offset": self.offset, "why": self.why}
         return {name: value for name, value in known.items() if value is not None}
 

@@ -11,7 +11,7 @@ import pathlib
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 from engine.core import errors, inputs
@@ -43,12 +43,20 @@ class History(Protocol):
 class FileHistory:
     """A file of JSON lines, gzipped if its first bytes say so. `watched`: with a progress bar on standard error.
 
-    `name` is what it is called before people, `file` the same where it is a file of theirs.
+    `name` is what it is called before people.
     """
 
     def __init__(self, path: pathlib.Path, name: str = "", *, watched: bool = False) -> None:
         self.path, self.name, self.watched = path, name or str(path), watched
-        self.file = self.name
+
+    @property
+    def files(self) -> "tuple[FileHistory, ...]":
+        """What it is read from, in its order."""
+        return (self,)
+
+    def place(self, line: int) -> tuple[str, int]:
+        """The user's file in which a line stands, and its number there, for the number of the line in all."""
+        return self.name, line
 
     def lines(self) -> Iterator[bytes]:
         """Each line without its line end; `HistoryError` where the file cannot be read (on)."""
@@ -80,18 +88,25 @@ class FileHistory:
 class KeptHistory:
     """Bytes from anywhere, put aside in a temporary file so that they can be read twice; nobody is told that file's name."""
 
-    file = ""
-
     def __init__(self, chunks: Iterable[bytes], name: str) -> None:
         self._kept = tempfile.NamedTemporaryFile(prefix="dalang-history-", suffix=".jsonl")  # noqa: SIM115 - lives as long as this
         for chunk in chunks:
             self._kept.write(chunk)
         self._kept.flush()
-        self.path, self.name = pathlib.Path(self._kept.name), name
+        self.name = name
+
+    @property
+    def files(self) -> tuple[FileHistory, ...]:
+        """The temporary file."""
+        return (FileHistory(pathlib.Path(self._kept.name), self.name),)
+
+    def place(self, line: int) -> tuple[str, int]:
+        """No file of the user's."""
+        return "", line
 
     def lines(self) -> Iterator[bytes]:
         """Each line without its line end. The lines keep this, and so the file, alive."""
-        yield from FileHistory(self.path, self.name).lines()
+        yield from self.files[0].lines()
 
 
 class LinesHistory(KeptHistory):
@@ -99,6 +114,37 @@ class LinesHistory(KeptHistory):
 
     def __init__(self, lines: Iterable[bytes], name: str = "the log") -> None:
         super().__init__((line.rstrip(b"\r\n") + b"\n" for line in lines), name)
+
+
+class JoinedHistory:
+    """Several, one after the other in the order in which they were given, as a log that was cut by months is."""
+
+    def __init__(self, parts: Sequence[FileHistory | KeptHistory]) -> None:
+        self._parts = tuple(parts)
+        self.name = ", ".join(each.name for each in parts)
+
+    @property
+    def files(self) -> tuple[FileHistory, ...]:
+        """Those of all parts."""
+        return tuple(file for each in self._parts for file in each.files)
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines of each part; one that does not end with a line end does not run into the next."""
+        for each in self._parts:
+            yield from each.lines()
+
+    def place(self, line: int) -> tuple[str, int]:
+        """In the part that holds it; the parts before are counted, as somebody asks for a line or two at most."""
+        for each in self._parts[:-1]:
+            count = sum(1 for _ in each.lines())
+            if line <= count:
+                return each.place(line)
+            line -= count
+        return self._parts[-1].place(line)
+
+
+Kept = FileHistory | KeptHistory | JoinedHistory
+"""A history of which other processes may read the files."""
 
 
 def open_history(name: str) -> FileHistory | KeptHistory:

@@ -59,8 +59,8 @@ class _Part(msgspec.Struct, frozen=True):
     """What a worker process needs; bundles travel compiled, so that all decide by the same ones."""
 
     definitions: bytes
-    history: pathlib.Path
-    name: str
+    files: tuple[tuple[pathlib.Path, str], ...]
+    """Those of the history, with their names."""
     options: replayer.Options
     share: replayer.Share
     directory: pathlib.Path
@@ -70,7 +70,7 @@ class _Part(msgspec.Struct, frozen=True):
 
 def replay(
     given: definitions.Given,
-    history: histories.FileHistory | histories.KeptHistory,
+    history: histories.Kept,
     options: replayer.Options,
     files: Mapping[str, pathlib.Path | None],
     workers: int = 1,
@@ -84,14 +84,13 @@ def replay(
     """
     started = time.perf_counter()
     total = summary.Summary()
-    total.tzdata, total.file = definitions.foreign(given), history.file
+    total.tzdata = definitions.foreign(given)
     runs: dict[str, list[pathlib.Path]] = {kind: [] for kind in files}
     with tempfile.TemporaryDirectory(prefix="dalang-replay-") as temporary:
         parts = [
             _Part(
                 definitions.encode(given),
-                history.path,
-                history.name,
+                tuple((each.path, each.name) for each in history.files),
                 options,
                 replayer.Share(index, workers),
                 pathlib.Path(temporary),
@@ -104,6 +103,7 @@ def replay(
             total.add(counted)
             for kind, paths in spooled.items():
                 runs[kind].extend(paths)
+        total.placed(history.place)
         written = {}
         for kind, target in files.items():
             if target is None:
@@ -128,5 +128,6 @@ def _run(part: _Part) -> tuple[summary.Summary, dict[str, list[pathlib.Path]]]:
     decided_by = definitions.of(definitions.decode(part.definitions))
     outlet = _Spooling(part.directory, str(part.share.index), part.wanted)
     done = replayer.Replayer(decided_by, part.options, outlet)
-    counted = done.run(histories.FileHistory(part.history, part.name, watched=part.watched).lines(), part.share)
+    read = histories.JoinedHistory([histories.FileHistory(path, name, watched=part.watched) for path, name in part.files])
+    counted = done.run(read.lines(), part.share)
     return counted, {kind: each.close() for kind, each in outlet.spools.items()}

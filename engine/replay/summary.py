@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from engine.core import decisions
 from engine.replay import asides
 
@@ -17,8 +19,6 @@ class Summary:
         self.bad: Counter[str] = Counter()
         self.first_bad: dict[str, asides.Aside] = {}
         """By reason, the first that was put aside."""
-        self.file = ""
-        """The file that the lines are of; empty where they are of none."""
         self.found: set[str] = set()
         """Of the customers that were asked for by name, those that there are."""
         self.customers = 0
@@ -82,6 +82,13 @@ class Summary:
         if reason not in self.first_bad:
             self.first_bad[reason] = asides.read(number, line, why)
 
+    def placed(self, place: Callable[[int], tuple[str, int]]) -> None:
+        """Name the file and the line there of what was put aside; `place` gives them for a line of the history."""
+        for reason, each in self.first_bad.items():
+            if each.line:
+                file, line = place(each.line)
+                self.first_bad[reason] = msgspec.structs.replace(each, file=file, line=line)
+
     def add(self, other: "Summary") -> None:
         """The counts of another part of the same replay."""
         for name, value in vars(other).items():
@@ -108,7 +115,7 @@ class Summary:
         return {
             "events": self.events,
             "bad_lines": dict(sorted(self.bad.items())),
-            "first_bad": {reason: what.told(self.file) for reason, what in sorted(self.first_bad.items())},
+            "first_bad": {reason: what.told() for reason, what in sorted(self.first_bad.items())},
             "customers": self.customers,
             "activations": self.activations,
             "decisions": self.decisions,

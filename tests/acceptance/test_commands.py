@@ -117,6 +117,27 @@ def test_the_first_bad_line_is_named_with_what_to_do(tmp_path: pathlib.Path) -> 
     assert "Mend" not in dalang("replay", "-", text="").stdout
 
 
+def test_several_files_are_one_history(shop: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """EVENTS may be several: a log that was cut in two, one part zipped and one without a line end, decides the same by any number
+    of workers; a bad line stands in its own file; `explain` and --decisions, which must not write over any of them, go by all.
+    """
+    lines = (shop / "history.jsonl").read_bytes().splitlines()[:4_000]
+    whole, one, two = (tmp_path / name for name in ("whole.jsonl", "one.jsonl", "two.jsonl.gz"))
+    whole.write_bytes(b"\n".join(lines))
+    one.write_bytes(b"\n".join(lines[:1_500]))
+    two.write_bytes(gzip.compress(b"\n".join([b"{nonsense", *lines[1_500:]])))
+    first = json.loads(dalang("replay", str(whole), "--json").stdout)
+    for workers in ("1", "2"):
+        told = json.loads(dalang("replay", str(one), str(two), "--json", "--workers", workers).stdout)
+        assert (told["sha256"], told["events"]) == (first["sha256"], first["events"])
+        assert [(each["file"], each["line"]) for each in told["first_bad"].values()] == [(str(two), 1)]
+    customer = json.loads(lines[-1])["subject"]
+    stories = [dalang("explain", *given, "--customer", customer).stdout for given in ([str(whole)], [str(one), str(two)])]
+    assert stories[0] == stories[1] != ""
+    refused = dalang("replay", str(one), str(two), "--decisions", str(two))
+    assert (refused.returncode, f"{two} is read by this replay" in refused.stderr) == (2, True)
+
+
 def test_standard_input_may_be_zipped(tmp_path: pathlib.Path) -> None:
     """`gzip -c events.jsonl | dalang replay -` works; what is broken in it is told of standard input, by any number of workers."""
     line = {"specversion": "1.0", "id": "1", "source": "t", "type": "x", "subject": "a", "time": "2026-11-25T10:00:00Z"}
@@ -148,6 +169,8 @@ def test_a_customer_who_is_nowhere_is_told(tmp_path: pathlib.Path) -> None:
         (["replay", "nowhere.jsonl"], "DLG400 There is no file nowhere.jsonl."),
         (["replay", "README.md", "--journeys", "nowhere"], "DLG601"),
         (["replay", "README.md", "--until", "tomorrow"], "DLG409 --until 'tomorrow' is no time."),
+        (["replay", "README.md", "kafka://localhost:9/t"], "DLG410 README.md kafka://localhost:9/t: a log stands alone"),
+        (["replay", "-", "-"], "DLG410 - -: a log stands alone, and standard input is read once."),
         (["replay", "README.md", "--history", "h.jsonl"], "DLG402"),
         (["replay", "README.md", "--decisions", "no/such/place.jsonl"], "DLG403"),
         (["replay", "README.md", "--receipts", "nowhere.yaml"], "DLG401"),

@@ -170,7 +170,7 @@ def test_the_first_bad_record_of_what_is_no_file_has_its_number(bundle: definiti
     assert {**first["not_json"], "why": ""} == {"record": 3, "why": ""}
     shown = report.summary({**outcome.summary.as_dict(), "sha256": {}})
     assert "not_a_time: first at record 2 (partition 3, offset 118). " in shown
-    assert str(source.path) not in shown
+    assert str(source.files[0].path) not in shown
 
 
 @pytest.mark.parametrize("workers", [1, 2])
