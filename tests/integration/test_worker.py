@@ -163,7 +163,7 @@ def test_a_broker_that_dies_under_the_worker_loses_nothing(tmp_path: pathlib.Pat
     missing = kafka.why_not()
     if missing:
         pytest.skip(f"NOT TESTED: the death of a broker, because there is {missing} here")
-    node = kafka.Kafka(tmp_path)
+    node = kafka.Kafka(tmp_path, more=kafka.SESSION.format(kafka.SHORT))
     node.start()
     cluster = Cluster(node.address, "", tmp_path)
     try:

@@ -28,6 +28,13 @@ HERE = pathlib.Path(__file__).parent
 VERSION = "4.4.0"
 JARS = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache", "dalang", f"kafka-{VERSION}")
 
+SHORT, LONG = 3_000, 30_000
+"""Milliseconds after which a broker that is not heard of has lost its partitions. A lone one has nobody to hand them to: where the
+machine stands still for a moment, all leaders change to themselves, and Kafka 4.4 then leaves transactions open that were just
+ending. But one that is killed and started again is not let in before, and what has expired by then stays open in the same way.
+"""
+SESSION = "broker.session.timeout.ms={}\n"
+
 SETTINGS = """
 process.roles=broker,controller
 node.id={id}
@@ -47,8 +54,7 @@ transaction.state.log.num.partitions=4
 min.insync.replicas={insync}
 replica.lag.time.max.ms=3000
 replica.fetch.max.bytes=8388608
-broker.session.timeout.ms={session}
-broker.heartbeat.interval.ms=500
+{session}broker.heartbeat.interval.ms=500
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 auto.create.topics.enable=false
@@ -126,8 +132,7 @@ class Kafka:
             controller=self.ports.controller,
             directory=directory,
             replicas=len(nodes),
-            # One node has nobody to hand its partitions to: where the machine stood still it would only lose itself.
-            session=3_000 if len(nodes) > 1 else 30_000,
+            session=SESSION.format(SHORT if len(nodes) > 1 else LONG),
             insync=len(nodes) // 2 + 1,
         )
         settings += more  # the last of two settings with one name holds
