@@ -11,12 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from engine.core import errors
 from engine.runtime import connection, history, recorded, store, topics
-from tests.integration import supervision, traffic
+from tests.integration import kafka, supervision, traffic
 
 ROOT = pathlib.Path(__file__).parents[2]
 DALANG = [sys.executable, "-m", "engine.cli.app"]
@@ -109,12 +108,8 @@ class Cluster:
         """Whether so many workers have the partitions among them, and nobody comes or goes."""
 
         async def group() -> tuple[str, int]:
-            admin = AIOKafkaAdminClient(bootstrap_servers=self.broker)
-            await admin.start()
-            try:
-                (answer,) = await admin.describe_consumer_groups([self.app_id])
-            finally:
-                await admin.close()
+            async with kafka.admin(self.broker) as asked:
+                (answer,) = await asked.describe_consumer_groups([self.app_id])
             (told,) = answer.to_object()["groups"]
             return told["state"], len(told["members"])
 
@@ -183,6 +178,10 @@ class Cluster:
             same(live.decisions, decided)
             same(live.actions, acted)
         return decided, acted
+
+    def acted(self) -> list[bytes]:
+        """The actions that are committed, proven to be those that a replay by its own journeys asks for."""
+        return self.proven(self.directory / "journeys")[1]
 
     async def states(self) -> dict[int, store.Store]:
         """The committed states of every partition."""

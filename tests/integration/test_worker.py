@@ -111,12 +111,19 @@ def test_the_stream_clock_decides_what_the_virtual_clock_does(cluster: Cluster) 
 
 
 def test_sigterm_ends_a_worker_within_ten_seconds(cluster: Cluster) -> None:
-    """On SIGTERM it finishes its batch, leaves the group and exits 0 within 10 s."""
-    worker = cluster.start(traffic.journeys(cluster.directory / "journeys"))
-    cluster.activated()
-    cluster.send(traffic.events(2_000, 50))
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(60) == 0
+    """On SIGTERM it finishes its batch, leaves the group and exits 0 within 10 s; where the machine stood still, the next one does,
+    or the one after.
+    """
+    took: list[float] = []
+    while not took or (min(took) >= 10 and len(took) < 3):
+        worker = cluster.start(traffic.journeys(cluster.directory / "journeys"))
+        cluster.wait_for(cluster.send(traffic.customers(10)))
+        cluster.send(traffic.events(2_000, 50))
+        started = time.monotonic()
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(60) == 0
+        took.append(time.monotonic() - started)
+    assert min(took) < 10
 
 
 def test_the_logs_hold_no_personal_data(cluster: Cluster) -> None:
@@ -137,23 +144,27 @@ def test_missing_topics_are_said(broker: str) -> None:
     assert (done.returncode, "nowhere.customer.events" in done.stderr, "topics create" in done.stderr) == (2, True, True)
 
 
-def test_no_broker_is_a_sentence_soon() -> None:
-    """Without a broker every command that needs one says so and exits 2, after five seconds of trying. How long Python takes to
-    start is the machine's: it has a minute here, which is less than anything that tries for ever.
+def test_no_broker_is_a_sentence_within_ten_seconds() -> None:
+    """Without a broker every command that needs one says so within 10 s, and exits 2; where the machine stood still, it is given
+    again, twice at most.
     """
     address = f"127.0.0.1:{kafka.free_port()}"
     for arguments in (["worker"], ["topics", "create"], ["topics", "check"]):
-        started = time.monotonic()
-        done = subprocess.run(
-            [*running.DALANG, *arguments, "--broker", address],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(running.ROOT)},
-            check=False,
-        )
-        assert (done.returncode, time.monotonic() - started < 60) == (2, True)
-        assert done.stderr.startswith("dalang: DLG501 No Kafka broker answers")
-        assert "Traceback" not in done.stderr
+        took: list[float] = []
+        while not took or (min(took) >= 10 and len(took) < 3):
+            started = time.monotonic()
+            done = subprocess.run(
+                [*running.DALANG, *arguments, "--broker", address],
+                capture_output=True,
+                text=True,
+                env={**os.environ, "PYTHONPATH": str(running.ROOT)},
+                check=False,
+            )
+            took.append(time.monotonic() - started)
+            assert done.returncode == 2
+            assert done.stderr.startswith("dalang: DLG501 No Kafka broker answers")
+            assert "Traceback" not in done.stderr
+        assert min(took) < 10
 
 
 def test_a_broker_that_dies_under_the_worker_loses_nothing(tmp_path: pathlib.Path) -> None:
@@ -163,7 +174,7 @@ def test_a_broker_that_dies_under_the_worker_loses_nothing(tmp_path: pathlib.Pat
     missing = kafka.why_not()
     if missing:
         pytest.skip(f"NOT TESTED: the death of a broker, because there is {missing} here")
-    node = kafka.Kafka(tmp_path, more=kafka.SESSION.format(kafka.SHORT))
+    node = kafka.Kafka(tmp_path, session=kafka.SHORT)
     node.start()
     cluster = Cluster(node.address, "", tmp_path)
     try:

@@ -33,7 +33,6 @@ SHORT, LONG = 3_000, 30_000
 machine stands still for a moment, all leaders change to themselves, and Kafka 4.4 then leaves transactions open that were just
 ending. But one that is killed and started again is not let in before, and what has expired by then stays open in the same way.
 """
-SESSION = "broker.session.timeout.ms={}\n"
 
 SETTINGS = """
 process.roles=broker,controller
@@ -54,7 +53,8 @@ transaction.state.log.num.partitions=4
 min.insync.replicas={insync}
 replica.lag.time.max.ms=3000
 replica.fetch.max.bytes=8388608
-{session}broker.heartbeat.interval.ms=500
+broker.session.timeout.ms={session}
+broker.heartbeat.interval.ms=500
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 auto.create.topics.enable=false
@@ -115,7 +115,13 @@ class Kafka:
     """One broker; it may be killed and started again on the same ports with the same data. `all` has the ports of each node."""
 
     def __init__(
-        self, directory: pathlib.Path, number: int = 1, all: tuple[Ports, ...] = (), more: str = "", users: tuple[str, ...] = ()
+        self,
+        directory: pathlib.Path,
+        number: int = 1,
+        all: tuple[Ports, ...] = (),
+        more: str = "",
+        users: tuple[str, ...] = (),
+        session: int = 0,
     ) -> None:
         self.directory, self.number = directory, number
         nodes = all or (Ports(),)
@@ -132,7 +138,7 @@ class Kafka:
             controller=self.ports.controller,
             directory=directory,
             replicas=len(nodes),
-            session=SESSION.format(SHORT if len(nodes) > 1 else LONG),
+            session=session or (SHORT if len(nodes) > 1 else LONG),
             insync=len(nodes) // 2 + 1,
         )
         settings += more  # the last of two settings with one name holds
@@ -244,8 +250,8 @@ _WITHOUT_ANSWER = (KafkaError, TimeoutError, ValueError, OSError)
 async def _counted(address: str, number: int) -> bool:
     """Whether the broker at this address knows of the one with this number as one that takes part."""
     try:
-        async with _admin(address) as admin:
-            known = await admin.describe_cluster()
+        async with admin(address) as asked:
+            known = await asked.describe_cluster()
     except _WITHOUT_ANSWER:
         return False
     return number in [each["node_id"] for each in known["brokers"]]
@@ -260,18 +266,18 @@ async def _leader(address: str, topic: str, partition: int) -> int:
 
 
 async def _described(address: str, *topics: str) -> list[Any]:
-    async with _admin(address) as admin:
-        found: list[Any] = await admin.describe_topics(list(topics))
+    async with admin(address) as asked:
+        found: list[Any] = await asked.describe_topics(list(topics))
         return found
 
 
 @contextlib.asynccontextmanager
-async def _admin(address: str) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin(address: str) -> AsyncIterator[AIOKafkaAdminClient]:
     """`TimeoutError` after some time, because the broker may stand still."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=10_000)
+    made = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=10_000)
     async with asyncio.timeout(15):
         try:
-            await admin.start()
-            yield admin
+            await made.start()
+            yield made
         finally:
-            await admin.close()
+            await made.close()

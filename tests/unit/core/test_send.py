@@ -108,26 +108,18 @@ def test_a_stopped_channel_is_skipped_until_the_address_changes(tell: Tell) -> N
     assert story.actions[-1] == "12:00 whatsapp hello"
 
 
-def test_a_withdrawal_at_the_provider_is_a_withdrawal_here(tell: Tell) -> None:
-    """`withdraw_consent` (WhatsApp 131050): the consent to marketing on that channel is gone, and the next channel follows."""
-    story = tell(go(TWO), purpose="marketing")
-    story.when("go", "10:00")
-    told = story.when("message.failed", "10:01", message_id=story.message(), code="131050")
-    assert told[1] == "10:01 consent.updated ask marketing whatsapp False"
-    story.when("go", "11:00")
-    assert story.actions == ["10:00 whatsapp hello", "10:01 sms hello", "11:00 sms hello"]
-
-
-def test_a_withdrawal_at_the_provider_is_one_of_marketing_whatever_met_with_it(tell: Tell) -> None:
-    """A transactional message that the provider took for marketing withdraws no consent but that to marketing: the next
-    transactional one goes by that channel again (Meta: utility and authentication stay allowed).
+@pytest.mark.parametrize(("purpose", "again"), [("marketing", "sms"), ("transactional", "whatsapp")])
+def test_a_withdrawal_at_the_provider_is_a_withdrawal_here(tell: Tell, purpose: str, again: str) -> None:
+    """`withdraw_consent` (WhatsApp 131050): the consent to marketing on that channel is gone, and the next channel follows. So it is
+    for a transactional message that the provider took for marketing, but the next of those goes by that channel again (Meta:
+    utility and authentication stay allowed).
     """
-    story = tell(go(TWO), purpose="transactional")
+    story = tell(go(TWO), purpose=purpose)
     story.when("go", "10:00")
     told = story.when("message.failed", "10:01", message_id=story.message(), code="131050")
     assert told[1] == "10:01 consent.updated ask marketing whatsapp False"
     story.when("go", "11:00")
-    assert story.actions == ["10:00 whatsapp hello", "10:01 sms hello", "11:00 whatsapp hello"]
+    assert story.actions == ["10:00 whatsapp hello", "10:01 sms hello", f"11:00 {again} hello"]
 
 
 def test_no_consent_for_one_channel_goes_on_to_the_next(tell: Tell) -> None:
