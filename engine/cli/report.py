@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from engine.authoring import filters
+
 
 def summary(told: Mapping[str, Any]) -> str:
     """The lines of a summary (`engine/replay/summary.py`), as `dalang replay` and the demo print them."""
@@ -29,7 +31,9 @@ def summary(told: Mapping[str, Any]) -> str:
     lines += [f"{name:<12} {_counts(told[name])}" for name in ("deferred", "emitted") if told[name]]
     lines += [f"segment      {name}: {_counts(counts)}" for name, counts in told["segments"].items()]
     cost = told["cost"]
-    lines.append(f"cost         {_rupiah(cost['reported'])} reported, {_rupiah(cost['planned'])} if every attempt is billed")
+    lines.append(
+        f"cost         {filters.rupiah(cost['reported'])} reported, {filters.rupiah(cost['planned'])} if every attempt is billed"
+    )
     if told["condition_errors"]:
         lines.append(f"conditions without a value: {_counts(told['condition_errors'])}")
     if told["other_tzdata"]:
@@ -56,8 +60,3 @@ def _place(first: Mapping[str, Any]) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}"
-
-
-def _rupiah(value: float) -> str:
-    """As Indonesians write it, like the filter of that name."""
-    return "Rp" + _number(value).replace(",", ".")

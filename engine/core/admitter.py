@@ -35,7 +35,8 @@ class Admitter(mover.Mover):
         if before is None or (known.profile is not before.profile and self._zone(known) != self._zone(before)):
             for journey, name, fact in tuple(schedules.planned(self.looking(None))):
                 self.record(name, "" if journey is None else journey.version, "", "", fact)
-        if before is None or self.examined is not known.profile or not segments.untouched(self.looking(None), before):
+        reads = self.catalog.segmenting
+        if before is None or self.examined is not known.profile or not segments.untouched(reads, before, self.known, self.now):
             self.examine(already=already)
 
     def _zone(self, customer: state.Customer) -> datetime.tzinfo:

@@ -31,7 +31,7 @@ from engine.core import (
 )
 from engine.core import trace as traces
 from engine.core.steps import wait_for
-from engine.core.view import MILLISECOND, View, number
+from engine.core.view import MILLISECOND, number
 
 NOBODY: Final = frozenset[str]()
 
@@ -288,8 +288,7 @@ class _Handling(admitter.Admitter):
             return
         # Its expressions see the entry, as they would inside the instance.
         entered = state.Instance(id_, goal.journey, goal.version, "", 0, goal.entered_at, goal.entry)
-        known, now, event = self.known, self.now, self.event
-        looking = View(self.catalog, journey, known, entered, now, event, self.trace, held=self.held, cause=self.cause)
+        looking = self.looking(journey, self.event, entered)
         if looking.matches(journey.goal.trigger):
             value = None if journey.goal.value is None else number(looking.value(journey.goal.value))
             after = (self.now - goal.entered_at) // MILLISECOND

@@ -8,7 +8,7 @@ Durations are whole milliseconds.
 
 import datetime
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -16,8 +16,8 @@ Purpose = Literal["marketing", "transactional", "support", "authentication"]
 ChannelName = Literal["sms", "whatsapp", "email", "push", "line", "telegram", "webhook", "agent"]
 Status = Literal["accepted", "sent", "delivered", "read", "clicked", "replied", "failed"]
 
-PURPOSES: tuple[Purpose, ...] = ("marketing", "transactional", "support", "authentication")
-CHANNELS: tuple[ChannelName, ...] = ("sms", "whatsapp", "email", "push", "line", "telegram", "webhook", "agent")
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
 
 
 class Expression(msgspec.Struct, frozen=True):

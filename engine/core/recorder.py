@@ -55,9 +55,11 @@ class Recorder:
         at = customer.instances[instance]
         return View(self.catalog, journey, customer, at, self.now, self.taking, self.trace, held=self.held, cause=self.cause)
 
-    def looking(self, journey: definition.Journey | None, event: inputs.Event | None = None) -> View:
-        """The customer without an instance: for entries, segments and schedules."""
-        return View(self.catalog, journey, self.known, None, self.now, event, self.trace, held=self.held, cause=self.cause)
+    def looking(
+        self, journey: definition.Journey | None, event: inputs.Event | None = None, at: state.Instance | None = None
+    ) -> View:
+        """The customer without an instance of hers: for entries, segments and schedules; `at` stands for one that may be gone."""
+        return View(self.catalog, journey, self.known, at, self.now, event, self.trace, held=self.held, cause=self.cause)
 
     def record_all(self, journey: definition.Journey, instance: str, facts: Iterable[decisions.Payload]) -> None:
         """Facts of an instance at its step, in their order."""

@@ -5,24 +5,25 @@ answers; records nothing.
 """
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from engine.core import decisions, state, traits, view
+from engine.core import decisions, definition, state, traits, view
 
 Change = decisions.SegmentEntered | decisions.SegmentLeft
 
 
-def untouched(looking: view.View, before: state.Customer) -> bool:
-    """Whether segments are surely as they were for the customer before: profile and the traits that they read are the same, and
-    her own timer says that passing time has changed none.
+def untouched(
+    reads: Iterable[tuple[definition.Trait, bool]], before: state.Customer, after: state.Customer, now: datetime.datetime
+) -> bool:
+    """Whether segments are surely as they were for the customer before: profile and the traits that they read (those of
+    `Catalog.segmenting`) are the same, and her own timer says that passing time has changed none.
     """
-    after, was = looking.customer, before.traits
     if after.profile is not before.profile:
         return False
-    for trait, _ in looking.catalog.segmenting:
-        if after.traits.get(trait.name) is not was.get(trait.name):
+    for trait, _ in reads:
+        if after.traits.get(trait.name) is not before.traits.get(trait.name):
             return False
-    return not any(timer.kind == "segment" and timer.due <= looking.now for timer in after.timers.values())
+    return not any(timer.kind == "segment" and timer.due <= now for timer in after.timers.values())
 
 
 def changes(looking: view.View, *, already: bool) -> tuple[Change, ...]:

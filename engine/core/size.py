@@ -25,6 +25,9 @@ _TIMES: Final = 3
 _EACH: Final = 512
 """At most so many bytes come with a fact that are not in it: heads, defaults, counts."""
 
+_NO_MSGPACK: Final = (OverflowError, ValueError, TypeError, RecursionError)
+"""What an event says is JSON, and need not be msgpack."""
+
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 Facts = Sequence[inputs.Event | decisions.Decision]
@@ -47,7 +50,7 @@ def check(
         return most
     try:
         size = len(_encode(after))
-    except (OverflowError, ValueError, TypeError, RecursionError) as exc:
+    except _NO_MSGPACK as exc:
         raise errors.BadData(f"The event holds what no state can keep, such as a number of more than 64 bits: {exc}.") from None
     if size > limit and (before is None or size > len(_encode(before))):
         raise errors.StateTooLarge(f"The state would have {size} bytes; the limit is {limit}.")
@@ -58,7 +61,7 @@ def _growth(before: state.Customer | None, after: state.Customer, facts: Facts, 
     """How many bytes the facts can have added at most; `unknown` more than none where they do not say it."""
     try:
         growth = _TIMES * len(_encode(facts)) + _EACH * len(facts)
-    except (OverflowError, ValueError, TypeError, RecursionError):  # what an event says need not be msgpack
+    except _NO_MSGPACK:
         return unknown + 1
     if _MIGRATED in [fact.type for fact in facts]:
         return unknown + 1  # all timers and messages of the instance get the step's new name

@@ -1,6 +1,6 @@
 """Asides: records that a replay passes over, as a worker puts them into the dead letters. Where the first of a reason stands.
 
-Called by the summary. It reads of a line only its place on the log; why it was not taken is the replayer's to say.
+Called by the summary and the explainer. It reads what a line says of itself; why it was not taken is the replayer's to say.
 """
 
 from typing import Any, Final
@@ -27,20 +27,33 @@ class Aside(msgspec.Struct, frozen=True):
         return {name: value for name, value in known.items() if value is not None}
 
 
-class _OnLog(msgspec.Struct):
+class Line(msgspec.Struct):
+    """What a line says of itself, whatever else is wrong with it; nothing is certain of it. All None: it is no object."""
+
+    subject: Any = None
+    type: Any = None
+    id: Any = None
+    time: Any = None
+    recordedtime: Any = None
+    kafkakey: Any = None
     kafkapartition: Any = None
     kafkaoffset: Any = None
 
 
-_decoder: Final = msgspec.json.Decoder(_OnLog)
+_decoder: Final = msgspec.json.Decoder(Line)
+
+
+def said(line: bytes) -> Line:
+    """What the line says of itself."""
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Line()
 
 
 def read(number: int, line: bytes, why: str) -> Aside:
     """What can be said of the line of this number."""
-    try:
-        found = _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Aside(number, why)
+    found = said(line)
     return Aside(number, why, _whole(found.kafkapartition), _whole(found.kafkaoffset))
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from engine.core import catalog, decisions, errors, evolution, inputs, state, trace
 from engine.core.decisions import Decision
-from engine.replay import definitions, replayer
+from engine.replay import asides, definitions, replayer
 
 PASSED: Final = "time passed"
 """Stands for the event in a chapter of timers."""
@@ -37,17 +37,6 @@ class Chapter(msgspec.Struct):
     """The reason, and a sentence, where it was not taken: a worker puts it into the dead letters."""
     outcome: str = ""
     """Of an input that led to no decision: why nothing came of it, or what was noted. Not told in the story of one journey."""
-
-
-class _Line(msgspec.Struct):
-    """What can be told of a record that is no event; nothing is certain of it."""
-
-    subject: Any = None
-    kafkakey: Any = None
-    type: Any = None
-    id: Any = None
-    time: Any = None
-    recordedtime: Any = None
 
 
 class _Storyteller(replayer.Outlet):
@@ -113,11 +102,14 @@ class _Telling(replayer.Replayer):
         told = chapter.conditions or chapter.decisions or chapter.put_aside or chapter.outcome
         return bool(told) or chapter.event in inputs.BUILT_IN
 
-    def _put_aside(self, reason: str, told: str, line: bytes | None = None) -> None:
-        super()._put_aside(reason, told, line)
+    def _put_aside(self, reason: str, told: str) -> None:
+        super()._put_aside(reason, told)
         self._aside = f"{reason}: {told}"
-        found = None if line is None else _read(line)
-        if found is not None and not self.options.customers.isdisjoint(map(str, (found.subject, found.kafkakey))):
+
+    def _unreadable(self, reason: str, told: str) -> None:
+        super()._unreadable(reason, told)
+        found = asides.said(self._raw)
+        if not self.options.customers.isdisjoint(each for each in (found.subject, found.kafkakey) if isinstance(each, str)):
             last = self.chapters[-1].at if self.chapters else state.EPOCH
             chapter = Chapter(_time(found, last), str(found.type or "a record"), str(found.id or ""), put_aside=self._aside)
             self.chapters.append(chapter)
@@ -198,15 +190,7 @@ _SAYS: Final[Mapping[str, tuple[str, str]]] = {
 """Which part of a state an event of that type writes, and what it is called."""
 
 
-def _read(line: bytes) -> _Line | None:
-    """What a line says of itself, if it is an object at all."""
-    try:
-        return msgspec.json.decode(line, type=_Line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _time(found: _Line, last: datetime.datetime) -> datetime.datetime:
+def _time(found: asides.Line, last: datetime.datetime) -> datetime.datetime:
     """When it was recorded, or happened; where that is no time, `last`."""
     for told in (found.recordedtime, found.time):
         try:

@@ -3,7 +3,9 @@
 Called by the replayer. A history from Kafka comes as lines too (`engine/runtime/history.py`), so that this folder needs none.
 """
 
+import bisect
 import contextlib
+import functools
 import gzip
 import io
 import itertools
@@ -134,13 +136,14 @@ class JoinedHistory:
             yield from each.lines()
 
     def place(self, line: int) -> tuple[str, int]:
-        """In the part that holds it; the parts before are counted, as somebody asks for a line or two at most."""
-        for each in self._parts[:-1]:
-            count = sum(1 for _ in each.lines())
-            if line <= count:
-                return each.place(line)
-            line -= count
-        return self._parts[-1].place(line)
+        """In the part that holds it."""
+        part = bisect.bisect_left(self._ends, line)
+        return self._parts[part].place(line - (self._ends[part - 1] if part else 0))
+
+    @functools.cached_property
+    def _ends(self) -> list[int]:
+        """The number of the last line of each part but the last, read once, and only where somebody asks for a place."""
+        return [*itertools.accumulate(sum(1 for _ in each.lines()) for each in self._parts[:-1])]
 
 
 Kept = FileHistory | KeptHistory | JoinedHistory

@@ -113,7 +113,7 @@ class Replayer:
                 record = inputs.decode(line)
             except errors.Malformed as exc:
                 if owner is not None or share.index == 0:
-                    self._put_aside(exc.reason, exc.args[0], line)
+                    self._unreadable(exc.reason, exc.args[0])
                 continue
             if self._clocks or record.event.type in inputs.TIMELESS:
                 record = self._timed(record)
@@ -130,9 +130,13 @@ class Replayer:
             self.summary.condition_errors[f"{journey} {path}"] += count
         return self.summary
 
-    def _put_aside(self, reason: str, told: str, line: bytes | None = None) -> None:
-        """Count what a worker sends to the dead letters, and say of it no more; `line`: it could not be read as an event."""
+    def _put_aside(self, reason: str, told: str) -> None:
+        """Count what a worker sends to the dead letters, and say of it no more."""
         self.summary.put_aside(reason, told, self._line, self._raw)
+
+    def _unreadable(self, reason: str, told: str) -> None:
+        """The line is put aside because it is no event."""
+        self._put_aside(reason, told)
 
     def _timed(self, record: inputs.Record) -> inputs.Record:
         """Under the stream clock, what operators wrote happens at the stream's time."""
@@ -191,7 +195,7 @@ class Replayer:
                 self._decide_all(record)
         elif count:
             told = f"The bundle {str(record.event.field('bundle'))[:80]} is none of those that are known here."
-            self.summary.put_aside(UNKNOWN_BUNDLE, told, self._line, self._raw)
+            self._put_aside(UNKNOWN_BUNDLE, told)
 
     def _obey(self, record: inputs.Record) -> None:
         """An operator's command for everybody of the partition."""
