@@ -57,9 +57,10 @@ _TABLE: Final[Mapping[Role, Mapping[str, tuple[Operation, ...]]]] = {
         topics.EVENTS: ("Read", "Write"),
         topics.STATE: ("Read", "Write"),
         topics.BUNDLES: ("Read",),
-        topics.DECISIONS: ("Write",),
-        topics.DEAD_LETTERS: ("Write",),
-        **dict.fromkeys(topics.ACTIONS.values(), ("Write",)),
+        # A taker reads the ends of the outputs: whether its predecessor's last transaction is whole.
+        topics.DECISIONS: ("Read", "Write"),
+        topics.DEAD_LETTERS: ("Read", "Write"),
+        **dict.fromkeys(topics.ACTIONS.values(), ("Read", "Write")),
     },
     "worker --journeys": {topics.BUNDLES: ("Write",)},
     "deploy": {topics.EVENTS: ("Read", "Write"), topics.STATE: ("Read",), topics.BUNDLES: ("Read", "Write")},

@@ -7,6 +7,7 @@ partition's own record stands under a key that no customer id can have.
 
 import datetime
 import struct
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -15,8 +16,9 @@ from engine.core import errors, inputs, state
 from engine.core.view import MILLISECOND
 
 FORMAT: Final = 1
-PARTITION_KEY: Final = b"\xff\xffpartition"
-"""Not UTF-8, so no customer's."""
+NOBODY: Final = b"\xff\xff"
+"""How every key begins that is no customer's: it is not UTF-8."""
+PARTITION_KEY: Final = NOBODY + b"partition"
 NO_TIMER: Final = (1 << 63) - 1
 
 _HEAD: Final = struct.Struct(">BQQ")
@@ -29,6 +31,14 @@ class UnknownFormat(errors.RuntimeFailure):
 
     code = "DLG520"
     hint = "Run the version that wrote it, or rebuild the state from the log."
+
+
+class Tail(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """The end of one output topic: so many records were written after the offset `after`, and their ids have this checksum."""
+
+    after: int
+    count: int = 0
+    checksum: int = 0
 
 
 class PartitionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -45,6 +55,10 @@ class PartitionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     held: tuple[str, ...] = ()
     lineage: str = ""
     """A random name, given once: by it a copy of the states tells its topic from another one of that name."""
+    base: int = -1
+    """The offset in `customer.state` of the partition's record before the writes that `tails` counts."""
+    tails: Mapping[str, Tail] = {}
+    """By output topic (without the prefix): the writes since `base`. Empty: not known, as without transactions."""
 
 
 _record_decoder: Final = msgspec.json.Decoder(PartitionRecord)

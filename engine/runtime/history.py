@@ -7,8 +7,9 @@ so a replay of these lines sees the times that the worker saw. What is no event 
 """
 
 import asyncio
+import contextlib
 import re
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from typing import Final
 
 import orjson
@@ -64,18 +65,8 @@ async def records(
     missing = {*names} - {tp.topic for tp in ahead}
     if missing:
         raise NotALog(f"There is no topic {', '.join(sorted(missing))} on {broker}, or it may not be seen.")
-    consumer = AIOKafkaConsumer(
-        **connection.client(broker),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        fetch_max_wait_ms=100,
-    )
-    await consumer.start()
     ends: dict[TopicPartition, int] = {}
-    try:
-        consumer.assign(list(ahead))
+    async with reading(broker, *ahead) as consumer:
         await consumer.seek_to_beginning(*ahead)
         for tp, offset in (since or {}).items():
             consumer.seek(tp, offset)
@@ -89,6 +80,23 @@ async def records(
                 if end is not None and position >= ends.setdefault(tp, end):
                     ahead.discard(tp)
             waiting.stands(stands)
+
+
+@contextlib.asynccontextmanager
+async def reading(broker: connection.Address, *tps: TopicPartition) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of committed records that is given these partitions, without a group; the caller seeks."""
+    consumer = AIOKafkaConsumer(
+        **connection.client(broker),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        fetch_max_wait_ms=100,
+    )
+    await consumer.start()
+    try:
+        consumer.assign(list(tps))
+        yield consumer
     finally:
         await _stopped(consumer)
 

@@ -109,6 +109,14 @@ class Metrics:
             "misplaced_customers", "Customers new to a partition that is not theirs by murmur2 of the key.", "partition"
         )
         self._rebalances = self._counter("rebalances", "Times that the partitions were shared out anew.")
+        self._repaired = self._counter(
+            "repaired_batches", "Batches that Kafka had committed by half and a taker made whole, by partition.", "partition"
+        )
+        self._unrepaired = self._counter(
+            "unrepaired_batches",
+            "Batches that Kafka had committed by half and nobody could make whole, by partition.",
+            "partition",
+        )
         info = prometheus.Info("dalang_worker", "The version of the worker.", registry=self.registry)
         info.info({"version": __version__})
 
@@ -166,6 +174,14 @@ class Metrics:
     def loaded(self, seconds: float) -> None:
         """The state of one partition was loaded."""
         self._load.observe(seconds)
+
+    def repaired(self, partition: int) -> None:
+        """A batch of this partition that was committed by half is whole again."""
+        self._repaired.labels(partition).inc()
+
+    def unrepaired(self, partition: int) -> None:
+        """A batch of this partition was committed by half and stays so."""
+        self._unrepaired.labels(partition).inc()
 
     def rebalanced(self, times: int = 1) -> None:
         """The partitions were shared out anew."""

@@ -8,8 +8,9 @@ Called by the worker under the partition's lock. Whatever cannot be written ends
 import datetime
 import itertools
 import time
+import types
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +18,7 @@ import msgspec
 from engine.core import actions, catalog, commands, decider, decisions, errors, inputs, state, trace
 from engine.core.view import MILLISECOND
 from engine.replay import definitions, replayer
-from engine.runtime import batches, bundles, codec, logs, metrics, placing, store, topics, writer
+from engine.runtime import batches, bundles, codec, logs, metrics, placing, store, tails, topics, writer
 
 FULL: Final = 5_000
 """Outputs after which a transaction is written: a second in which 100,000 timers are due is many, not one held in memory."""
@@ -45,6 +46,8 @@ class _Batch:
         self.outputs: list[writer.Output] = []
         self.touched: dict[bytes, tuple[state.Customer | None, int, int]] = {}
         """What `store.Port.customer` would say of those whose states have changed."""
+        self.new: set[bytes] = set()
+        """Those who had no state before."""
         self.bundle, self.catalog = record.bundle, catalog
         self.streaming = record.clock == "stream"
         self.stream_time = codec.instant(record.stream_time)
@@ -89,6 +92,10 @@ class Partition:
         self._states = names.name(topics.STATE)
         self._events = names.name(topics.EVENTS)
         self._actions = {channel: names.name(topic) for channel, topic in topics.ACTIONS.items()}
+        self._names = names
+        self._base = -1
+        self.tails: Mapping[str, codec.Tail] = {}
+        """Where the writes begin that the partition's next record counts, see `count_from`; none: it counts nothing."""
         self._batch: _Batch
 
     async def close(self) -> None:
@@ -124,29 +131,75 @@ class Partition:
 
     async def _transact(self, fresh: list[Any]) -> list[Any]:
         """Decide records until they lead to `FULL` outputs, and write what they lead to together; the records that are left."""
-        live = self._registry.catalog(self.store.record.bundle)
-        assert live is not None
         started, self.oldest = time.monotonic(), fresh[0].timestamp
-        batch = self._batch = _Batch(self.store.record, live)
+        self.begin()
         taken = 0
-        while taken < len(fresh) and len(batch.outputs) < FULL:
-            self._take(fresh[taken])
+        while taken < len(fresh) and len(self.outputs) < FULL:
+            self.take(fresh[taken])
             taken += 1
         done = fresh[:taken]
-        after = batch.record(done[-1].offset)
+        write_took = await self.write(done[-1].offset)
+        self.passed = done[-1].timestamp
+        self._count(self._batch, done, started, write_took)
+        return fresh[taken:]
+
+    def begin(self) -> None:
+        """A batch that is empty, after what the store holds."""
+        live = self._registry.catalog(self.store.record.bundle)
+        assert live is not None
+        self._batch = _Batch(self.store.record, live)
+
+    @property
+    def outputs(self) -> list[writer.Output]:
+        """What the batch leads to so far, without its states."""
+        return self._batch.outputs
+
+    async def write(
+        self,
+        offset: int,
+        there: Collection[tuple[str, str]] = (),
+        before: Mapping[bytes, bytes | None] = types.MappingProxyType({}),
+    ) -> float:
+        """Write the batch, and with it that everything up to `offset` is handled; the seconds that the broker took.
+
+        `there`: topic and id of outputs that are on the broker already, and are counted only. `before`: snapshots of others
+        that are written too, because what the topic has of them was aborted elsewhere.
+        """
+        batch = self._batch
+        after = batch.record(offset)
+        outputs = batch.outputs if not there else tails.absent(batch.outputs, there, self._names)
+        if self.tails:
+            counted = tails.counted(self.tails, batch.outputs, self._names)
+            after = msgspec.structs.replace(after, base=self._base, tails=counted)
         snapshots = {
-            key: None if customer is None else codec.snapshot(customer, offset)
-            for key, (customer, offset, _) in batch.touched.items()
+            **before,
+            **{
+                key: None if customer is None else codec.snapshot(customer, offset)
+                for key, (customer, offset, _) in batch.touched.items()
+            },
         }
-        states = [writer.Output(self._states, key, value) for key, value in snapshots.items()]
+        states = [
+            writer.Output(self._states, key, value, (store.NEW,) if key in batch.new else ()) for key, value in snapshots.items()
+        ]
         own = codec.partition_record(after)
         writing = time.monotonic()
-        await self.writer.write(batch.outputs, [*states, writer.Output(self._states, codec.PARTITION_KEY, own)])
+        await self.writer.write(outputs, [*states, writer.Output(self._states, codec.PARTITION_KEY, own)])
         write_took = time.monotonic() - writing
         self.store.commit(snapshots, after, self.writer.reached)
-        self.passed = done[-1].timestamp
-        self._count(batch, done, started, write_took)
-        return fresh[taken:]
+        if self.tails:
+            self._follow(after)
+        return write_took
+
+    def count_from(self, base: int, ends: Mapping[str, codec.Tail]) -> None:
+        """From here on the partition's record tells what was written after the record at `base`, and after these tails."""
+        self._base, self.tails = base, ends
+
+    def _follow(self, after: codec.PartitionRecord) -> None:
+        """The next write counts from this one, unless the broker did not tell where it stands: then both count as one."""
+        if min(self.writer.last.values(), default=-1) < 0:
+            self.tails = after.tails
+        else:
+            self.count_from(self.writer.reached.offset, tails.moved(after.tails, self.writer.last, self._names, after.offset))
 
     def _count(self, batch: _Batch, fresh: list[Any], started: float, write_took: float) -> None:
         """Tell what was written to whoever watches."""
@@ -168,7 +221,7 @@ class Partition:
         )
         self._trace.errors.clear()
 
-    def _take(self, record: Any) -> None:
+    def take(self, record: Any) -> None:
         """One record of the log."""
         batch = self._batch
         try:
@@ -286,17 +339,20 @@ class Partition:
             return
         if customer is None:
             self._place(key, record)
+            if key not in batch.touched:
+                batch.new.add(key)
         batch.touched[key] = (done.state, record.offset - before, done.weighs)
         decided = done.decisions
         batch.decided += decided
         for decision in decided:
-            batch.outputs.append(writer.Output(self._decisions, key, decisions.encode(decision)))
+            batch.outputs.append(writer.Output(self._decisions, key, decisions.encode(decision), (), decision.id))
             for action in decider.react(decision):
                 topic = self._actions[action.channel]
                 batch.acted[action.channel] += 1
-                batch.outputs.append(writer.Output(topic, key, actions.encode(action)))
+                batch.outputs.append(writer.Output(topic, key, actions.encode(action), (), action.id))
             for emitted in decider.emissions(decision):
-                batch.outputs.append(writer.Output(self._events, key, inputs.encode(emitted)))
+                output = writer.Output(self._events, key, inputs.encode(emitted), ((tails.EMITTED, b""),), emitted.id)
+                batch.outputs.append(output)
 
     def _place(self, key: bytes, record: Any) -> None:
         """Tell of a new customer who belongs in another partition; the log does so once, as one producer misplaces many."""
@@ -331,7 +387,7 @@ class Partition:
             headers["bytes"], value = str(len(value)), value[: topics.LARGEST // 2]
         self._batch.buried[reason] += 1
         encoded = tuple((name, told.encode()) for name, told in headers.items())
-        self._batch.outputs.append(writer.Output(self._dead, record.key, value, encoded))
+        self._batch.outputs.append(writer.Output(self._dead, record.key, value, encoded, tails.letter_id(headers)))
 
     # The clock's side.
 

@@ -7,7 +7,7 @@ bytes, a fifth of what decoded objects would take; what is touched is decoded fo
 import abc
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -20,6 +20,8 @@ _OTHER: Final = "of another topic, or made anew since"
 STALE: Final = 12 * 3600 * 1000
 """Milliseconds after which a copy is thrown away: half of what Kafka keeps tombstones by default, so none can be missed."""
 
+NEW: Final = ("new", b"")
+"""The header of a snapshot before which its customer had none: so it is not missed where compaction may have been."""
 _log = logs.log()
 
 
@@ -164,10 +166,20 @@ async def load(broker: connection.Address, topic: str, partition: int) -> Store:
     return held
 
 
-async def refresh(held: Port, broker: connection.Address, topic: str, partition: int, claimed: int = -1, now: int = 0) -> None:
-    """Let `held` have what the topic has, committed records only.
+class Later(NamedTuple):
+    """What the topic of states holds after the partition's record at which a store was restored."""
 
-    With `claimed`, the offset of the writer's mark, the reading goes at least beyond it (see `writer.Writer.claim`), and
+    snapshots: dict[bytes, bytes | None]
+    """The value at the restored record for each customer who was written later, None for nobody."""
+    lost: int
+    """How many of them had an earlier value that compaction has removed."""
+
+
+async def refresh(held: Port, broker: connection.Address, topic: str, partition: int, claimed: int = -1, now: int = 0) -> bool:
+    """Let `held` have what the topic has, committed records only. True if states follow the last record of the partition:
+    they are of a transaction that is committed by half.
+
+    With `claimed`, the offset of a mark (see `writer.Claimer`), the reading goes at least beyond it, and
     only what came after the mark of `held` is read, if that fits. `now` is the log's time (ms). The high watermark of a
     fetch is the end, not what ListOffsets says: some brokers answer that one wrongly.
     """
@@ -175,23 +187,79 @@ async def refresh(held: Port, broker: connection.Address, topic: str, partition:
     async with _reading(broker) as consumer:
         consumer.assign([tp])
         since = held.mark.offset
-        why = await _caught_up(consumer, tp, held, claimed, now) if claimed >= 0 else "without transactions others may write"
+        trail = _Trail()
+        why = (
+            await _caught_up(consumer, tp, held, claimed, now, trail) if claimed >= 0 else "without transactions others may write"
+        )
         if not why:
             _log.info("states caught up", partition=partition, since=since)
-            return
+            return trail.open
         if since >= 0:
             _log.info("states read from their start", partition=partition, reason=why)
         held.clear()
         await consumer.seek_to_beginning(tp)
-        record, mark = codec.PartitionRecord(), Mark()
-        async for snapshots, own in _read(consumer, tp, claimed):
+        record, mark, trail = codec.PartitionRecord(), Mark(), _Trail()
+        async for records in _read(consumer, tp, claimed):
+            snapshots, own = trail.follow(records)
             held.fill(snapshots)
             if own is not None:
                 record, mark = codec.read_partition_record(own.value), Mark(own.offset, now)
     held.filled(record, mark)
+    return trail.open
 
 
-async def _caught_up(consumer: AIOKafkaConsumer, tp: TopicPartition, held: Port, claimed: int, now: int) -> str:
+async def restore(
+    held: Port, broker: connection.Address, topic: str, partition: int, at: int, claimed: int, now: int
+) -> Later | None:
+    """Let `held` have the states as they were at the offset `at`, that of a record of the partition (-1: nobody's).
+
+    None if that record has been compacted away, so that the states of that moment are not known any more.
+    """
+    tp = TopicPartition(topic, partition)
+    record, found = codec.PartitionRecord(), at < 0
+    first: dict[bytes, Any] = {}
+    held.clear()
+    async with _reading(broker) as consumer:
+        consumer.assign([tp])
+        await consumer.seek_to_beginning(tp)
+        async for records in _read(consumer, tp, claimed):
+            held.fill({each.key: each.value for each in records if each.offset <= at and _is_customer(each)})
+            for each in records:
+                if each.offset == at and each.key == codec.PARTITION_KEY:
+                    record, found = codec.read_partition_record(each.value), True
+                elif each.offset > at and _is_customer(each):
+                    first.setdefault(each.key, each)
+    if not found:
+        return None
+    held.filled(record, Mark(at, now))
+    snapshots = {key: held.get(key) for key in first}
+    lost = [key for key, value in snapshots.items() if value is None and NEW not in first[key].headers]
+    return Later(snapshots, len(lost))
+
+
+class _Trail:
+    """What was read last: a customer's state, or the partition's own record, which ends every transaction."""
+
+    def __init__(self) -> None:
+        self.open = False
+
+    def follow(self, records: Sequence[Any]) -> tuple[dict[bytes, bytes | None], Any]:
+        """Each customer's last value among the records, and the partition's own record, if any."""
+        latest = {record.key: record for record in records}
+        own = latest.pop(codec.PARTITION_KEY, None)
+        for record in reversed(records):
+            if record.key == codec.PARTITION_KEY or _is_customer(record):
+                self.open = record.key != codec.PARTITION_KEY
+                break
+        return {key: record.value for key, record in latest.items()}, own
+
+
+def _is_customer(record: Any) -> bool:
+    """False for the partition's own record, and for the marks of older versions; no key of a customer begins like theirs."""
+    return not record.key.startswith(codec.NOBODY)
+
+
+async def _caught_up(consumer: AIOKafkaConsumer, tp: TopicPartition, held: Port, claimed: int, now: int, trail: "_Trail") -> str:
     """Read what came after the mark of `held`; why that is no way, if it is none. What was read does no harm then.
 
     The record at the mark is read again, or a later one that stands for it: it says whether this is the same topic.
@@ -206,7 +274,8 @@ async def _caught_up(consumer: AIOKafkaConsumer, tp: TopicPartition, held: Port,
     if (await consumer.beginning_offsets([tp]))[tp] > mark.offset:
         return "older than the topic's start"
     consumer.seek(tp, mark.offset)
-    async for snapshots, own in _read(consumer, tp, claimed):
+    async for records in _read(consumer, tp, claimed):
+        snapshots, own = trail.follow(records)
         if own is not None:
             last = own
             record = codec.read_partition_record(own.value)
@@ -219,16 +288,12 @@ async def _caught_up(consumer: AIOKafkaConsumer, tp: TopicPartition, held: Port,
     return ""
 
 
-async def _read(
-    consumer: AIOKafkaConsumer, tp: TopicPartition, claimed: int
-) -> AsyncIterator[tuple[dict[bytes, bytes | None], Any]]:
-    """From where the consumer stands to the end: each key's last value in a fetch, and the partition's own record, if any."""
+async def _read(consumer: AIOKafkaConsumer, tp: TopicPartition, claimed: int) -> AsyncIterator[Sequence[Any]]:
+    """From where the consumer stands to the end: the records of each fetch."""
     waiting = patience.Patience()
     while True:
         fetched = await consumer.getmany(tp, timeout_ms=200, max_records=10_000)
-        latest = {record.key: record for record in fetched.get(tp, ())}
-        own = latest.pop(codec.PARTITION_KEY, None)
-        yield {key: record.value for key, record in latest.items()}, own
+        yield fetched.get(tp, ())
         end, position = consumer.highwater(tp), await consumer.position(tp)
         if end is not None and position >= max(end, claimed + 1):
             return

@@ -26,11 +26,15 @@ LARGEST: Final = 4 * 1024 * 1024
 """Bytes of the largest record that the topics take: an event too large for the fold still fits into `dead.letters`."""
 TOMBSTONES: Final = _DAY
 """Milliseconds for which a tombstone of `customer.state` must stay, so that whoever reads slowly or comes back misses none."""
+UNCOMPACTED: Final = 3_600_000
+"""Milliseconds for which earlier states of a customer stay in `customer.state`. Loading reads all that was written in them."""
 _STATE: Final[Mapping[str, str]] = {
     # Small segments are compacted, and so loaded, sooner; what was erased is gone from the disk within days.
     "segment.bytes": str(64 * 1024 * 1024),
     "segment.ms": str(_DAY),
     "max.compaction.lag.ms": str(_DAY),
+    # The states before a customer's last ones stay for so long: a taker may have to go back to them.
+    "min.compaction.lag.ms": str(UNCOMPACTED),
     # Loading reads what is not compacted yet too: at most a quarter more.
     "min.cleanable.dirty.ratio": "0.2",
     "delete.retention.ms": str(2 * TOMBSTONES),

@@ -36,6 +36,7 @@ from engine.runtime import (
     rocks,
     settings,
     store,
+    takeover,
     topics,
     wall,
     writer,
@@ -76,6 +77,7 @@ class Worker:
         self.watch = watches.Watch(settings, lambda: self.wall.now() / 1000)
         self._started = False
         self._sent = 0
+        self._takeover = takeover.Takeover(self.broker, self.names, self.registry, self.wall, self.watch.metrics, self._connected)
 
     async def run(self) -> int:
         """Work until SIGTERM or SIGINT; the exit code."""
@@ -188,7 +190,9 @@ class Worker:
                 await asyncio.sleep(TICK)
 
     async def _ensure(self, number: int, generation: int) -> partition.Partition:
-        """The partition's state of this generation of the group: fenced first, then loaded up to the new writer's mark."""
+        """The partition's state of this generation of the group; also of a partition that stays with this worker: others may
+        have had it meanwhile. Only what is new is read.
+        """
         known = self._partitions.get(number)
         if known is not None and known[0] == generation:
             return known[1]
@@ -200,8 +204,7 @@ class Worker:
         own = writer.Writer(self.broker, app_id, number, transactions=self.transactions, clock=self.wall)
         started = time.monotonic()
         try:
-            await own.start()
-            current = await self._load(number, own, held)
+            current = await self._takeover.take(number, own, held, app_id, self._count)
         except BaseException:
             if known is None:
                 held.close()
@@ -212,15 +215,8 @@ class Worker:
         _log.info("partition loaded", partition=number, customers=current.store.customers, offset=current.store.record.offset)
         return current
 
-    async def _load(self, number: int, own: writer.Writer, held: store.Port) -> partition.Partition:
-        """Also of a partition that stays with this worker: others may have had it meanwhile. Only what is new is read."""
-        states = self.names.name(topics.STATE)
-        claimed = await own.claim(states)
-        await store.refresh(held, self.broker, states, number, claimed, self.wall.now())
-        held.record = await layout.agreed(self.broker, self.names, number, held.record, self._count)
-        current = partition.Partition(number, self.names, self.registry, held, own, *self.watch.over())
-        await current.prepare()
-        return current
+    def _connected(self, number: int, held: store.Port, own: writer.Writer) -> partition.Partition:
+        return partition.Partition(number, self.names, self.registry, held, own, *self.watch.over())
 
     async def _begins(self, current: partition.Partition, generation: int) -> None:
         """`layout.AheadOfState` where the group began to read after what the state holds; it is set back first."""

@@ -7,7 +7,7 @@ its successor's first breath. A broker without transactions gets confirmed write
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -15,13 +15,14 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     IncompatibleBrokerVersion,
     KafkaError,
+    KafkaTimeoutError,
     ProducerFenced,
     TransactionalIdAuthorizationFailed,
     UnknownError,
     UnsupportedVersionError,
 )
 
-from engine.runtime import connection, store, topics, wall
+from engine.runtime import codec, connection, store, topics, wall
 
 _BATCH: Final = 256 * 1024
 _TRANSACTION_TIMEOUT_MS: Final = 20_000
@@ -32,19 +33,19 @@ _STOP_SECONDS: Final = 5
 START_WITHIN: Final = 40.0
 WRITE_WITHIN: Final = 25.0
 """Seconds. A transaction is ended by its coordinator after 20: what takes longer cannot succeed any more."""
-CLAIM_KEY: Final = b"\xff\xffclaim"
-"""Not UTF-8, so no customer's. The record has no value, so that compaction removes it."""
+CLAIM_KEY: Final = codec.NOBODY + b"claim"
 _NO_TRANSACTIONS: Final = (UnknownError, UnsupportedVersionError, IncompatibleBrokerVersion)
 """How a broker says that it has none (Tansu 0.6: an unknown error to InitProducerId)."""
 
 
 class Output(msgspec.Struct, frozen=True):
-    """One record to write."""
+    """One record to write. `id` is the same whenever this output is decided again; a state has none."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    id: str = ""
 
 
 class Writer:
@@ -52,11 +53,13 @@ class Writer:
 
     reached = store.Mark()
     """Where the last of the states stands that were written last."""
+    last: Mapping[str, int] = {}
+    """The last offset of the last write in each of its topics, -1 where the broker did not tell."""
 
     def __init__(
         self, broker: connection.Address, app_id: str, partition: int, *, transactions: bool, clock: wall.Wall | None = None
     ) -> None:
-        self._partition, self._transactions = partition, transactions
+        self._partition, self.transactions = partition, transactions
         self._clock = clock or wall.Wall()
         id_ = f"{app_id}-{partition}"
         self._producer = _producer(broker, id_ if transactions else None)
@@ -72,25 +75,10 @@ class Writer:
             async with asyncio.timeout(_STOP_SECONDS):
                 await self._producer.stop()
 
-    async def claim(self, topic: str) -> int:
-        """Write a mark to this partition of `topic`, in a transaction of its own; its offset, -1 without transactions.
-
-        Whoever reads committed records up to the mark has read all that was written before it, by anybody: no end that a
-        broker names is as sure, because a leader that was just elected can name one that is too small for a moment.
-        """
-        if not self._transactions:
-            return -1
-        async with asyncio.timeout(WRITE_WITHIN):
-            await self._producer.begin_transaction()
-            answer = await self._producer.send_and_wait(topic, None, key=CLAIM_KEY, partition=self._partition)
-            await self._producer.commit_transaction()
-        self._clock.told(answer)
-        return int(answer.offset)
-
     async def write(self, outputs: list[Output], states: list[Output]) -> None:
         """Write everything, confirmed. The last of `states` is the partition's own record. `TimeoutError`."""
         async with asyncio.timeout(WRITE_WITHIN):
-            if self._transactions:
+            if self.transactions:
                 await self._producer.begin_transaction()
                 last = await self._send([*outputs, *states])
                 await self._producer.commit_transaction()
@@ -98,6 +86,7 @@ class Writer:
                 await self._send(outputs)
                 await self._send(states[:-1])
                 last = await self._send(states[-1:])
+        self.last = last
         self.reached = store.Mark(last[states[-1].topic], self._clock.now())
 
     async def _send(self, records: Iterable[Output]) -> dict[str, int]:
@@ -125,6 +114,44 @@ class Writer:
             answer = await each
             self._clock.told(answer)
         return -1 if answer.offset < 0 else int(answer.offset) + batch.record_count() - 1
+
+
+class Claimer:
+    """Marks the end of every topic of one partition, so that whoever reads up to the marks has read all that was written before.
+
+    No end that a broker names is as sure: a leader that was just elected can name one that is too small for a moment. The
+    marks are aborted, so that no reader sees them. The transactional id is not the writer's: where the markers of an aborted
+    transaction are sent again, they must meet nothing but marks.
+    """
+
+    def __init__(self, broker: connection.Address, app_id: str, partition: int, clock: wall.Wall) -> None:
+        self._partition, self._clock = partition, clock
+        self._producer = transactional(broker, f"{app_id}-{partition}-claim")
+
+    async def start(self) -> None:
+        """Connect. `TimeoutError`."""
+        async with asyncio.timeout(START_WITHIN):
+            await self._producer.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._producer.stop()
+
+    async def claim(self, names: Iterable[str]) -> dict[str, int]:
+        """The offset of a mark in each topic of this full name. `KafkaError` or `TimeoutError` where one could not be made."""
+        told, producer = list(names), self._producer
+        async with asyncio.timeout(WRITE_WITHIN):
+            await producer.begin_transaction()
+            sent = [await producer.send(name, None, key=CLAIM_KEY, partition=self._partition) for name in told]
+            answers = await asyncio.gather(*sent)
+            await producer.abort_transaction()
+        for answer in answers:
+            self._clock.told(answer)
+        if any(answer.offset < 0 for answer in answers):
+            raise KafkaTimeoutError("The broker has a mark twice and does not say where.")
+        return {name: int(answer.offset) for name, answer in zip(told, answers, strict=True)}
 
 
 async def has_transactions(broker: connection.Address, app_id: str) -> bool:

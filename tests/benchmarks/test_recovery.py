@@ -11,7 +11,7 @@ import pytest
 
 from engine.authoring import catalogs
 from engine.core import decider, inputs
-from engine.runtime import codec, topics, writer
+from engine.runtime import codec, topics, wall, writer
 from tests.benchmarks import tables
 from tests.integration.running import PARTITIONS, ROOT, Cluster
 
@@ -62,9 +62,18 @@ async def _fill(cluster: Cluster) -> list[int]:
             record = codec.PartitionRecord(start, partitions=PARTITIONS, lineage="bench")
             states = [writer.Output(topic, b"cust-%07d" % key, value) for key in keys]
             await own.write([], [*states, writer.Output(topic, codec.PARTITION_KEY, codec.partition_record(record))])
-        claims.append(await own.claim(topic))
         await own.stop()
+        claims.append(await _claimed(cluster, topic, number))
     return claims
+
+
+async def _claimed(cluster: Cluster, topic: str, number: int) -> int:
+    claimer = writer.Claimer(cluster.broker, "bench", number, wall.Wall())
+    await claimer.start()
+    try:
+        return (await claimer.claim([topic]))[topic]
+    finally:
+        await claimer.stop()
 
 
 @pytest.mark.parametrize("kind", ["memory", "rocksdb"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration import kafka, running
+from tests.integration import kafka, proxy, running
 
 
 @pytest.hookimpl(trylast=True)
@@ -67,3 +67,25 @@ def cluster(broker: str, tmp_path: pathlib.Path) -> Iterator[running.Cluster]:
     cluster.create_topics()
     yield cluster
     cluster.end()
+
+
+@pytest.fixture(scope="module")
+def between(node: kafka.Kafka) -> Iterator[proxy.Proxy]:
+    """The proxy before the one broker."""
+    carried = proxy.Proxy(node.ports.proxy, node.ports.behind)
+    carried.start()
+    yield carried
+    carried.stop()
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, own_kafka: kafka.Kafka | None) -> Iterator[kafka.Kafka]:
+    """The session's broker where the tests started it; else one more, because a given one has no listener behind a proxy."""
+    if own_kafka is not None:
+        yield own_kafka
+        return
+    need_kafka()
+    started = kafka.Kafka(tmp_path_factory.mktemp("behind"))
+    started.start()
+    yield started
+    started.stop()

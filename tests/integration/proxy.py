@@ -1,4 +1,4 @@
-"""A proxy on loopback that breaks things between a worker and one broker: it delays, cuts, refuses and loses answers.
+"""A proxy on loopback that breaks things between a worker and one broker: it delays, cuts, refuses, holds and loses answers.
 
 It reads of the protocol what it needs: the frame's length, the kind and version of a request, and of a Produce request the
 topics and partitions, to answer it in the broker's place. The broker's second listener (`tests/integration/kafka`) tells
@@ -11,6 +11,8 @@ import struct
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
+
+from tests.integration import markers
 
 PRODUCE, END_TXN = 0, 26
 NOT_ENOUGH_REPLICAS, STORAGE_ERROR = 19, 56
@@ -29,6 +31,10 @@ class Proxy:
         self._refusal: int | None = None
         self._refused_topic: Callable[[str], bool] = lambda _: True
         self._losing: dict[int, int] = {}
+        self._holding: Callable[[str], bool] = lambda _: False
+        self._released = asyncio.Event()
+        self.held: list[markers.Transaction] = []
+        """The transactions whose end is held, in the order in which they came."""
         self.did: Counter[str] = Counter()
         self._connections: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
@@ -80,6 +86,16 @@ class Proxy:
         `did` counts them.
         """
         self._losing[kind] = count
+
+    @contextlib.contextmanager
+    def holding(self, wanted: Callable[[str], bool]) -> Iterator[None]:
+        """The end of each transaction with such an id is held: the broker does not see it while the block goes on."""
+        self.held, self._holding, self._released = [], wanted, asyncio.Event()
+        try:
+            yield
+        finally:
+            self._holding = lambda _: False
+            self._loop.call_soon_threadsafe(self._released.set)
 
     # How.
 
@@ -133,6 +149,12 @@ class Proxy:
             self.did[f"lost {kind}"] += 1
         return left > 0
 
+    async def hold(self, ending: markers.Transaction) -> None:
+        """Wait for as long as the end of this transaction is held."""
+        if self._holding(ending.id):
+            self.held.append(ending)
+            await self._released.wait()
+
     @property
     def delay(self) -> float:
         return self._delay
@@ -175,6 +197,10 @@ class _Connection:
                     self._proxy.did[f"refused {code}"] += 1
                     _send(self._client, refusal(version, correlation, topics, code))
                     continue
+            if kind == END_TXN:
+                await self._proxy.hold(ended(frame))
+                if self._reader.at_eof():
+                    return  # whoever asked for the end is dead, so the broker never hears of it
             if self._proxy.loses(kind):
                 self._lost.add(correlation)
             _send(self._broker, frame)
@@ -222,6 +248,19 @@ def produced(frame: bytes) -> list[tuple[str, list[int]]]:
             at += 8 + max(records, 0)
         found.append((name, numbers))
     return found
+
+
+def ended(frame: bytes) -> markers.Transaction:
+    """The transaction that an EndTxn request ends, version 0 to 2 (before the protocol's compact form)."""
+    _, version, _ = _HEADER.unpack_from(frame)
+    assert version <= 2, f"EndTxn version {version}"
+    at = _HEADER.size
+    (size,) = struct.unpack_from(">h", frame, at)  # the client's id
+    at += 2 + max(size, 0)
+    (size,) = struct.unpack_from(">h", frame, at)
+    name = frame[at + 2 : at + 2 + size].decode()
+    producer, epoch = struct.unpack_from(">qh", frame, at + 2 + size)
+    return markers.Transaction(name, producer, epoch)
 
 
 def refusal(version: int, correlation: int, topics: list[tuple[str, list[int]]], code: int) -> bytes:

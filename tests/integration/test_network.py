@@ -7,35 +7,12 @@ import pytest
 
 from engine.runtime import topics
 from tests.integration import kafka, proxy, traffic
-from tests.integration.brokers import need_kafka
 from tests.integration.running import Cluster
 
 CUSTOMERS = 100
 EVENTS = 1_500
 SOME = 300
 """Events while one thing goes wrong: so there is always something to write, however slow the worker is."""
-
-
-@pytest.fixture(scope="module")
-def between(node: kafka.Kafka) -> Iterator[proxy.Proxy]:
-    """The proxy before the one broker."""
-    carried = proxy.Proxy(node.ports.proxy, node.ports.behind)
-    carried.start()
-    yield carried
-    carried.stop()
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory, own_kafka: kafka.Kafka | None) -> Iterator[kafka.Kafka]:
-    """The session's broker where the tests started it; else one more, because a given one has no listener behind a proxy."""
-    if own_kafka is not None:
-        yield own_kafka
-        return
-    need_kafka()
-    started = kafka.Kafka(tmp_path_factory.mktemp("behind"))
-    started.start()
-    yield started
-    started.stop()
 
 
 @pytest.fixture(scope="module")

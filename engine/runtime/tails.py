@@ -1,0 +1,125 @@
+"""The tails of the output topics: by them a taker sees whether the last transaction of a partition is whole.
+
+Kafka can commit a transaction in one partition and abort it in another (docs/failures.md). So the partition's record tells of
+each output topic where the last transaction began, how many records it wrote there, and a checksum of their ids. Pure: the
+partition counts here what it writes, and `takeover.py` compares with what can be read.
+"""
+
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from engine.runtime import codec, topics, writer
+
+TOPICS: Final = (topics.DECISIONS, *topics.ACTIONS.values(), topics.EVENTS, topics.DEAD_LETTERS)
+"""Every topic for outputs, without the prefix. Only the partition's own worker writes to the same partition of them, but for
+`customer.events`: there `EMITTED` tells which records are the worker's.
+"""
+EMITTED: Final = "emitted"
+"""The header of an event that a step emitted. Another producer's copy of it has none."""
+_CHECKSUMS: Final = 1 << 32
+
+
+class _Identified(msgspec.Struct):
+    id: str
+
+
+_read_id: Final = msgspec.json.Decoder(_Identified).decode
+
+
+class Found(msgspec.Struct):
+    """The records of one output topic after its tail that can be read: their ids and offsets, in the order of the log."""
+
+    ids: list[str] = []
+    offsets: list[int] = []
+    cut: bool = False
+    """True if retention took the first of them, so that nothing can be told."""
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """The last transaction as its record tells it, held against the topics."""
+
+    missing: Mapping[str, int]
+    """By topic: how many records cannot be read that the states say were written."""
+    extra: frozenset[tuple[str, str]]
+    """Topic and id of each record that can be read after those: of a transaction whose states were aborted."""
+    tails: Mapping[str, codec.Tail]
+    """Where the outputs begin that are not part of a whole transaction."""
+
+
+def letter_id(headers: Mapping[str, str]) -> str:
+    """The id of a dead letter: the position of the record in it, the reason, and for whom."""
+    return "/".join(headers.get(name, "") for name in ("topic", "partition", "offset", "reason", "customer"))
+
+
+def id_of(topic: str, record: Any) -> str | None:
+    """The id of a record of an output topic; None for a record that no worker wrote."""
+    if topic == topics.DEAD_LETTERS:
+        return letter_id({name: value.decode(errors="replace") for name, value in record.headers})
+    if topic == topics.EVENTS and not any(name == EMITTED for name, _ in record.headers):
+        return None
+    try:
+        return _read_id(record.value).id
+    except (msgspec.DecodeError, TypeError, UnicodeDecodeError):
+        return None
+
+
+def checksum(ids: Iterable[str]) -> int:
+    """A sum that does not depend on the order, and is another one where an id comes twice."""
+    return sum(zlib.crc32(each.encode()) for each in ids) % _CHECKSUMS
+
+
+def counted(before: Mapping[str, codec.Tail], outputs: Iterable[writer.Output], names: topics.Topics) -> dict[str, codec.Tail]:
+    """The tails with these outputs counted too."""
+    written: dict[str, list[str]] = {}
+    for output in outputs:
+        written.setdefault(output.topic, []).append(output.id)
+    found = dict(before)
+    for topic in TOPICS:
+        if (ids := written.get(names.name(topic))) is not None:
+            tail = before[topic]
+            total = (tail.checksum + checksum(ids)) % _CHECKSUMS
+            found[topic] = codec.Tail(tail.after, tail.count + len(ids), total)
+    return found
+
+
+def moved(before: Mapping[str, codec.Tail], last: Mapping[str, int], names: topics.Topics, handled: int) -> dict[str, codec.Tail]:
+    """The tails after a whole write whose `last` offsets are known. `handled`: the last offset of `customer.events` in it.
+
+    What a batch emits stands in the log after the batch's own inputs.
+    """
+    found = {topic: codec.Tail(max(tail.after, last.get(names.name(topic), -1))) for topic, tail in before.items()}
+    found[topics.EVENTS] = codec.Tail(max(found[topics.EVENTS].after, handled))
+    return found
+
+
+def compared(record: codec.PartitionRecord, found: Mapping[str, Found]) -> Comparison:
+    """The record's tails held against the topics.
+
+    A transaction that is whole comes first in every topic: whoever took over has made the one before whole, too.
+    """
+    missing: dict[str, int] = {}
+    extra: set[tuple[str, str]] = set()
+    after: dict[str, codec.Tail] = {}
+    for topic, tail in record.tails.items():
+        there = found.get(topic, Found())
+        own = there.ids[: tail.count]
+        if there.cut or (len(own) == tail.count and checksum(own) == tail.checksum):
+            extra |= {(topic, id_) for id_ in there.ids[tail.count :]}
+            after[topic] = codec.Tail(there.offsets[len(own) - 1] if own else tail.after)
+        else:
+            missing[topic] = max(1, tail.count - len(there.ids))
+    if missing:
+        # The whole transaction is decided again, so everything that is there of it must be passed over.
+        everything = frozenset((topic, id_) for topic, each in found.items() for id_ in each.ids)
+        return Comparison(missing, everything, {topic: codec.Tail(tail.after) for topic, tail in record.tails.items()})
+    after[topics.EVENTS] = codec.Tail(max(after[topics.EVENTS].after, record.offset))
+    return Comparison({}, frozenset(extra), after)
+
+
+def absent(outputs: Sequence[writer.Output], there: Collection[tuple[str, str]], names: topics.Topics) -> list[writer.Output]:
+    """The outputs that are not there yet. `there`: topic (without the prefix) and id."""
+    prefix = len(names.prefix)
+    return [output for output in outputs if (output.topic[prefix:], output.id) not in there]

@@ -1,0 +1,232 @@
+"""Taking a partition: fence its former worker, load its states, and make sure that its last transaction is whole.
+
+What happens, in order:
+
+1. The writer starts, which fences the former one and aborts what it left open.
+2. A mark is written to every topic of the partition (`writer.Claimer`): whatever stands before the marks is final.
+3. The states are read up to their mark (`store.refresh`).
+4. The outputs after the tails of the partition's record are read up to theirs, and compared (`tails.compared`).
+5. Where they differ, Kafka has committed the last transaction by half (docs/failures.md). The states go back to what they
+   were before it, its inputs are decided again, and one transaction writes what is missing. Ids are the same whenever an
+   input is decided, so what is there already is passed over.
+
+Called by the worker, under the partition's lock. Nothing here decides: `partition.py` does. A broker without transactions
+has no such halves: there only 1 and 3 happen.
+"""
+
+import asyncio
+import types
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from typing import Any, Final
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaTimeoutError
+
+from engine.runtime import (
+    bundles,
+    codec,
+    connection,
+    history,
+    layout,
+    logs,
+    metrics,
+    partition,
+    patience,
+    store,
+    tails,
+    topics,
+    wall,
+    writer,
+)
+
+FAR: Final = 100_000
+"""Records of `customer.events` after which no input of the last transaction can come any more: five times a full prefetch."""
+_log = logs.log()
+
+
+class Takeover:
+    """One worker's way to take partitions. `connected` makes a partition of a store and a writer."""
+
+    def __init__(
+        self,
+        broker: connection.Address,
+        names: topics.Topics,
+        registry: bundles.Registry,
+        clock: wall.Wall,
+        seen: metrics.Metrics,
+        connected: Callable[[int, store.Port, writer.Writer], partition.Partition],
+    ) -> None:
+        self._broker, self._names, self._registry, self._clock = broker, names, registry, clock
+        self._metrics, self._connected = seen, connected
+
+    async def take(self, number: int, own: writer.Writer, held: store.Port, app_id: str, count: int) -> partition.Partition:
+        """The partition, ready to decide. `own` is its writer, not started; `held` what is known of its states.
+
+        `app_id` with the prefix. `count`: how many partitions there are. Errors: those of the broker; `layout.PartitionsChanged`;
+        `partition.LiveBundleMissing`.
+        """
+        claims: dict[str, int] = {}
+        if own.transactions:
+            claims = await self._fence(number, own, app_id)
+        else:
+            await own.start()
+        states = self._names.name(topics.STATE)
+        half = await store.refresh(held, self._broker, states, number, claims.get(states, -1), self._clock.now())
+        held.record = await layout.agreed(self._broker, self._names, number, held.record, count)
+        current = self._connected(number, held, own)
+        await current.prepare()
+        if own.transactions:
+            await self._check(current, claims, half)
+        return current
+
+    async def _fence(self, number: int, own: writer.Writer, app_id: str) -> dict[str, int]:
+        """The offset of the mark in each topic, by full name. The claimer connects meanwhile; the marks come after the fence."""
+        claimer = writer.Claimer(self._broker, app_id, number, self._clock)
+        connecting = asyncio.create_task(claimer.start())
+        try:
+            await own.start()
+            await connecting
+            return await claimer.claim(map(self._names.name, (topics.STATE, *tails.TOPICS)))
+        finally:
+            connecting.cancel()
+            await claimer.stop()
+
+    async def _check(self, current: partition.Partition, claims: Mapping[str, int], half: bool) -> None:
+        """Make the last transaction whole, and let the partition count from here."""
+        held, ends = current.store, {topic: codec.Tail(claims[self._names.name(topic)]) for topic in tails.TOPICS}
+        counts = bool(held.record.tails)
+        compared = tails.Comparison({}, frozenset(), ends)
+        if counts:
+            compared = tails.compared(held.record, await self._found(current.number, held.record, claims))
+        if half or compared.missing or compared.extra:
+            await self._repair(current, compared, claims, half=half)
+        elif not counts:
+            # The first worker that counts. What was before cannot be told; from here on it can.
+            current.count_from(held.mark.offset, ends)
+            current.begin()
+            await self._write(current, held.record.offset)
+        current.count_from(held.mark.offset, {topic: max(tail, ends[topic]) for topic, tail in current.tails.items()} or ends)
+
+    async def _write(
+        self,
+        current: partition.Partition,
+        offset: int,
+        there: Collection[tuple[str, str]] = (),
+        before: Mapping[bytes, bytes | None] = types.MappingProxyType({}),
+    ) -> None:
+        """Write the partition's batch. `KafkaTimeoutError` if the broker does not tell where it stands: what follows needs it."""
+        await current.write(offset, there, before)
+        if min(current.writer.last.values()) < 0:
+            raise KafkaTimeoutError("The broker has a record twice and does not say where.")
+
+    async def _found(self, number: int, record: codec.PartitionRecord, claims: Mapping[str, int]) -> dict[str, tails.Found]:
+        """What can be read of each output topic between its tail and its mark."""
+        found = {topic: tails.Found() for topic in record.tails}
+        after = {topic: tail.after for topic, tail in record.tails.items()}
+        if not record.tails[topics.EVENTS].count and not self._registry.emits:
+            del after[topics.EVENTS]  # it may hold millions of others' records
+        tps = {TopicPartition(self._names.name(topic), number): topic for topic in after}
+        async with history.reading(self._broker, *tps) as consumer:
+            for tp, start in (await consumer.beginning_offsets(list(tps))).items():
+                found[tps[tp]].cut = start > after[tps[tp]] + 1
+                consumer.seek(tp, max(start, after[tps[tp]] + 1))
+            async for tp, record_ in _until(consumer, {tp: claims[tp.topic] for tp in tps}):
+                if (id_ := tails.id_of(topic := tps[tp], record_)) is not None:
+                    found[topic].ids.append(id_)
+                    found[topic].offsets.append(record_.offset)
+        return found
+
+    async def _repair(
+        self, current: partition.Partition, compared: tails.Comparison, claims: Mapping[str, int], *, half: bool
+    ) -> None:
+        """Decide the last transaction again, from the states before it, and write what is missing of it."""
+        held, number, record = current.store, current.number, current.store.record
+        states, events = (claims[self._names.name(topic)] for topic in (topics.STATE, topics.EVENTS))
+        base = record.base if compared.missing else held.mark.offset
+        before: Mapping[bytes, bytes | None] = {}
+        if half or compared.missing:
+            topic = self._names.name(topics.STATE)
+            later = await store.restore(held, self._broker, topic, number, base, states, self._clock.now())
+            if later is None or later.lost:
+                return await self._give_up(current, record, compared, states, "the states before it have been compacted away")
+            held.record = msgspec.structs.replace(held.record, partitions=record.partitions, lineage=record.lineage)
+            before = later.snapshots
+            await current.prepare()
+        first = held.record.offset + 1
+        current.count_from(base, compared.tails)
+        last, left = await self._decide_again(current, record.offset if compared.missing else -1, compared.extra, events)
+        if left is None:
+            return await self._give_up(current, record, compared, states, "its inputs are not on the log any more")
+        missing = Counter(output.topic for output in tails.absent(current.outputs, compared.extra, self._names))
+        await self._write(current, last, compared.extra, before)
+        self._metrics.repaired(number)
+        _log.warning(
+            "batch repaired",
+            partition=number,
+            first=first,
+            last=last,
+            written=dict(missing),
+            there=len(compared.extra) - len(left),
+            states=len(before),
+            unexplained=len(left),
+        )
+
+    async def _give_up(
+        self, current: partition.Partition, record: codec.PartitionRecord, compared: tails.Comparison, claimed: int, why: str
+    ) -> None:
+        """Go on with the states as they are on the topic, and tell of it."""
+        held, states = current.store, self._names.name(topics.STATE)
+        await store.refresh(held, self._broker, states, current.number, claimed, self._clock.now())
+        held.record = record
+        self._metrics.unrepaired(current.number)
+        _log.error(
+            "batch not repaired",
+            partition=current.number,
+            last=record.offset,
+            missing=dict(compared.missing),
+            extra=len(compared.extra),
+            reason=why,
+        )
+
+    async def _decide_again(
+        self, current: partition.Partition, until: int, there: frozenset[tuple[str, str]], end: int
+    ) -> tuple[int, set[tuple[str, str]] | None]:
+        """A batch of the inputs up to `until`, and on until every output that is there has been decided again.
+
+        The last offset of it, and what is there that nothing led to; None for that where retention took the inputs.
+        """
+        events, start = self._names.name(topics.EVENTS), current.store.record.offset + 1
+        tp, left, seen, last = TopicPartition(events, current.number), set(there), 0, start - 1
+        prefix = len(self._names.prefix)
+        current.begin()
+        if last >= until and not left:
+            return last, left
+        async with history.reading(self._broker, tp) as consumer:
+            if (await consumer.beginning_offsets([tp]))[tp] > max(start, 0):
+                return last, None
+            consumer.seek(tp, max(start, 0))
+            async for _, record in _until(consumer, {tp: end}):
+                if (last >= until and not left) or record.offset > max(start, until) + FAR:
+                    break
+                if (named := bundles.activated(record)) is not None:
+                    await self._registry.know(str(named[0]))
+                current.take(record)
+                last = record.offset
+                left.difference_update((output.topic[prefix:], output.id) for output in current.outputs[seen:])
+                seen = len(current.outputs)
+        return max(last, until), left
+
+
+async def _until(consumer: AIOKafkaConsumer, marks: Mapping[TopicPartition, int]) -> AsyncIterator[tuple[TopicPartition, Any]]:
+    """The committed records before the mark of each partition, each partition's in its order."""
+    ahead, waiting = dict(marks), patience.Patience()
+    while ahead:
+        for tp, records in (await consumer.getmany(*ahead, timeout_ms=200, max_records=10_000)).items():
+            for record in records:
+                if record.offset < marks[tp]:
+                    yield tp, record
+        stands = {tp: await consumer.position(tp) for tp in ahead}
+        ahead = {tp: mark for tp, mark in ahead.items() if stands[tp] <= mark}
+        waiting.stands(stands)

@@ -1,0 +1,163 @@
+"""A transaction that is committed in one partition and aborted in the others: whoever takes over makes them agree.
+
+After a whole cluster died, a coordinator with an old log can send the marker of an earlier transaction again, and it meets
+the open one (docs/failures.md). Here the test sends such a marker itself, while the end of a worker's transaction is held.
+"""
+
+import asyncio
+import itertools
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from engine.runtime import history, placing, topics
+from tests.integration import kafka, markers, proxy, running, supervision, traffic
+from tests.integration.running import Cluster
+from tests.unit.core import story
+
+TOLD = """
+enter: {event: tell, key: event.data.k, reentry: never}
+steps:
+  - {id: pass-on, emit: {event: told, data: {k: entry.data.k}}}
+  - id: now
+    send:
+      template: hello
+      channels: [{channel: whatsapp, success: delivered, fallback_after: 1s}, {channel: sms}]
+"""
+CUSTOMERS = 8
+TARGETS = (topics.STATE, topics.DECISIONS, topics.ACTIONS["whatsapp"], topics.EVENTS, topics.DEAD_LETTERS)
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def topics_of_all(node: kafka.Kafka, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """Topics of these tests' own, and everybody introduced; each test starts the workers that it needs."""
+    cluster = Cluster(node.address, "half.", tmp_path_factory.mktemp("half"))
+    cluster.create_topics()
+    cluster.session = 2
+    return cluster
+
+
+@pytest.fixture
+def shop(topics_of_all: Cluster) -> Iterator[Cluster]:
+    """No worker is left from the test before, and none stays."""
+    yield topics_of_all
+    topics_of_all.end()
+    topics_of_all.workers.clear()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_worker_that_comes_back_makes_them_agree(node: kafka.Kafka, between: proxy.Proxy, shop: Cluster, target: str) -> None:
+    """Only one topic of the last transaction is committed, and its worker dies: the next one decides nothing twice, loses
+    nothing, and writes what is missing with the same ids. States, decisions, actions, emitted events and dead letters alike.
+    """
+    _half_committed(shop, node, between, target)
+    shop.start(_journeys(shop))
+    _proven(shop)
+
+
+@pytest.mark.parametrize("target", TARGETS[:3])
+def test_a_worker_that_takes_over_makes_them_agree(node: kafka.Kafka, between: proxy.Proxy, shop: Cluster, target: str) -> None:
+    """The same with a second worker, to which the partition goes when the first one dies, and a third that joins meanwhile."""
+    _half_committed(shop, node, between, target, others=1)
+    shop.start(_journeys(shop))
+    _proven(shop)
+
+
+def _journeys(shop: Cluster) -> pathlib.Path:
+    directory = shop.directory / "journeys"
+    if not directory.exists():
+        directory.mkdir()
+        story.compiled(directory, story.written("told", TOLD))
+    return directory
+
+
+def _half_committed(shop: Cluster, node: kafka.Kafka, between: proxy.Proxy, target: str, others: int = 0) -> None:
+    """A worker has begun transactions; one is committed in the topic `target` alone, and the worker is dead.
+
+    So many `others` work beside it: at last one of them takes its partitions.
+    """
+    shop.brokers = node.proxied
+    worker = shop.start(_journeys(shop))
+    shop.brokers = node.address
+    for _ in range(others):
+        shop.start(_journeys(shop))
+    shop.until(lambda: shop.share(1 + others))
+    shop.activated()
+    shop.settle()
+    topic, ids = shop.names.name(target), f"{shop.names.prefix}{shop.app_id}-"
+    before = asyncio.run(_ends(shop, topic))
+    # The end of a transaction has the partition's number in its id, and nothing after it.
+    with between.holding(lambda each: each.startswith(ids) and each.removeprefix(ids).isdecimal()):
+        asyncio.run(_send(shop))
+        shop.until(lambda: bool(between.held))
+        held = between.held[0]
+        number = int(held.id.removeprefix(ids))
+        assert asyncio.run(_ends(shop, topic))[number] > before[number], f"the held transaction has nothing in {topic}"
+        markers.commit(node.address, held, topic, number)
+        supervision.kill(worker)
+
+
+def _proven(shop: Cluster) -> None:
+    """What can be read is what a replay decides, each bad record is put aside once, and no event was emitted twice."""
+    shop.proven(_journeys(shop))
+    letters = [(headers["partition"], headers["offset"]) for _, headers in shop.dead_letters()]
+    assert sorted(letters) == sorted(asyncio.run(_bad(shop)))
+    emitted = asyncio.run(_emitted(shop))
+    assert len(emitted) == len(set(emitted))
+
+
+async def _send(shop: Cluster) -> None:
+    """In one batch for each partition, so that one transaction has all of it: new customers who are told, and a bad record."""
+    start = next(_numbers) * 1_000
+    producer = AIOKafkaProducer(bootstrap_servers=shop.broker, acks="all")
+    await producer.start()
+    for number in range(running.PARTITIONS):
+        batch = producer.create_batch()
+        for customer in range(start, start + CUSTOMERS * running.PARTITIONS):
+            if placing.home(key := f"c{customer}".encode(), running.PARTITIONS) == number:
+                _append(batch, key, "customer.identified", traits={"phone": f"+62{customer}"})
+                _append(batch, key, "tell", k="a")
+        batch.append(key=None, value=b"{nonsense", timestamp=None)
+        await (await producer.send_batch(batch, shop.events, partition=number))
+    await producer.stop()
+
+
+def _append(batch: Any, key: bytes, type_: str, **data: object) -> None:
+    value = traffic.event(key.decode(), f"{type_}-{key.decode()}", type_, **data)
+    assert batch.append(key=key, value=value, timestamp=None) is not None
+
+
+async def _ends(shop: Cluster, topic: str) -> dict[int, int]:
+    """Where each partition ends, what is not committed included."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=shop.broker)
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets([TopicPartition(topic, number) for number in range(running.PARTITIONS)])
+        return {tp.partition: end for tp, end in ends.items()}
+    finally:
+        await history._stopped(consumer)
+
+
+async def _bad(shop: Cluster) -> list[tuple[str, str]]:
+    """The partition and offset of each bad record."""
+    return [
+        (str(record.partition), str(record.offset))
+        async for chunk in history.records(shop.broker, shop.events)
+        for record in chunk
+        if record.value == b"{nonsense"
+    ]
+
+
+async def _emitted(shop: Cluster) -> list[bytes]:
+    """Each event on the log that a step emitted."""
+    return [
+        record.value
+        async for chunk in history.records(shop.broker, shop.events)
+        for record in chunk
+        if b'"dalang/journeys"' in record.value
+    ]
