@@ -1,12 +1,20 @@
-"""`dalang state rebuild`: the states of all customers, from the log."""
+"""`dalang state rebuild` and `dalang state check`: the states of all customers, from the log and against it."""
 
-from typing import Annotated, Final
+import datetime
+from typing import TYPE_CHECKING, Annotated, Final
 
+import msgspec
 import typer
 
 from engine.cli import options
+from engine.core import inputs
 from engine.runtime import connection, logs, settings, topics
 
+if TYPE_CHECKING:
+    from engine.runtime import state_check
+
+_SHOWN: Final = 20
+"""Differences of a partition that are printed."""
 app: Final = typer.Typer(no_args_is_help=True)
 
 
@@ -34,3 +42,41 @@ def rebuild_(
         done = connection.run(rebuild.rebuild(chosen.connected(), names, chosen.app_id, partial=partial, heard=heard))
     for number, each in sorted(done.items()):
         print(f"partition {number}: {each.customers} customers, {each.removed} removed, up to offset {each.offset}")
+
+
+@app.command("check")
+def check_(
+    broker: options.Broker = None,
+    topic_prefix: options.Prefix = None,
+    minutes: Annotated[
+        float, typer.Option(min=0, help="How far back the check begins.", envvar="DALANG_MINUTES", metavar="MINUTES")
+    ] = 60,
+    as_json: options.AsJson = False,
+) -> None:
+    """Decide the last minutes again and compare with what is committed; exit 1 on a difference. It writes nothing."""
+    from engine.runtime import state_check  # noqa: PLC0415 - as above
+
+    chosen = settings.read(settings.Settings, broker=broker, topic_prefix=topic_prefix)
+    logs.quiet()
+    with options.counting("records") as heard:
+        done = connection.run(state_check.check(chosen.connected(), topics.Topics(chosen.topic_prefix), minutes, heard=heard))
+    if as_json:
+        print(msgspec.json.encode({"partitions": done}).decode())
+    else:
+        for number, each in sorted(done.items()):
+            print(f"partition {number}: {_told(each)}")
+            for difference in each.differences[:_SHOWN]:
+                print(f"  {difference}")
+            if hidden := len(each.differences[_SHOWN:]) + each.more:
+                print(f"  and {hidden} more")
+    if any(each.differences for each in done.values()):
+        raise typer.Exit(1)
+
+
+def _told(each: "state_check.Checked") -> str:
+    if each.since is None:
+        return "nothing to check"
+    since = inputs.text(datetime.datetime.fromtimestamp(each.since, datetime.UTC))
+    found = len(each.differences) + each.more
+    verdict = "no difference" if not found else f"{found} difference{'s' if found > 1 else ''}"
+    return f"since {since} {each.inputs} inputs, {each.customers} customers, {each.outputs} outputs: {verdict}"

@@ -28,6 +28,7 @@ Role = Literal[
     "replay, explain, export",
     "import",
     "state rebuild",
+    "state check",
     "adapter",
 ]
 
@@ -69,6 +70,9 @@ _TABLE: Final[Mapping[Role, Mapping[str, tuple[Operation, ...]]]] = {
     "topics check": {},
     "replay, explain, export": {topics.EVENTS: ("Read",), topics.BUNDLES: ("Read",)},
     "state rebuild": {topics.EVENTS: ("Read",), topics.STATE: ("Read", "Write"), topics.BUNDLES: ("Read",)},
+    "state check": dict.fromkeys(
+        (topics.EVENTS, topics.STATE, topics.BUNDLES, topics.DECISIONS, topics.DEAD_LETTERS, *topics.ACTIONS.values()), ("Read",)
+    ),
     "import": {topics.EVENTS: ("Write",)},
     "adapter": {topics.EVENTS: ("Write",), "actions.<channel>": ("Read",)},
 }

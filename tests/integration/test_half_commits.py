@@ -6,6 +6,7 @@ the open one (docs/failures.md). Here the test sends such a marker itself, while
 
 import asyncio
 import itertools
+import json
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -68,6 +69,51 @@ def test_a_worker_that_takes_over_makes_them_agree(node: kafka.Kafka, between: p
     _proven(shop)
 
 
+def test_the_check_finds_what_was_changed_by_hand(shop: Cluster) -> None:
+    """`dalang state check` tells of a decision that nobody decided, of one that is there twice, of an action that nobody
+    asked for, and of a state that the log does not give; it exits 1, and 0 where nothing was touched.
+    """
+    shop.brokers = shop.broker
+    shop.start(_journeys(shop))
+    shop.activated()
+    asyncio.run(_send(shop))
+    shop.settle()
+    assert shop.dalang("state", "check").returncode == 0
+    changed = asyncio.run(_change(shop))
+    asyncio.run(_send(shop))
+    shop.settle()
+    checked = shop.dalang("state", "check")
+    assert checked.returncode == 1
+    for line in changed:
+        assert checked.stdout.count(f"  {line}\n") == 1, checked.stdout
+    told = json.loads(shop.dalang("state", "check", "--json").stdout)["partitions"]
+    kinds = [each["kind"] for part in told.values() for each in part["differences"]]
+    assert sorted(kinds) == ["extra", "extra", "state", "twice"]
+
+
+async def _change(shop: Cluster) -> list[str]:
+    """What an operator's mistake might write; what the check should say of it."""
+    decisions, states = shop.names.name(topics.DECISIONS), shop.names.name(topics.STATE)
+    decided = [each async for chunk in history.records(shop.broker, decisions) for each in chunk]
+    known = [each async for chunk in history.records(shop.broker, states) for each in chunk if each.key[:1] == b"c"]
+    twice = decided[-1]
+    older, newer = next((a, b) for a in known for b in known if a.key == b.key and a.offset < b.offset and a.value != b.value)
+    assert newer.value is not None
+    producer = AIOKafkaProducer(bootstrap_servers=shop.broker, acks="all")
+    await producer.start()
+    await producer.send_and_wait(decisions, twice.value, key=twice.key, partition=twice.partition)
+    await producer.send_and_wait(decisions, b'{"id":"never"}', key=b"c1", partition=0)
+    await producer.send_and_wait(shop.names.name("actions.sms"), b'{"id":"never/1"}', key=b"c1", partition=0)
+    await producer.send_and_wait(states, older.value, key=older.key, partition=older.partition)
+    await producer.stop()
+    return [
+        f"journey.events {json.loads(twice.value)['id']} of customer {twice.key.decode()}: can be read more than once",
+        "journey.events never of customer c1: can be read and was not decided",
+        "actions.sms never/1 of customer c1: can be read and was not decided",
+        f"customer.state of customer {older.key.decode()}: the committed state is not what the log gives",
+    ]
+
+
 def _journeys(shop: Cluster) -> pathlib.Path:
     directory = shop.directory / "journeys"
     if not directory.exists():
@@ -109,6 +155,8 @@ def _proven(shop: Cluster) -> None:
     assert sorted(letters) == sorted(asyncio.run(_bad(shop)))
     emitted = asyncio.run(_emitted(shop))
     assert len(emitted) == len(set(emitted))
+    checked = shop.dalang("state", "check")
+    assert (checked.returncode, checked.stdout.count("no difference")) == (0, running.PARTITIONS), checked.stdout
 
 
 async def _send(shop: Cluster) -> None:

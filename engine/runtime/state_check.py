@@ -1,0 +1,259 @@
+"""The check of the last minutes: whether committed states, decisions and actions are what the fold makes of the log.
+
+Called by `dalang state check`, above all after a cluster has died. It takes the states as they were some minutes ago (earlier
+records of `customer.state` stay for a while), decides the inputs since then again, and compares. It writes nothing, and may
+run beside workers: what they write meanwhile is left out.
+"""
+
+import itertools
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+from aiokafka import TopicPartition
+
+from engine.runtime import access, batches, bundles, codec, connection, history, partition, store, tails, topics, writer
+
+MOST: Final = 1_000
+"""Differences of one partition that are named."""
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One thing that is not as it should be, and the first customer whom it is about."""
+
+    kind: Literal["missing", "extra", "twice", "other", "state"]
+    topic: str
+    """Without the prefix."""
+    id: str
+    """Of the output; of a state the customer's."""
+    customer: str = ""
+
+    def __str__(self) -> str:
+        told = {
+            "missing": "was decided and cannot be read",
+            "extra": "can be read and was not decided",
+            "twice": "can be read more than once",
+            "other": "can be read with other content than was decided",
+            "state": "the committed state is not what the log gives",
+        }
+        about = self.topic if self.kind == "state" else f"{self.topic} {self.id}"
+        return f"{about}{f' of customer {self.customer}' if self.customer else ''}: {told[self.kind]}"
+
+
+class Checked(msgspec.Struct):
+    """One partition. Times are in seconds since 1970, None where nothing can be checked."""
+
+    since: float | None = None
+    inputs: int = 0
+    customers: int = 0
+    outputs: int = 0
+    differences: list[Difference] = []
+    more: int = 0
+    """Differences beyond those that are named."""
+
+
+class _Own(msgspec.Struct):
+    """One record of the partition itself in `customer.state`."""
+
+    offset: int
+    at: int
+    record: codec.PartitionRecord
+
+
+class _Collecting(writer.Writer):
+    """Keeps what the fold decides: the value of each output by topic and id."""
+
+    def __init__(self) -> None:
+        self.decided: dict[tuple[str, str], writer.Output] = {}
+
+    async def write(self, outputs: list[writer.Output], states: list[writer.Output]) -> None:
+        """Into memory."""
+        self.decided.update({(output.topic, output.id): output for output in outputs})
+
+
+class _Span:
+    """What is checked of one partition: from the record `base` to the record `end`, both known from `customer.state`."""
+
+    def __init__(self, base: _Own, after: _Own, end: _Own) -> None:
+        self.base, self.end = base, end
+        self.starts = {topic: tail.after for topic, tail in after.record.tails.items()}
+        self.before, self.committed = store.Store(), dict[bytes, bytes | None]()
+        self.first = dict[bytes, Any]()
+        self.found: dict[tuple[str, str], list[bytes | None]] = {}
+        self.keys: dict[tuple[str, str], bytes] = {}
+        self._beyond = Counter[str]()
+
+    def remember(self, record: Any) -> None:
+        """One record of `customer.state`."""
+        if record.key.startswith(codec.NOBODY) or record.offset > self.end.offset:
+            return
+        if record.offset <= self.base.offset:
+            self.before.fill({record.key: record.value})
+        else:
+            self.first.setdefault(record.key, record)
+            self.committed[record.key] = record.value
+
+    @property
+    def lost(self) -> bool:
+        """True if compaction has removed an earlier state that is needed."""
+        return any(self.before.get(key) is None and store.NEW not in record.headers for key, record in self.first.items())
+
+    def read(self, topic: str, name: str, record: Any) -> None:
+        """One record of an output topic; those that workers wrote after the end are passed over."""
+        if (id_ := tails.id_of(topic, record)) is None:
+            return
+        last = self.end.record.tails[topic]
+        if record.offset > last.after:
+            self._beyond[topic] += 1
+            if self._beyond[topic] > last.count:
+                return
+        self.found.setdefault((name, id_), []).append(record.value)
+        self.keys[name, id_] = record.key or b""
+
+
+async def check(
+    broker: connection.Address, names: topics.Topics, minutes: float, *, heard: Callable[[int], None] = lambda _: None
+) -> dict[int, Checked]:
+    """Each partition's last minutes, as far back as `customer.state` still knows. `heard` is told of each handful of records."""
+    await connection.reachable(broker)
+    await access.check(broker, access.rights("state check", names))
+    numbers = await topics.needed(broker, names, topics.EVENTS, topics.BUNDLES, topics.STATE, *tails.TOPICS)
+    registry = bundles.Registry(broker, names)
+    await registry.refresh()
+    own: dict[int, list[_Own]] = {number: [] for number in numbers}
+    async for record in _each(broker, names.name(topics.STATE), heard=heard):
+        if record.key == codec.PARTITION_KEY:
+            own[record.partition].append(_Own(record.offset, record.timestamp, codec.read_partition_record(record.value)))
+    since = (time.time() - 60 * minutes) * 1000
+    spans = await _spans(broker, names, {number: _chosen(each, since) for number, each in own.items()}, heard)
+    folded = await _folded(broker, names, registry, spans, heard)
+    await _read_outputs(broker, names, spans, heard)
+    return {number: _compared(names, spans[number], *folded[number]) if number in spans else Checked() for number in numbers}
+
+
+def _chosen(own: list[_Own], since: float) -> list[tuple[_Own, _Own, _Own]]:
+    """Where a check may begin, the best first: each record whose successor counts from it, with that, and the last of all."""
+    found = [(base, after, own[-1]) for base, after in itertools.pairwise(own) if after.record.base == base.offset]
+    counted = [each for each in found if each[0].record.tails]
+    early = [each for each in counted if each[0].at <= since]
+    return [*early[-1:], *counted[len(early) :]]
+
+
+async def _spans(
+    broker: connection.Address,
+    names: topics.Topics,
+    chosen: dict[int, list[tuple[_Own, _Own, _Own]]],
+    heard: Callable[[int], None],
+) -> dict[int, _Span]:
+    """The states before and after; from half of the way where compaction has removed what the whole way needs."""
+    done: dict[int, _Span] = {}
+    ways = {number: each for number, each in chosen.items() if each}
+    while ways:
+        spans = {number: _Span(*each[0]) for number, each in ways.items()}
+        async for record in _each(broker, names.name(topics.STATE), heard=heard):
+            if (span := spans.get(record.partition)) is not None:
+                span.remember(record)
+        done |= {number: span for number, span in spans.items() if not span.lost}
+        halved = {number: ways[number][(len(ways[number]) + 1) // 2 :] for number in spans.keys() - done.keys()}
+        ways = {number: each for number, each in halved.items() if each}
+    return done
+
+
+async def _folded(
+    broker: connection.Address,
+    names: topics.Topics,
+    registry: bundles.Registry,
+    spans: Mapping[int, _Span],
+    heard: Callable[[int], None],
+) -> dict[int, tuple[store.Store, _Collecting, int]]:
+    """The states and outputs of each span as the fold gives them, and how many inputs that were."""
+    found: dict[int, tuple[partition.Partition, _Collecting]] = {}
+    counts = Counter[int]()
+    for number, span in spans.items():
+        collecting = _Collecting()
+        span.before.filled(span.base.record, store.Mark(span.base.offset))
+        found[number] = (partition.Partition(number, names, registry, span.before, collecting), collecting)
+        await found[number][0].prepare()
+    events = names.name(topics.EVENTS)
+    since = {TopicPartition(events, number): span.base.record.offset + 1 for number, span in spans.items()}
+    async for fetched in history.records(broker, events, since=since):
+        heard(len(fetched))
+        number = fetched[0].partition
+        if number in found:
+            chunk = batches.Chunk(each for each in fetched if each.offset <= spans[number].end.record.offset)
+            if chunk:
+                counts[number] += await found[number][0].handle([chunk])
+    return {number: (spans[number].before, collecting, counts[number]) for number, (_, collecting) in found.items()}
+
+
+async def _read_outputs(
+    broker: connection.Address, names: topics.Topics, spans: Mapping[int, _Span], heard: Callable[[int], None]
+) -> None:
+    by_name = {names.name(topic): topic for topic in tails.TOPICS}
+    since = {
+        TopicPartition(name, number): span.starts[topic] + 1 for name, topic in by_name.items() for number, span in spans.items()
+    }
+    async for record in _each(broker, *by_name, since=since, heard=heard):
+        if (span := spans.get(record.partition)) is not None:
+            span.read(by_name[record.topic], record.topic, record)
+
+
+async def _each(
+    broker: connection.Address,
+    *read: str,
+    since: Mapping[TopicPartition, int] | None = None,
+    heard: Callable[[int], None],
+) -> AsyncIterator[Any]:
+    async for chunk in history.records(broker, *read, since=since):
+        heard(len(chunk))
+        for record in chunk:
+            yield record
+
+
+def _compared(names: topics.Topics, span: _Span, folded: store.Store, collecting: _Collecting, inputs: int) -> Checked:
+    """What was decided again, held against what is committed."""
+    found = [*_outputs(names, span, collecting.decided), *_states(span, folded)]
+    return Checked(
+        since=span.base.at / 1000,
+        inputs=inputs,
+        customers=len(span.committed),
+        outputs=len(collecting.decided),
+        differences=found[:MOST],
+        more=len(found[MOST:]),
+    )
+
+
+def _outputs(names: topics.Topics, span: _Span, decided: Mapping[tuple[str, str], writer.Output]) -> Iterable[Difference]:
+    bare = len(names.prefix)
+    for (name, id_), output in decided.items():
+        there = span.found.get((name, id_))
+        kind: Literal["missing", "twice", "other"] | None = None
+        if there is None:
+            kind = "missing"
+        elif len(there) > 1:
+            kind = "twice"
+        elif there[0] != output.value:
+            kind = "other"
+        if kind is not None:
+            yield Difference(kind, name[bare:], id_, _text(output.key))
+    for name, id_ in span.found.keys() - decided.keys():
+        yield Difference("extra", name[bare:], id_, _text(span.keys[name, id_]))
+
+
+def _states(span: _Span, folded: store.Store) -> Iterable[Difference]:
+    touched = {key for key in folded.snapshots if codec.head(folded.snapshots[key])[1] > span.base.record.offset}
+    for key in sorted(touched | span.committed.keys()):
+        given, committed = folded.get(key), span.committed.get(key, b"")
+        if given != committed and (not given or not committed or _read(given) != _read(committed)):
+            yield Difference("state", topics.STATE, _text(key), _text(key))
+
+
+def _read(snapshot: bytes) -> tuple[Any, Any]:
+    """Two snapshots may differ in the order of their maps and say the same."""
+    return codec.head(snapshot), codec.customer(snapshot)
+
+
+def _text(key: bytes | None) -> str:
+    return (key or b"").decode(errors="replace")
