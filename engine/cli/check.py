@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from engine.authoring import compile as compiler
-from engine.authoring import findings, lint
+from engine.authoring import excerpt, lint
 from engine.authoring.findings import Finding
 from engine.core import definition
 
@@ -67,7 +67,7 @@ def _findings(path: pathlib.Path, before: definition.Bundle | None) -> list[Find
     root = path if path.is_dir() else path.parent.parent if path.parent.name == "templates" else path.parent
     result = compiler.compile_directory(root)
     holes = () if before is None else lint.against(before, result.bundle)
-    found = [shown(root, finding) for finding in findings.ordered((*result.findings, *holes))]
+    found = [shown(root, finding) for finding in excerpt.merged(result.findings, excerpt.of(holes))]
     return found if path.is_dir() else [finding for finding in found if finding.file == path.as_posix()]
 
 

@@ -18,7 +18,7 @@ def read(text: str) -> places.Document:
 def refused(text: str) -> list[str]:
     document, found = load.parse("a.yaml", text)
     assert document is None
-    return [f"{f.line}:{f.column} {f.code}" for f in found]
+    return [f"{f.place.line}:{f.place.column} {f.code}" for f in found]
 
 
 def test_plain_scalars_mean_what_yaml_1_2_says() -> None:
@@ -98,7 +98,8 @@ def test_what_is_not_taken_is_a_finding_at_its_place(text: str, expected: list[s
 )
 def test_a_tab_is_called_a_tab(text: str, place: str) -> None:
     """Where YAML takes no tab, the finding says so and what to write; in a text or between the values of a list a tab is fine."""
-    document, (finding,) = load.parse("f.yaml", text)
+    document, (sighting,) = load.parse("f.yaml", text)
+    finding = sighting.told()
     assert (document, f"{finding.line}:{finding.column} {finding.code}") == (None, f"{place} DLG603")
     assert "a tab stands where only spaces may; use spaces instead of tabs" in finding.message
     assert load.parse("f.yaml", "a: 'x\ty'\nb: [1,\t2]\n")[1] == []
@@ -147,7 +148,7 @@ def found_in(root: pathlib.Path, path: pathlib.Path) -> Finding:
     document, found = load.read(root, path)
     assert document is None
     assert len(found) == 1
-    return found[0]
+    return found[0].told()
 
 
 def test_a_file_may_start_with_a_byte_order_mark(tmp_path: pathlib.Path) -> None:
