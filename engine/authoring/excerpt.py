@@ -13,6 +13,12 @@ MOST: Final = 20
 """Of one kind in one file. A finding that is repeated thousands of times tells no more than twenty of it do."""
 
 
+class More(Finding, frozen=True):
+    """The finding that stands for all further ones of its kind in its file."""
+
+    count: int = 1
+
+
 def of(found: Iterable[Sighting]) -> tuple[Finding, ...]:
     """By place, then code, each thing said once. From the twenty-first of a kind in a file on they are only counted: one
     finding of that kind says how many, where the first of them stands.
@@ -39,8 +45,8 @@ def _of_one_kind(found: Sequence[Sighting]) -> Iterator[Finding]:
     yield from told
 
 
-def _more(first: Sighting, count: int) -> Finding:
+def _more(first: Sighting, count: int) -> More:
     place, code = first.place, first.code
     message = f"And {count:,} more of {code} in this file."
     hint = f"A file is shown {MOST} of a kind: correct those, and check it again."
-    return Finding(place.file, place.line, place.column, code, first.severity, message, hint)
+    return More(place.file, place.line, place.column, code, first.severity, message, hint, count)
