@@ -21,7 +21,7 @@ _SHORT: Final = 4
 _LONG: Final = 100
 """Names above this are nobody's slip."""
 
-_MOST: Final = 100
+_MOST: Final = 50
 """So many names at most are compared with one that looks like a slip for all of them."""
 
 
