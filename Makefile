@@ -26,8 +26,9 @@ check: install
 	$(BIN)/lint-imports
 	$(BIN)/dalang schema check
 	$(BIN)/dalang check journeys
+	$(BIN)/python -m tests.contract.timed_assertions
 
-# One table, in about ten minutes; docs/benchmarks.md says how to read it. In files' order, each part runnable alone.
+# One table, in about fifteen minutes; docs/benchmarks.md says how to read it. In files' order, each part runnable alone.
 bench: install
 	$(BIN)/python -m pytest -q -p no:randomly -m benchmark tests/benchmarks
 

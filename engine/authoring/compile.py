@@ -16,6 +16,7 @@ import msgspec
 
 from engine.authoring import (
     directory,
+    excerpt,
     expressions,
     findings,
     flat,
@@ -61,7 +62,7 @@ def compile_directory(path: pathlib.Path | str, today: datetime.date | None = No
         if not _errors(wrong):
             journeys.append(compile_journey(file.model, steps, read))
         found += wrong
-    in_order = findings.ordered(found)
+    in_order = excerpt.of(found)
     if _errors(in_order):
         return Result(None, in_order)
     bundle = definition.Bundle(
@@ -124,7 +125,7 @@ def compile_segments(read: directory.Directory) -> tuple[definition.Segment, ...
     return tuple(compiled)
 
 
-def _errors(found: Sequence[Finding]) -> bool:
+def _errors(found: Sequence[Finding | findings.Sighting]) -> bool:
     return any(finding.severity == "error" for finding in found)
 
 

@@ -41,7 +41,7 @@ class Directory:
     templates: dict[str, dict[str, File[workspace.Template] | None]] = dataclasses.field(default_factory=dict)
     """name -> language -> file; None where the file is there but cannot be used."""
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
-    found: list[findings.Finding] = dataclasses.field(default_factory=list)
+    found: list[findings.Sighting] = dataclasses.field(default_factory=list)
 
 
 def read(root: pathlib.Path) -> Directory:

@@ -2,10 +2,11 @@
 
 Values, never raised: all are collected and reported at once. One class per finding; the first line of its docstring is
 its sentence and `hint` says what to do, both filled with the details given. Codes are public and never used again.
+A check gives sightings; `excerpt.py` picks those that are reported and puts them into words. `suggestions.py` makes the
+details that cost something.
 """
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import msgspec
@@ -44,11 +45,36 @@ class Kind:
     hint: ClassVar[str] = ""
 
     @classmethod
-    def at(cls, place: Place, **details: object) -> Finding:
-        """The finding at a place; `details` fill the sentence and the hint."""
-        message = (cls.__doc__ or "").split("\n")[0].format(**details)
-        hint = cls.hint.format(**details).strip()
-        return Finding(place.file, place.line, place.column, cls.code, cls.severity, message, hint)
+    def at(cls, place: Place, **details: object) -> "Sighting":
+        """This kind, seen at a place; `details` will fill the sentence and the hint."""
+        return Sighting(place, cls, details)
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """A kind of finding at a place, before it is put into words: a file may hold thousands, of which twenty are reported."""
+
+    place: Place
+    kind: type[Kind]
+    details: Mapping[str, object]
+
+    def __hash__(self) -> int:
+        return hash((self.place, self.kind, *self.details.values()))
+
+    @property
+    def code(self) -> str:
+        """That of its kind."""
+        return self.kind.code
+
+    @property
+    def severity(self) -> Severity:
+        """That of its kind."""
+        return self.kind.severity
+
+    def told(self) -> Finding:
+        """The finding, in words."""
+        message = (self.kind.__doc__ or "").split("\n")[0].format(**self.details)
+        hint = self.kind.hint.format(**self.details).strip()
+        return Finding(self.place.file, self.place.line, self.place.column, self.code, self.severity, message, hint)
 
 
 def kinds() -> list[type[Kind]]:
@@ -62,19 +88,6 @@ class Problem(msgspec.Struct, frozen=True):
     offset: int
     kind: type[Kind]
     details: Mapping[str, object]
-
-
-def ordered(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """By place, then code; each thing said once."""
-    return tuple(sorted(set(found), key=lambda each: (each.file, each.line, each.column, each.code, each.message)))
-
-
-def meant(word: str, known: Iterable[str]) -> str:
-    """`Did you mean …? ` where a known word is near, else nothing; and then what is known."""
-    known = sorted(known)
-    near = difflib.get_close_matches(word, known, 1)
-    guess = f"Did you mean {near[0]}? " if near else ""
-    return guess + (f"Known here: {', '.join(known[:20])}." if known else "")
 
 
 # Shape.

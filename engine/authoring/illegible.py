@@ -110,3 +110,13 @@ class PassedOver(Kind):
     code = "DLG615"
     severity = "warning"
     hint = "Journeys, policy and templates end in .yaml: rename it if it is one of them."
+
+
+class TooManyPlaceholders(Kind):
+    """This file holds more than {limit:,} placeholders and tags.
+
+    Nobody writes so many by hand. Each costs time whenever the file is checked.
+    """
+
+    code = "DLG616"
+    hint = "Write what repeats as a loop: {{% for item in entry.data.items %}}."

@@ -15,6 +15,7 @@ from typing import Any, Final
 import ruamel.yaml
 import ruamel.yaml.error
 import ruamel.yaml.reader
+import ruamel.yaml.scanner
 from ruamel.yaml import events as yaml_events
 
 from engine.authoring import findings, illegible, places
@@ -24,6 +25,8 @@ MAX_DEPTH: Final = 100
 MAX_NODES: Final = 50_000
 MAX_EXPANDED: Final = 10_000
 """The limit for a file with aliases, each counted with all that it stands for."""
+MAX_PLACEHOLDERS: Final = 10_000
+"""Each placeholder or tag of Liquid costs twenty times as much as the text that it is written with."""
 
 # YAML 1.2.2, section 10.3.2 (core schema). ruamel's own resolver would also make dates.
 _WORDS: Final = {
@@ -50,9 +53,28 @@ _TAB: Final = f"found character {chr(9)!r}"
 class _RefusedError(Exception):
     """Ends the reading of one file with its finding; never leaves this module."""
 
-    def __init__(self, finding: findings.Finding) -> None:
+    def __init__(self, finding: findings.Sighting) -> None:
         super().__init__(finding)
         self.finding = finding
+
+
+class _TooDeepError(Exception):
+    """Ends the scanning of one file at an index; never leaves this module."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
+
+
+class _Scanner(ruamel.yaml.scanner.Scanner):
+    """Refuses brackets at the level that is too deep. ruamel would look ahead for a key of a thousand of them, and go through
+    all those that are open at each.
+    """
+
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803  # ruamel's name
+        if len(self.indents) + self.flow_level >= MAX_DEPTH:
+            raise _TooDeepError(self.reader.index)
+        super().fetch_flow_collection_start(TokenClass, to_push)
 
 
 @dataclasses.dataclass(slots=True)
@@ -66,7 +88,7 @@ class _Open:
     seen: dict[str, places.Scalar] = dataclasses.field(default_factory=dict)
 
 
-def read(root: pathlib.Path, path: pathlib.Path) -> tuple[places.Document | None, list[findings.Finding]]:
+def read(root: pathlib.Path, path: pathlib.Path) -> tuple[places.Document | None, list[findings.Sighting]]:
     """The document in `path`, named relative to `root`; None with findings if it may not or cannot be read.
 
     A link is followed as long as it stays under `root`; a pipe is never opened.
@@ -94,15 +116,19 @@ def read(root: pathlib.Path, path: pathlib.Path) -> tuple[places.Document | None
     return parse(shown, text)
 
 
-def parse(shown: str, text: str) -> tuple[places.Document | None, list[findings.Finding]]:
+def parse(shown: str, text: str) -> tuple[places.Document | None, list[findings.Sighting]]:
     """The document of one file; None with findings if it holds none."""
     source = places.Source(shown, text)
     if long_tag := _LONG_TAG.search(text):
         place = source.place(long_tag.start())
         return None, [illegible.CustomTag.at(place, tag=long_tag.group()[:20] + "…")]
     reader = _Reader(source)
+    yaml = ruamel.yaml.YAML(typ="safe", pure=True)
+    yaml.Scanner = _Scanner
     try:
-        root = reader.document(ruamel.yaml.YAML(typ="safe", pure=True).parse(text))
+        root = reader.document(yaml.parse(text))
+    except _TooDeepError as deep:
+        return None, [*reader.found, illegible.TooDeep.at(source.place(deep.index), limit=MAX_DEPTH)]
     except _RefusedError as refused:
         return None, [*reader.found, refused.finding]
     except ruamel.yaml.error.YAMLError as exc:
@@ -120,11 +146,11 @@ class _Reader:
 
     def __init__(self, source: places.Source) -> None:
         self.source = source
-        self.found: list[findings.Finding] = []
+        self.found: list[findings.Sighting] = []
         self.open: list[_Open] = []
         self.anchors: dict[str, tuple[places.Node, int]] = {}
         self.pending: set[str] = set()
-        self.total = 0
+        self.total = self.placeholders = 0
         self.aliased = False
         self.root: places.Node | None = None
         self.documents = 0
@@ -174,6 +200,7 @@ class _Reader:
         self._count(1, event)
         if _UNSAFE.search(event.value):
             raise _RefusedError(illegible.NotYaml.at(self._place(event), why="text holds no NUL and no half of a surrogate pair"))
+        self._count_placeholders(event)
         plain = event.style is None and event.ctag is None
         value = _resolve(event.value) if plain else event.value
         # An anchor or a tag stands before the text, and is no part of it.
@@ -214,6 +241,11 @@ class _Reader:
         limit = MAX_EXPANDED if self.aliased else MAX_NODES
         if self.total > limit:
             raise _RefusedError(illegible.TooManyNodes.at(self._place(event), limit=limit))
+
+    def _count_placeholders(self, event: Any) -> None:
+        self.placeholders += event.value.count("{{") + event.value.count("{%")
+        if self.placeholders > MAX_PLACEHOLDERS:
+            raise _RefusedError(illegible.TooManyPlaceholders.at(self._place(event), limit=MAX_PLACEHOLDERS))
 
     def _check_tag(self, event: Any) -> None:
         if event.ctag is not None and str(event.ctag) != "tag:yaml.org,2002:str":

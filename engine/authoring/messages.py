@@ -3,17 +3,17 @@
 Called by `compile.py` with the directory as it was read. Whether the fields of a text are ever supplied is `supply.py`'s.
 """
 
-import itertools
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from engine.authoring import findings, hazards, language, lint, names, steps, templates, walk
+from engine.authoring import findings, hazards, language, names, steps, suggestions, templates, texts, walk
 from engine.authoring import workspace as rules
 from engine.authoring.directory import Directory, File
 from engine.core import inputs, languages, sms
 
-Found = Iterator[findings.Finding]
+Found = Iterator[findings.Sighting]
 
 _FEW: Final = 3
 """More characters outside the alphabet are no slip: the text is in another script."""
@@ -54,14 +54,15 @@ def _policy(file: File[rules.PolicyFile], read: Directory) -> Found:
     """Tags as they are usually written, of languages that there are; and none that no template is in."""
     policy = file.model.policy
     yield from _tag(policy.language, file.document.place(("policy", "language")))
+    there = {code for files in read.templates.values() for code in files}
     for key, others in policy.languages.items():
         yield from _tag(key, file.document.key_place(("policy", "languages", key)))
         for index, other in enumerate(others):
             place = file.document.place(("policy", "languages", key, index))
             wrong = list(_tag(other, place))
             yield from wrong
-            if not wrong and not any(other in files for files in read.templates.values()):
-                known = findings.meant(other, {code for files in read.templates.values() for code in files})
+            if not wrong and other not in there:
+                known = suggestions.later(other, there)
                 yield hazards.NoTemplateInLanguage.at(place, language=other, known=known)
 
 
@@ -92,16 +93,13 @@ def _template(file: File[rules.Template], known: names.Known, price: float) -> F
     plain = file.document.plain()
     if not plain:
         yield findings.NoChannelInTemplate.at(file.document.place(()))
-    told: dict[str, tuple[findings.Problem, ...]] = {}
+    written = texts.Texts(file.document)
     for path, text in walk.texts(plain):
-        if text not in told:
-            told[text] = tuple(itertools.islice(templates.check(text, known), lint.MOST_PROBLEMS))
-        problems = list(told[text])
+        yield from written.found(path, "liquid", text, functools.partial(templates.check, known=known))
         if path[0] == "sms":
-            problems += _costly(text, price)
+            yield from written.found(path, "sms", text, functools.partial(_costly, price=price))
         elif path[:2] == ("whatsapp", "parameters"):
-            problems += _refused(text)
-        yield from (each.kind.at(file.document.place(path, each.offset), **each.details) for each in problems)
+            yield from written.found(path, "parameter", text, _refused)
 
 
 def _costly(text: str, price: float) -> Iterator[findings.Problem]:

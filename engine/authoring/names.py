@@ -4,9 +4,10 @@ A tree: name -> its fields, the kind of its value, or None where any field may f
 customers and shops make them). Called by the linter; what a scope gives at run time stands in `engine/core/scope.py`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Literal, Union
 
+from engine.authoring import suggestions
 from engine.core import definition
 
 Kind = Literal["bool", "text", "list", "time"]
@@ -108,12 +109,12 @@ def unknown(path: Sequence[str], tree: Known) -> int | None:
     return None
 
 
-def beside(path: Sequence[str], tree: Known) -> tuple[str, ...]:
+def beside(path: Sequence[str], tree: Known) -> Collection[str]:
     """What could stand where the last part of the path stands."""
     here: Known | Kind | None = tree
     for part in path[:-1]:
         here = None if here is None or isinstance(here, str) else here.get(part)
-    return () if here is None or isinstance(here, str) else tuple(here)
+    return () if here is None or isinstance(here, str) else here
 
 
 def advice(path: Sequence[str], index: int, tree: Known) -> str:
@@ -128,7 +129,12 @@ def advice(path: Sequence[str], index: int, tree: Known) -> str:
     if index == 2 and path[:2] == ("event", "data"):
         own = " and ".join(f"event.data.{name}" for name in beside(path, tree))
         return f"The event of a schedule or a segment is made by the engine: it has {own}."
-    told = tree.get("steps")
-    steps = told if isinstance(told, Mapping) else {}
-    cut = [step for step in steps if path[0] == "steps" and index == 1 and step.startswith(f"{path[1]}-")]
-    return f'A step id with - needs brackets: steps["{cut[0]}"].outcome.' if cut else ""
+    if index == 1 and path[0] == "steps":
+        cut = next((step for step in beside(path[:2], tree) if step.startswith(f"{path[1]}-")), None)
+        return f'A step id with - needs brackets: steps["{cut}"].outcome.' if cut else ""
+    return ""
+
+
+def told(path: Sequence[str], index: int, tree: Known) -> str:
+    """What is to be said of a name that does not exist: how it is to be written, or what was meant."""
+    return advice(path, index, tree) or suggestions.meant(path[index], beside(path[: index + 1], tree))

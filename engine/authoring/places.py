@@ -6,6 +6,7 @@ Made by `load.py`; asked by `compile.py` and the linter for plain data and for t
 
 import bisect
 import dataclasses
+import re
 from collections.abc import Sequence as SequenceOf
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ class Source:
     def place(self, index: int) -> findings.Place:
         """Line and column of the character at `index`."""
         if self._starts is None:
-            self._starts = [0, *(i + 1 for i, c in enumerate(self.text) if c == "\n")]
+            self._starts = [0, *(each.end() for each in re.finditer("\n", self.text))]
         line = bisect.bisect_right(self._starts, index)
         return findings.Place(self.file, line, index - self._starts[line - 1] + 1)
 
@@ -43,6 +44,8 @@ class Scalar:
     value: Any
     style: str
     source: Source
+    reached: tuple[int, int] | None = None
+    """The offset that was asked for last, and where the reading was then: many may be asked for, one after the other."""
 
     def index(self, offset: int) -> int:
         """The index in the file of the character at `offset` of `text`.
@@ -50,12 +53,11 @@ class Scalar:
         Quotes, indentation and folding change nothing but white space and escapes: so both texts are read side by
         side by their visible characters, and a white space stands right behind the visible character before it.
         """
-        raw, at = self.source.text, self.start
-        if self.style in ("|", ">"):
-            at = raw.find("\n", at) + 1 or self.end
-        elif self.style:
-            at += 1
-        for position, character in enumerate(self.text):
+        raw, (first, at) = self.source.text, self._from(offset)
+        for position in range(first, len(self.text)):
+            character = self.text[position]
+            if position == offset:
+                self.reached = position, at
             if character.isspace():
                 if position == offset:
                     return at
@@ -68,6 +70,14 @@ class Scalar:
                 return min(at, self.end)
             at = self._written(at)[1]
         return min(at, self.end)
+
+    def _from(self, offset: int) -> tuple[int, int]:
+        """Where to begin to read: an offset at or before the one that is asked for, and its index."""
+        if self.reached is not None and self.reached[0] <= offset:
+            return self.reached
+        if self.style in ("|", ">"):
+            return 0, self.source.text.find("\n", self.start) + 1 or self.end
+        return 0, self.start + bool(self.style)
 
     def _written(self, at: int) -> tuple[int, int]:
         """Start and end of one character as it is written in the file."""
@@ -125,6 +135,11 @@ class Document:
     def node(self, path: SequenceOf[str | int]) -> Node | None:
         """The value at a path; the nearest one above it where there is none."""
         return self._find(path)[1]
+
+    def start(self, path: SequenceOf[str | int]) -> int:
+        """The index of the value at a path, which is that of its anchor for every alias of it."""
+        node = self.node(path)
+        return 0 if node is None else node.start
 
     def key_place(self, path: SequenceOf[str | int]) -> findings.Place:
         """Where the key at the end of the path stands; for an item of a list, where the item does."""

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
-from engine.authoring import findings, names, syntax
+from engine.authoring import findings, names, suggestions, syntax
 
 Path = tuple[str, ...]
 
@@ -167,12 +167,10 @@ def unknown(uses: Iterable[Use], known: names.Known) -> Iterator[findings.Proble
     for use in uses:
         index = names.unknown(use.path, known)
         if index is not None:
-            beside = names.beside(use.path[: index + 1], known)
-            advice = names.advice(use.path, index, known)
             details = {
                 "name": ".".join(use.path[: index + 1]),
-                "where": " here" if index == 0 and advice else "",
-                "known": advice or findings.meant(use.path[index], beside),
+                "where": " here" if index == 0 and names.advice(use.path, index, known) else "",
+                "known": suggestions.Later(names.told, use.path, index, known),
             }
             yield findings.Problem(use.offsets[index], findings.UnknownName, details)
         elif use.variable in ("event", "entry"):

@@ -18,6 +18,13 @@ _SHORT: Final = 4
 """Names below this are too near to each other by nature: lat and lon; of this, one letter may differ: link and line."""
 
 
+_LONG: Final = 100
+"""Names above this are nobody's slip."""
+
+_MOST: Final = 50
+"""So many names at most are compared with one that looks like a slip for all of them."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Use:
     """A field in a text of a template: the text's place, the offset in it, and what stands before `data` or the profile."""
@@ -38,18 +45,17 @@ class _Field:
     files: dict[tuple[str, str], list[_Use]] = dataclasses.field(default_factory=dict)
 
 
-def check(read: Directory) -> Iterator[findings.Finding]:
+def check(read: Directory) -> Iterator[findings.Sighting]:
     """Fields that one template file alone names, and that are nearly another, better known field."""
     known = _fields(read)
-    beside: dict[Path, list[str]] = defaultdict(list)
-    for path in known:
-        beside[path[:-1]].append(path[-1])
+    likely = _likely(known)
     policy = read.policy.model.policy.language if read.policy is not None else "id"
     for path, field in known.items():
         if field.firm or len(field.files) != 1:
             continue
         ((file, uses),) = field.files.items()
-        better = [name for name in beside[path[:-1]] if near(path[-1], name) and _better(known[(*path[:-1], name)], file, policy)]
+        names = dict.fromkeys(name for slip in _slips(path[-1]) for name in likely.get((path[:-1], slip), ()))
+        better = [name for name in names if near(path[-1], name) and _better(known[(*path[:-1], name)], file, policy)]
         for use in uses if better else ():
             name, meant = (".".join((*use.root, *each)) for each in (path, (*path[:-1], min(better))))
             yield hazards.UnsuppliedField.at(use.document.place(use.place, use.offset), name=name, meant=meant)
@@ -85,6 +91,26 @@ def near(name: str, other: str) -> bool:
     return a[start : start + 2] == b[start : start + 2][::-1] and a[start + 2 :] == b[start + 2 :]
 
 
+def _slips(name: str) -> set[str]:
+    """The name, and it without any one letter. Of two that are near to each other one at least is the same."""
+    folded = _folded(name)
+    if len(folded) > _LONG:
+        return set()
+    return {folded, *(folded[:index] + folded[index + 1 :] for index in range(len(folded)))}
+
+
+def _likely(known: Iterable[Path]) -> dict[tuple[Path, str], list[str]]:
+    """What stands before a field, and a slip of its name -> the names that it may be one for, so that not each has to be
+    compared with each.
+    """
+    likely: dict[tuple[Path, str], list[str]] = defaultdict(list)
+    for path in known:
+        for slip in _slips(path[-1]):
+            if len(names := likely[path[:-1], slip]) < _MOST:
+                names.append(path[-1])
+    return likely
+
+
 def _folded(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "")
 
@@ -107,7 +133,12 @@ def _add(
     known: dict[Path, _Field], file: tuple[str, str], document: places.Document, texts: Iterable[tuple[places.Path, str]]
 ) -> None:
     """The fields that texts in Liquid name."""
+    seen: set[int] = set()  # an alias names nothing that its anchor does not
     for place, text in texts:
+        start = document.start(place)
+        if start in seen:
+            continue
+        seen.add(start)
         for written, offset in templates.paths(text):
             path = _field(written)
             use = _Use(document, place, offset, written[: len(written) - len(path)])

@@ -15,7 +15,7 @@ import liquid
 from liquid import exceptions, token
 from liquid.builtin import expressions
 
-from engine.authoring import filters, findings, liquids, names
+from engine.authoring import filters, findings, liquids, names, suggestions
 from engine.core import ports, scope
 
 HTML: Final = (("email", "html"),)
@@ -83,7 +83,7 @@ def check(text: str, known: names.Known) -> Iterator[findings.Problem]:
         return
     for name, spans in analysis.filters.items():
         if name not in _checking.filters:
-            details = {"name": name, "known": findings.meant(name, _checking.filters)}
+            details = {"name": name, "known": suggestions.later(name, _checking.filters)}
             yield from (findings.Problem(span.index, findings.UnknownFilter, details) for span in spans)
     for expression in _filtered(template.nodes):
         yield from _misused(expression)
@@ -200,6 +200,5 @@ def _offset(exc: exceptions.LiquidError, text: str) -> int:
 def _unknown(path: tuple[str, ...], offset: int, known: names.Known) -> Iterator[findings.Problem]:
     index = names.unknown(path, known)
     if index is not None:
-        told = names.advice(path, index, known) or findings.meant(path[index], names.beside(path[: index + 1], known))
-        details = {"name": ".".join(path[: index + 1]), "known": told}
+        details = {"name": ".".join(path[: index + 1]), "known": suggestions.Later(names.told, path, index, known)}
         yield findings.Problem(offset, findings.UnknownTemplateName, details)

@@ -13,9 +13,11 @@ import pydantic
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from engine.authoring import findings, illegible, places, steps
+from engine.authoring import findings, illegible, places, steps, suggestions
 
 M = TypeVar("M", bound=pydantic.BaseModel)
+Location = tuple[str | int, ...]
+"""Where pydantic says that an error is."""
 
 _NAMES: Final = ("other", "mapping", "list", "until", "time", "payday", "date", "if", "else", "text", "template")
 _VARIANTS: Final = frozenset({"[key]", *(f"<{name}>" for name in (*_NAMES, *steps.KINDS))})
@@ -32,7 +34,7 @@ _SHOULD_BE: Final[Mapping[str, str]] = {
 }
 
 
-def validated(document: places.Document, model: type[M]) -> tuple[M | None, list[findings.Finding]]:
+def validated(document: places.Document, model: type[M]) -> tuple[M | None, list[findings.Sighting]]:
     """The document as the model; None with findings where it is not that."""
     plain = document.plain()
     if not isinstance(plain, dict):
@@ -47,7 +49,8 @@ def validated(document: places.Document, model: type[M]) -> tuple[M | None, list
     return None, [_finding(error, document, model) for error in found]
 
 
-def _finding(error: ErrorDetails, document: places.Document, model: type[pydantic.BaseModel]) -> findings.Finding:
+def _finding(error: ErrorDetails, document: places.Document, model: type[pydantic.BaseModel]) -> findings.Sighting:
+    """One error of pydantic's, of which there may be thousands: what takes a look at the model is made later."""
     loc = error["loc"]
     path = tuple(part for part in loc if part not in _VARIANTS)
     if error["type"] in ("extra_forbidden", "missing"):
@@ -55,21 +58,18 @@ def _finding(error: ErrorDetails, document: places.Document, model: type[pydanti
     at_key = loc[-1:] == ("[key]",)
     match error["type"]:
         case "extra_forbidden":
-            owner, _ = _declared(model, loc[:-1])
-            known = findings.meant(str(path[-1]), _keys(owner))
+            known = suggestions.Later(_known, loc, model)
             return findings.UnknownKey.at(document.key_place(path), key=path[-1], where=_where(path[:-1]), known=known)
         case "missing":
-            _, field = _declared(model, loc)
-            example = f"{path[-1]}: {_example(field)}"
+            example = suggestions.Later(_missing, loc, model)
             return findings.MissingKey.at(document.place(path[:-1]), key=path[-1], where=_where(path[:-1]), example=example)
         case "union_tag_not_found":
             return _no_kind(error["input"], document, path)
     place = document.key_place(path) if at_key else document.place(path)
-    _, field = _declared(model, loc)
-    return findings.WrongValue.at(place, why=_why(error), example=_hint(error, field))
+    return findings.WrongValue.at(place, why=_why(error), example=suggestions.Later(_hint, loc, model, error))
 
 
-def _no_kind(step: object, document: places.Document, path: places.Path) -> findings.Finding:
+def _no_kind(step: object, document: places.Document, path: places.Path) -> findings.Sighting:
     """A step that is none of the kinds, or several."""
     keys = list(step) if isinstance(step, dict) else []
     kinds = [key for key in keys if key in steps.KINDS]
@@ -111,10 +111,21 @@ def _told(value: object) -> str:
     return json.dumps(value, default=str)[:60]
 
 
-def _hint(error: ErrorDetails, field: FieldInfo | None) -> str:
+def _known(loc: Location, model: type[pydantic.BaseModel]) -> str:
+    owner, _ = _declared(model, loc[:-1])
+    return suggestions.meant(str(loc[-1]), _keys(owner))
+
+
+def _missing(loc: Location, model: type[pydantic.BaseModel]) -> str:
+    _, field = _declared(model, loc)
+    return f"{loc[-1]}: {_example(field)}"
+
+
+def _hint(loc: Location, model: type[pydantic.BaseModel], error: ErrorDetails) -> str:
+    _, field = _declared(model, loc)
     if error["type"] == "literal_error":
         expected = str(error.get("ctx", {}).get("expected", "")).replace(" or ", ", ").replace("'", "")
-        guess = findings.meant(str(error["input"]), expected.split(", "))
+        guess = suggestions.meant(str(error["input"]), expected.split(", "))
         return guess.split("Known here")[0].strip() or f"Write one of them, like {expected.split(', ')[0]}."
     if error["type"] == "string_type" and isinstance(error["input"], (int, float, bool)):
         return f'Put quotes around it: "{_told(error["input"])}".'

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from engine.authoring import compile as compiler
-from engine.authoring import findings, lint
+from engine.authoring import excerpt, lint
 from engine.authoring.findings import Finding
 from engine.core import definition
 
@@ -44,7 +44,8 @@ def report(found: list[Finding], format: Format, *, quiet: bool = False) -> None
     """Print findings; text on standard error alone where it must be `quiet`, because a program reads standard output."""
     match format:
         case "json":
-            print(json.dumps({"findings": msgspec.to_builtins(found)}, indent=2, ensure_ascii=False))
+            fields = [{name: getattr(each, name) for name in Finding.__struct_fields__} for each in found]
+            print(json.dumps({"findings": fields}, indent=2, ensure_ascii=False))
         case "github":
             for each in found:
                 place = f"file={_property(each.file)},line={each.line},col={each.column},title={each.code}"
@@ -67,7 +68,7 @@ def _findings(path: pathlib.Path, before: definition.Bundle | None) -> list[Find
     root = path if path.is_dir() else path.parent.parent if path.parent.name == "templates" else path.parent
     result = compiler.compile_directory(root)
     holes = () if before is None else lint.against(before, result.bundle)
-    found = [shown(root, finding) for finding in findings.ordered((*result.findings, *holes))]
+    found = [shown(root, finding) for finding in excerpt.merged(result.findings, excerpt.of(holes))]
     return found if path.is_dir() else [finding for finding in found if finding.file == path.as_posix()]
 
 
@@ -78,9 +79,10 @@ def shown(root: pathlib.Path, finding: Finding) -> Finding:
 
 
 def _count(found: list[Finding]) -> str:
-    bad = sum(finding.severity == "error" for finding in found)
-    fine = len(found) - bad
-    told = f"{bad} error{'s' * (bad != 1)}, {fine} warning{'s' * (fine != 1)}"
+    counts = {"error": 0, "warning": 0}
+    for each in found:
+        counts[each.severity] += each.count if isinstance(each, excerpt.More) else 1
+    told = ", ".join(f"{count:,} {severity}{'s' * (count != 1)}" for severity, count in counts.items())
     return told if found else "No findings."
 
 

@@ -22,7 +22,7 @@ import msgspec
 import pydantic
 from pydantic import Field
 
-from engine.authoring import durations, load, validate
+from engine.authoring import durations, excerpt, load, validate
 from engine.core import actions, decisions, errors, inputs
 from engine.core.view import MILLISECOND
 
@@ -130,5 +130,5 @@ def read(path: pathlib.Path) -> Model:
     if document is not None:
         model, found = validate.validated(document, Model)
     if model is None:
-        raise ModelError("\n".join(str(finding) for finding in found) + "\n")
+        raise ModelError("\n".join(str(finding) for finding in excerpt.of(found)) + "\n")
     return model

@@ -6,17 +6,13 @@ only, one file for each subject; messages and their languages have `messages.py`
 
 import datetime
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from engine.authoring import findings, hazards, language, load, names
 from engine.authoring.directory import Directory, File
 from engine.authoring.lint import caps, hours, journeys, migrations, policies, reach, routes, sends, splits, traits, waits
 from engine.core import definition
 
-Found = Iterator[findings.Finding]
-
-MOST_PROBLEMS: Final = journeys.MOST_PROBLEMS
-"""Of one text: who mends these sees the rest."""
+Found = Iterator[findings.Sighting]
 
 declared = policies.declared
 migration_holes = migrations.holes

@@ -13,7 +13,7 @@ from engine.authoring.directory import Directory, File
 from engine.authoring.lint import hours, routes
 from engine.core import definition
 
-Found = Iterator[findings.Finding]
+Found = Iterator[findings.Sighting]
 
 _HALF: Final = routes.DAY // 2
 _MOST: Final = 25

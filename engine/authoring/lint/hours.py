@@ -16,7 +16,7 @@ from engine.authoring.directory import Directory, File
 from engine.authoring.hours import WEEKDAYS, numbers
 from engine.core import definition, quiet_hours
 
-Found = Iterator[findings.Finding]
+Found = Iterator[findings.Sighting]
 
 MINUTE: Final = 60_000
 WEEK: Final = 7 * 24 * 60

@@ -3,21 +3,18 @@
 Called by the linter. What takes the compiled steps, or the time that they need, is in the files beside this one.
 """
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from engine.authoring import expressions, findings, hazards, language, names, places, steps, templates, walk
+from engine.authoring import expressions, findings, hazards, language, names, places, steps, suggestions, templates, texts, walk
 from engine.authoring.directory import Directory, File
 from engine.core import inputs
 
-Found = Iterator[findings.Finding]
+Found = Iterator[findings.Sighting]
 
 UNSEEN: Final = frozenset({inputs.TIMER_DUE, inputs.BUNDLE_ACTIVATED, inputs.JOURNEY_COMMAND, inputs.ERASED})
 """Events of the engine's own that lead no instance anywhere."""
-
-MOST_PROBLEMS: Final = 20
-"""Of one text: who mends these sees the rest."""
 
 
 def check(file: File[language.Journey], read: Directory, scope: names.Workspace) -> Found:
@@ -51,12 +48,6 @@ def names_taken(read: Directory) -> Found:
         first.setdefault(name, journey.document.file)
 
 
-def said(document: places.Document, path: places.Path, problems: Iterable[findings.Problem]) -> Found:
-    """Problems of a text at their places in the file."""
-    for each in problems:
-        yield each.kind.at(document.place(path, each.offset), **each.details)
-
-
 def _step(file: File[language.Journey], path: places.Path, step: steps.Step, read: Directory) -> Found:
     """What is wrong with one step by itself, or against policy and templates."""
     match step:
@@ -75,20 +66,15 @@ def _step(file: File[language.Journey], path: places.Path, step: steps.Step, rea
 
 def _expressions(file: File[language.Journey], before: names.Tree, after: names.Tree) -> Found:
     """Every expression where it stands, and the Liquid of handoffs."""
-    told: dict[tuple[str, str, bool], tuple[findings.Problem, ...]] = {}  # aliases may repeat one text ten thousand times
+    written = texts.Texts(file.document)
     for path, text, wanted in walk.expressions(file.model):
         entering = path[0] == "enter"
-        if (text, wanted, entering) not in told:
-            found = expressions.check(text, before if entering else after, wanted)
-            told[text, wanted, entering] = tuple(itertools.islice(found, MOST_PROBLEMS))
-        yield from said(file.document, path, told[text, wanted, entering])
-    summaries: dict[str, tuple[findings.Problem, ...]] = {}
+        check = functools.partial(expressions.check, known=before if entering else after, wanted=wanted)
+        yield from written.found(path, (wanted, entering), text, check)
     for path, step in walk.every(file.model.steps):
         if isinstance(step, steps.HandoffStep):
-            text = step.handoff.summary
-            if text not in summaries:
-                summaries[text] = tuple(itertools.islice(templates.check(text, after), MOST_PROBLEMS))
-            yield from said(file.document, (*path, "handoff", "summary"), summaries[text])
+            check = functools.partial(templates.check, known=after)
+            yield from written.found((*path, "handoff", "summary"), "liquid", step.handoff.summary, check)
 
 
 def _channels(file: File[language.Journey], path: places.Path, send: steps.Send, read: Directory) -> Found:
@@ -98,13 +84,13 @@ def _channels(file: File[language.Journey], path: places.Path, send: steps.Send,
         here = (*path, "channels", index)
         settings = declared.get(each.channel)
         if settings is None and not read.policy_broken:
-            known = findings.meant(each.channel, declared) or "It has no channels yet."
+            known = suggestions.later(each.channel, declared, "It has no channels yet.")
             yield findings.UnknownChannel.at(file.document.place((*here, "channel")), channel=each.channel, known=known)
         elif settings is not None and each.success is not None and each.success not in settings.reports:
             reports = [status for status in settings.reports if status != "failed"]
-            known = f"It reports {', '.join(reports)}." if reports else "The policy names nothing that it reports."
+            told = f"It reports {', '.join(reports)}." if reports else "The policy names nothing that it reports."
             place = file.document.place((*here, "success"))
-            yield findings.NeverReported.at(place, channel=each.channel, status=each.success, known=known)
+            yield findings.NeverReported.at(place, channel=each.channel, status=each.success, known=told)
         yield from _fallback(file.document.place(here), each, last=index == len(send.channels) - 1)
 
 
@@ -124,7 +110,7 @@ def _template_of(file: File[language.Journey], path: places.Path, send: steps.Se
     code = read.policy.model.policy.language if read.policy is not None else "id"
     files = read.templates.get(send.template)
     if files is None:
-        known = findings.meant(send.template, read.templates)
+        known = suggestions.later(send.template, read.templates)
         place = file.document.place((*path, "template"))
         yield findings.UnknownTemplate.at(place, template=send.template, language=code, known=known)
         return
@@ -188,13 +174,13 @@ def _named(file: File[language.Journey], read: Directory, ids: Mapping[str, int]
     segment = model.enter.segment
     declared_segments = read.traits.model.segments if read.traits is not None else {}
     if segment is not None and segment not in declared_segments and not read.traits_broken:
-        known = findings.meant(segment, declared_segments) or "There are none yet."
+        known = suggestions.later(segment, declared_segments, "There are none yet.")
         yield findings.UnknownSegment.at(document.place(("enter", "segment")), name=segment, known=known)
     hours = read.policy.model.policy.quiet_hours if read.policy is not None else {}
     if model.hours is not None and model.hours not in hours and not read.policy_broken:
-        known = findings.meant(model.hours, hours)
+        known = suggestions.later(model.hours, hours)
         yield findings.UnknownHours.at(document.place(("hours",)), name=model.hours, known=known)
     for old, new in model.migrations.items():
         if new not in ids and new != "exit":
-            known = findings.meant(new, ids)
+            known = suggestions.later(new, ids)
             yield findings.UnknownTarget.at(document.place(("migrations", old)), step=new, known=known)

@@ -9,7 +9,7 @@ from engine.authoring import findings, hazards, language, walk
 from engine.authoring.directory import File
 from engine.core import definition
 
-Found = Iterator[findings.Finding]
+Found = Iterator[findings.Sighting]
 
 
 def check(file: File[language.Journey]) -> Found:

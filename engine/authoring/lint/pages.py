@@ -17,14 +17,15 @@ from typing import Any, Final
 import ruamel.yaml
 
 from engine.authoring import compile as compiler
-from engine.authoring import findings, lint
+from engine.authoring import excerpt, findings, lint
 
 _HEAD: Final = """\
 # Findings
 
 Made by `dalang schema write` from the findings' classes and examples; do not edit these pages. Each finding of
 `dalang check` has one: why it is told, what to do, and an example. Errors keep a directory from being used, warnings
-do not. The examples change one thing in this directory:
+do not. Of one kind the first twenty in a file are told; one more line of that kind counts the rest ("And 8,980 more of
+DLG622 in this file."). The examples change one thing in this directory:
 
 """
 
@@ -122,7 +123,7 @@ def _found(files: Mapping[str, bytes], example: Example) -> tuple[findings.Findi
         _put(root.parent / "before", example.before)
         base = compiler.compile_directory(root.parent / "before", example.today).bundle
         assert base is not None
-        return findings.ordered((*result.findings, *lint.against(base, result.bundle)))
+        return excerpt.merged(result.findings, excerpt.of(lint.against(base, result.bundle)))
 
 
 def _put(root: pathlib.Path, files: Mapping[str, bytes]) -> None:
@@ -132,7 +133,7 @@ def _put(root: pathlib.Path, files: Mapping[str, bytes]) -> None:
 
 
 def _sentence(kind: type[findings.Kind]) -> str:
-    return re.sub(r"`?\{\w+\}`?", "…", (kind.__doc__ or "").split("\n")[0])
+    return re.sub(r"`?\{\w+:?,?\}`?", "…", (kind.__doc__ or "").split("\n")[0])
 
 
 def _page(kind: type[findings.Kind], example: Example) -> str:

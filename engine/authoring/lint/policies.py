@@ -4,15 +4,16 @@ Called by the linter. What journeys do with the policy's hours and caps is `hour
 """
 
 import datetime
+import functools
 from collections.abc import Iterator
 
-from engine.authoring import calendars, expressions, findings, hazards, names, walk
+from engine.authoring import calendars, expressions, findings, hazards, names, suggestions, texts, walk
 from engine.authoring import hours as times
 from engine.authoring import workspace as rules
 from engine.authoring.directory import Directory, File
-from engine.authoring.lint import journeys, traits
+from engine.authoring.lint import traits
 
-Found = Iterator[findings.Finding]
+Found = Iterator[findings.Sighting]
 
 
 def declared(read: Directory) -> names.Workspace:
@@ -36,8 +37,9 @@ def check(file: File[rules.PolicyFile], read: Directory, scope: names.Workspace,
     yield from _country(file, today)
     yield from _hours(file)
     known = scope.after(())
+    written = texts.Texts(file.document)
     for path, text, wanted in walk.expressions(file.model):
-        yield from journeys.said(file.document, path, expressions.check(text, known, wanted))
+        yield from written.found(path, wanted, text, functools.partial(expressions.check, known=known, wanted=wanted))
     yield from _caps(file, read)
 
 
@@ -65,10 +67,10 @@ def _caps(file: File[rules.PolicyFile], read: Directory) -> Found:
     for index, cap in enumerate(policy.caps):
         here = ("policy", "caps", index)
         if cap.channel is not None and cap.channel not in policy.channels:
-            told = findings.meant(cap.channel, policy.channels) or "It has no channels yet."
+            told = suggestions.later(cap.channel, policy.channels, "It has no channels yet.")
             yield findings.UnknownChannel.at(file.document.place((*here, "channel")), channel=cap.channel, known=told)
         if cap.journey is not None and cap.journey not in written:
-            told = findings.meant(cap.journey, written)
+            told = suggestions.later(cap.journey, written)
             yield findings.UnknownJourney.at(file.document.place((*here, "journey")), name=cap.journey, known=told)
         if cap.channel is not None and cap.then == "defer":
             yield hazards.DeferAtChannel.at(file.document.place((*here, "then")), channel=cap.channel)

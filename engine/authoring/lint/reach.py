@@ -10,7 +10,7 @@ from engine.authoring.directory import File
 from engine.core import definition
 
 
-def check(file: File[language.Journey], flat: Mapping[str, definition.Step]) -> Iterator[findings.Finding]:
+def check(file: File[language.Journey], flat: Mapping[str, definition.Step]) -> Iterator[findings.Sighting]:
     """Steps that nobody can come to; of those that follow each other, the first. `flat` are the compiled steps."""
     first = file.model.steps[0].id
     reached, ahead = {first}, [first]

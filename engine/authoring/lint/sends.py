@@ -15,7 +15,7 @@ set (Meta, template reference, time to live).
 """
 
 
-def check(file: File[language.Journey]) -> Iterator[findings.Finding]:
+def check(file: File[language.Journey]) -> Iterator[findings.Sighting]:
     """Every channel but the last of every send: its fallback against the message's expiry and a code's life."""
     for path, step in walk.every(file.model.steps):
         if not isinstance(step, steps.SendStep):

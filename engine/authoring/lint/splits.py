@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from engine.authoring import findings, hazards, language, places, steps, walk
 from engine.authoring.directory import Directory, File
 
-Found = Iterator[findings.Finding]
+Found = Iterator[findings.Sighting]
 
 
 def check(file: File[language.Journey]) -> Found:

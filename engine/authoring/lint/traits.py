@@ -6,13 +6,10 @@ Called by the linter, also for what the traits and segments declare to every oth
 import functools
 import itertools
 from collections.abc import Iterator, Mapping
-from typing import Final, Literal
+from typing import Literal
 
-from engine.authoring import expressions, fields, findings, moments, names, places, traits
+from engine.authoring import expressions, fields, findings, moments, names, places, texts, traits
 from engine.authoring.directory import File
-
-_MOST: Final = 20
-"""Problems of one text: who mends these sees the rest."""
 
 
 def declared(written: Mapping[str, traits.Trait]) -> names.Known:
@@ -35,14 +32,11 @@ def _value(trait: traits.Trait) -> names.Known | names.Kind | None:
     return None
 
 
-def check(file: File[traits.TraitsFile], scope: names.Workspace) -> Iterator[findings.Finding]:
+def check(file: File[traits.TraitsFile], scope: names.Workspace) -> Iterator[findings.Sighting]:
     """All traits, then all segments."""
-    told: dict[tuple[str, str], tuple[findings.Problem, ...]] = {}  # aliases may repeat one text ten thousand times
+    written, known = texts.Texts(file.document), scope.segment()
     for path, text, wanted in _texts(file.model):
-        if (text, wanted) not in told:
-            told[text, wanted] = tuple(itertools.islice(_problems(text, wanted, scope), _MOST))
-        for each in told[text, wanted]:
-            yield each.kind.at(file.document.place(path, each.offset), **each.details)
+        yield from written.found(path, wanted, text, functools.partial(_problems, wanted=wanted, known=known))
     for name, trait in file.model.traits.items():
         for key in traits.BANDS:
             bands = getattr(trait, key)
@@ -60,9 +54,9 @@ def _texts(model: traits.TraitsFile) -> Iterator[tuple[places.Path, str, fields.
         yield ("segments", name), text, "segment"
 
 
-def _problems(text: str, wanted: fields.Wanted | Literal["segment"], scope: names.Workspace) -> Iterator[findings.Problem]:
+def _problems(text: str, wanted: fields.Wanted | Literal["segment"], known: names.Tree) -> Iterator[findings.Problem]:
     if wanted != "segment":
         yield from expressions.check(text, names.TRAIT, wanted)
         return
-    found = tuple(expressions.check(text, scope.segment(), "condition"))
+    found = tuple(expressions.check(text, known, "condition"))
     yield from found or moments.check(text)

@@ -12,7 +12,7 @@ from engine.authoring.directory import Directory, File
 from engine.authoring.lint import routes
 from engine.core import definition, inputs, messages
 
-Found = Iterator[findings.Finding]
+Found = Iterator[findings.Sighting]
 Awaited = tuple[places.Path, str]
 
 ABOUT_MESSAGES: Final = frozenset({*inputs.RECEIPTS, inputs.MESSAGE_RECEIVED})

@@ -102,3 +102,19 @@ def test_the_version_before_shows_the_holes_of_a_migration(run: Any, shop: Any, 
     assert run(shop.root, "--base", before).exit_code == 0
     (before / "cart.yaml").write_text("{")
     assert run(shop.root, "--base", before).exit_code == 2
+
+
+def test_what_repeats_is_counted_in_every_format(run: Any, shop: Any) -> None:
+    """Twenty of a kind, and one finding that says how many more there are; the exit code is that of the errors."""
+    shop.write("policy.yaml", "policy:\n" + "".join(f"  k{number}: 1\n" for number in range(1_020)))
+    told = "And 1,000 more of DLG620 in this file."
+    text = run(shop.root)
+    assert text.exit_code == 1
+    assert f"{shop.root.as_posix()}/policy.yaml:22:3 DLG620 {told}" in text.stdout.splitlines()
+    assert text.stderr == "1,020 errors, 0 warnings\n"
+    found = json.loads(run(shop.root, "--json").stdout)["findings"]
+    assert [each["message"] for each in found[20:]] == [told]
+    assert {"file", "line", "column", "code", "severity", "message", "hint"} == set(found[20])
+    lines = run(shop.root, "--format", "github").stdout.splitlines()
+    assert f"policy.yaml,line=22,col=3,title=DLG620::{told}" in lines[20]
+    assert len(lines) == 21

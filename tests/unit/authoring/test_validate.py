@@ -78,7 +78,7 @@ def test_a_slip_of_the_pen_gets_a_guess() -> None:
     document, _ = load.parse("a.yaml", "journey: a\nownr: b")
     assert document is not None
     _, found = validate.validated(document, language.Journey)
-    hint = next(each.hint for each in found if each.code == "DLG620")
+    hint = next(each.told().hint for each in found if each.code == "DLG620")
     assert hint.startswith("Did you mean owner? Known here: enter, exit, goal, holdout")
 
 
