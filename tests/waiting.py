@@ -4,6 +4,7 @@ A limit here is no promise: it only ends a test that would hang. A wait ends as 
 something does *not* come is proven by something later that came, never by seconds that passed.
 """
 
+import inspect
 import subprocess
 import threading
 import time
@@ -20,20 +21,20 @@ T = TypeVar("T")
 
 
 def until(
-    what: str,
     look: Callable[[], T],
     so: Callable[[T], object] = bool,
     *,
+    what: str = "",
     failing: tuple[type[BaseException], ...] = (),
     told: Callable[[], str] = str,
     pause: float = PAUSE,
-    seconds: float = LONG,
 ) -> T:
-    """Look until it is `so`, and give back what was seen then; an `AssertionError` says what was waited for and what was seen.
+    """Look until it is `so`, and give back what was seen then.
 
-    `failing`: errors that mean that nothing could be seen this time. `told`: what else to say about a wait that was given up.
+    An `AssertionError` says what was waited for (`what`, else the code that looked) and what was seen last. `failing`: errors that
+    mean that nothing could be seen this time. `told`: what else to say about a wait that was given up.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + LONG
     while True:
         try:
             seen = look()
@@ -43,8 +44,15 @@ def until(
         except failing as exc:
             last = f"{type(exc).__name__}: {exc}"
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds:.0f} s until {what}; last seen: {last[:2_000]}\n{told()}".rstrip())
+            raise AssertionError(f"waited {LONG:.0f} s: {what or _code(look)}\nlast seen: {last[:2_000]}\n{told()}".rstrip())
         time.sleep(pause)
+
+
+def _code(look: Callable[[], object]) -> str:
+    try:
+        return " ".join(inspect.getsource(look).split())
+    except (OSError, TypeError):
+        return getattr(look, "__qualname__", repr(look))
 
 
 def ended(process: subprocess.Popen[bytes], what: str = "a process", told: Callable[[], str] = str) -> int:

@@ -126,7 +126,7 @@ def _results(parts: list[_Part]) -> list[tuple[summary.Summary, dict[str, list[s
 
 
 def _end_with_parent() -> None:
-    """A process of the pool ends at once when its parent has ended: it holds both ends of its queue, so it would wait for ever."""
+    """A process of the pool ends when its parent has ended: it holds both ends of its queue, and would wait for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -48,7 +48,7 @@ class Embedded:
             "dalang",
         ]
         with tempfile.TemporaryFile() as log:  # without a name, so that it is gone with the broker
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_ends_with_us)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_ends_with_us)  # noqa: PLW1509 - no thread yet
             deadline = time.monotonic() + _START_WITHIN
             while time.monotonic() < deadline and self._process.poll() is None:
                 with socket.socket() as probe:

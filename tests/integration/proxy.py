@@ -12,6 +12,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 
+from tests import waiting
+
 PRODUCE, END_TXN = 0, 26
 NOT_ENOUGH_REPLICAS, STORAGE_ERROR = 19, 56
 """What a broker says that has too few copies in step, and one whose disk is full or broken (KafkaStorageError)."""
@@ -41,7 +43,7 @@ class Proxy:
     def stop(self) -> None:
         self._call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        waiting.joined(self._thread)
         self._loop.close()
 
     # What a test breaks.
@@ -84,7 +86,7 @@ class Proxy:
     # How.
 
     def _call(self, work: Coroutine[None, None, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(120)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(waiting.LONG)
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port)

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from engine.runtime import history, topics
-from tests.integration import kafka, running, traffic
+from engine.runtime import topics
+from tests import waiting
+from tests.integration import clients, kafka, running, traffic
 from tests.integration.running import Cluster
 
 CUSTOMERS = 100
@@ -99,9 +99,7 @@ def test_too_few_copies_are_waited_for(kafkas: kafka.Kafkas, shop: Cluster) -> N
 
 async def _committed(shop: Cluster) -> int:
     """How many decisions are committed now: up to where a transaction is open, which may be one that cannot be closed."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=shop.broker, isolation_level="read_committed", auto_offset_reset="earliest")
-    await consumer.start()
-    try:
+    async with asyncio.timeout(waiting.LONG), clients.consumer(shop.broker) as consumer:
         name = shop.names.name(topics.DECISIONS)
         left = {TopicPartition(name, number) for number in range(running.PARTITIONS)}
         consumer.assign([*left])
@@ -113,16 +111,10 @@ async def _committed(shop: Cluster) -> int:
                 if end is not None and end >= 0 and await consumer.position(each) >= ends.setdefault(each, end):
                     left.discard(each)
         return count
-    finally:
-        await history._stopped(consumer)
 
 
 async def _insync(address: str, topic: str, count: int) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
-    await admin.start()
-    try:
+    async with clients.admin(address) as admin:
         configs = next(spec for spec in topics.Topics(topic.removesuffix(topics.STATE)).specs() if spec.name == topic).config
         wanted = {**configs, "min.insync.replicas": str(count)}
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=wanted)])
-    finally:
-        await admin.close()
