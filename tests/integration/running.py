@@ -6,7 +6,6 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -15,11 +14,11 @@ from aiokafka import AIOKafkaProducer
 
 from engine.core import errors
 from engine.runtime import connection, history, recorded, store, topics
-from tests import waiting
+from tests import starting, waiting
 from tests.integration import clients, committed, kafka, supervision, traffic
 
-ROOT = pathlib.Path(__file__).parents[2]
-DALANG = [sys.executable, "-m", "engine.cli.app"]
+ROOT = starting.ROOT
+DALANG = [*starting.COMMAND]
 PARTITIONS = 4
 T = TypeVar("T")
 
@@ -47,14 +46,19 @@ class Cluster:
         self._asked(lambda: topics.create(self.broker, self.names, PARTITIONS, replication))
 
     def start(
-        self, journeys: pathlib.Path | None, clock: str = "wall", dalang: Sequence[str] = DALANG, **environment: str
+        self, journeys: pathlib.Path | None, clock: str = "wall", dalang: Sequence[str] = (), **environment: str
     ) -> subprocess.Popen[bytes]:
-        """A worker, without journeys of its own for None; its log is kept."""
-        command = [*dalang, "worker", "--broker", self.brokers, "--app-id", self.app_id]
+        """A worker, without journeys of its own for None; its log is kept. `dalang`: how it is started, by default as quickly as may be."""
+        arguments = ["worker", "--broker", self.brokers, "--app-id", self.app_id]
         if journeys is not None:
-            command += ["--journeys", str(journeys), "--clock", clock]
+            arguments += ["--journeys", str(journeys), "--clock", clock]
+        own = {**self.environment(), **environment}
+        process: subprocess.Popen[bytes]
         with self.log.open("ab") as log:
-            process = subprocess.Popen(command, env={**self.environment(), **environment}, stdout=log, stderr=log)
+            if dalang:
+                process = subprocess.Popen([*dalang, *arguments], env=own, stdout=log, stderr=log)
+            else:
+                process = starting.Dalang(arguments, own, stdout=log, stderr=log)
         self.workers.append(process)
         return process
 
@@ -243,13 +247,11 @@ async def _begun(opened: contextlib.AbstractAsyncContextManager[AIOKafkaProducer
 
 def dalang(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """A command to its end. It looks for its broker for five seconds, for which a machine may stand still: then once more."""
-
-    def done() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*DALANG, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=waiting.LONG
-        )
-
-    return waiting.until(done, lambda seen: "DLG501" not in seen.stderr, what=f"dalang {' '.join(arguments)} finds its broker")
+    return waiting.until(
+        lambda: starting.run(arguments, environment),
+        lambda done: "DLG501" not in done.stderr,
+        what=f"dalang {' '.join(arguments)} finds its broker",
+    )
 
 
 def same(live: list[bytes], replayed: list[bytes]) -> None:

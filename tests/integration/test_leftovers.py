@@ -4,7 +4,7 @@ import pathlib
 import signal
 
 from tests import leftovers
-from tests.integration import traffic
+from tests.integration import running, traffic
 from tests.integration.running import Cluster
 
 pytestmark = leftovers.linux
@@ -15,7 +15,7 @@ def test_a_worker_leaves_nothing_behind(cluster: Cluster, tmp_path: pathlib.Path
     left = leftovers.Leftovers(tmp_path / "temporary")
     journeys = traffic.journeys(cluster.directory / "journeys")
     for how in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
-        worker = cluster.start(journeys, **left.environment)
+        worker = cluster.start(journeys, dalang=running.DALANG, **left.environment)
         cluster.wait_for(cluster.send(traffic.events(100, 10)))
         assert left.processes().keys() == {worker.pid}
         worker.send_signal(how)
