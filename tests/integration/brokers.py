@@ -10,12 +10,28 @@ import pytest
 from tests.integration import kafka, running
 
 
+HERE = pathlib.Path(__file__).parent
+SHARED = {"shop", "node", "kafkas"}
+"""Fixtures that are dear: tests that share one run in one process, one after the other."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What runs in one process under `--dist loadgroup`: the tests of a file, and those that read the shop's history. A test here that
+    shares nothing but the session's broker stands alone, so that no process waits at the end for another's long file.
+    """
+    shares = SHARED & {*getattr(item, "fixturenames", ())}
+    if HERE in item.path.parents and not shares:
+        return
+    history = "shop" in shares and item.path.parent.name in ("acceptance", "contract")
+    item.add_marker(pytest.mark.xdist_group("history" if history else item.path.relative_to(HERE.parent).as_posix()))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs a real Kafka carries the marker, so that `-m 'not kafka'` leaves it out, and comes first: it waits a lot, and
-    what is short fills the gaps.
+    """What needs a real Kafka carries the marker, so that `-m 'not kafka'` leaves it out. The tests here come first, the longest files
+    before the others: they wait a lot, and what is short fills the gaps.
     """
-    items.sort(key=lambda item: pathlib.Path(__file__).parent not in item.path.parents)
+    items.sort(key=lambda item: (HERE not in item.path.parents, item.get_closest_marker("xdist_group") is None))
     for item in items:
         if {"own_kafka", "kafkas"} & {*getattr(item, "fixturenames", ())}:
             item.add_marker(pytest.mark.kafka)

@@ -81,20 +81,31 @@ def test_too_few_copies_are_waited_for(kafkas: kafka.Kafkas, shop: Cluster) -> N
     asyncio.run(_insync(kafkas.nodes[0].address, states, 3))
     try:
         with shop.flowing(EVENTS, CUSTOMERS, seed=25, seconds=10):
-            shop.until(lambda: asyncio.run(_committed(shop)) > 0)
+            shop.until(lambda: asyncio.run(_committed(shop)))
             kafkas.node(2).stop(signal.SIGKILL)
-            shop.until(lambda: asyncio.run(kafkas.in_step(states)) == {2})
-            # What was decided before may still be on its way to those who read.
-            before = -1
-            while before != (before := asyncio.run(_committed(shop))):
-                time.sleep(1)
+            shop.until(lambda: asyncio.run(kafkas.in_step(states)), {2}.__eq__)
             shop.send(traffic.events(200, CUSTOMERS, seed=26))
-            time.sleep(3)
+            # From the first refusal on nothing of a partition can be committed: what was decided before has been by then.
+            _refused_again(shop, states)
+            before = asyncio.run(_committed(shop))
+            shop.send(traffic.events(200, CUSTOMERS, seed=27))
+            _refused_again(shop, states)
             assert asyncio.run(_committed(shop)) == before > 0
             kafkas.start()
     finally:
         asyncio.run(_insync(kafkas.nodes[0].address, states, 2))
     assert len(shop.acted()) > 100
+
+
+def _refused_again(shop: Cluster, topic: str) -> None:
+    """Wait until every partition of the topic has refused what a worker wrote, once more than now."""
+
+    def refused() -> list[int]:
+        told = [line for line in shop.log.read_text().splitlines() if "NotEnoughReplicasError" in line]
+        return [sum(f"(topic='{topic}', partition={number})" in line for line in told) for number in range(running.PARTITIONS)]
+
+    before = refused()
+    shop.until(refused, lambda now: all(later > earlier for earlier, later in zip(before, now, strict=True)))
 
 
 async def _committed(shop: Cluster) -> int:
