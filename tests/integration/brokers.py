@@ -9,7 +9,6 @@ import pytest
 
 from tests.integration import kafka, running
 
-
 HERE = pathlib.Path(__file__).parent
 SHARED = {"shop", "node", "kafkas"}
 """Fixtures that are dear: tests that share one run in one process, one after the other."""
