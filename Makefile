@@ -17,7 +17,7 @@ demo: install
 
 # Three tests at a time, also on two cores: much of it is waiting for brokers.
 test: install
-	$(BIN)/python -m pytest -q -n 3 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder
 
 check: install
 	$(BIN)/ruff format --check .

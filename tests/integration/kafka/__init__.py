@@ -194,7 +194,8 @@ class Kafka:
     def _java(self, *arguments: str) -> subprocess.Popen[bytes]:
         # The client compiler alone: a test's broker lives for minutes, and cores are few. It is ended by SIGKILL, so that what it
         # would leave in the system's temporary directory (its counters, its native libraries) is kept out of there.
-        java = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", f"-Djava.io.tmpdir={self.directory}"]
+        java = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []  # it ends with a test run that was killed
+        java += ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", f"-Djava.io.tmpdir={self.directory}"]
         java += ["-cp", f"{jars()}/*", *arguments]
         with (self.directory / "log").open("ab") as log:
             return subprocess.Popen(java, stdout=log, stderr=log, cwd=self.directory)
