@@ -15,9 +15,9 @@ install: .venv/installed
 demo: install
 	$(BIN)/python -m examples.shop.demo
 
-# Two files of tests at a time: much of it is waiting for brokers.
+# Three tests at a time, also on two cores: much of it is waiting for brokers.
 test: install
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -n 3 --dist loadscope --no-loadscope-reorder
 
 check: install
 	$(BIN)/ruff format --check .

@@ -11,12 +11,12 @@ import io
 import itertools
 import pathlib
 import sys
-import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 from engine.core import errors, inputs
+from engine.replay import nameless
 
 
 class HistoryError(errors.DalangError):
@@ -91,16 +91,16 @@ class KeptHistory:
     """Bytes from anywhere, put aside in a temporary file so that they can be read twice; nobody is told that file's name."""
 
     def __init__(self, chunks: Iterable[bytes], name: str) -> None:
-        self._kept = tempfile.NamedTemporaryFile(prefix="dalang-history-", suffix=".jsonl")  # noqa: SIM115 - lives as long as this
+        self._kept = nameless.File("dalang-history-")
         for chunk in chunks:
-            self._kept.write(chunk)
-        self._kept.flush()
+            self._kept.held.write(chunk)
+        self._kept.held.flush()
         self.name = name
 
     @property
     def files(self) -> tuple[FileHistory, ...]:
         """The temporary file."""
-        return (FileHistory(pathlib.Path(self._kept.name), self.name),)
+        return (FileHistory(self._kept.path, self.name),)
 
     def place(self, line: int) -> tuple[str, int]:
         """No file of the user's."""

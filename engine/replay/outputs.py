@@ -3,20 +3,23 @@
 One process or several: each part spools what it decides, the parts are merged, and the bytes are the same.
 """
 
+import contextlib
 import datetime
 import gc
 import multiprocessing
+import os
 import pathlib
-import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from concurrent import futures
+from multiprocessing import connection
 from typing import Final
 
 import msgspec
 
 from engine.core import actions, decisions
-from engine.replay import definitions, histories, replayer, spool, summary
+from engine.replay import definitions, histories, nameless, replayer, spool, summary
 
 KINDS: Final = ("decisions", "actions", "history")
 
@@ -38,8 +41,8 @@ class Outcome(msgspec.Struct, frozen=True):
 class _Spooling(replayer.Outlet):
     """Spools the kinds that are wanted."""
 
-    def __init__(self, directory: pathlib.Path, name: str, wanted: frozenset[str]) -> None:
-        self.spools = {kind: spool.Spool(directory, f"{kind}-{name}") for kind in KINDS if kind in wanted}
+    def __init__(self, files: Mapping[str, pathlib.Path]) -> None:
+        self.spools = {kind: spool.Spool(path) for kind, path in files.items()}
         self._decisions, self._actions, self._history = (self.spools.get(kind) for kind in KINDS)
 
     def decided(self, decision: decisions.Decision) -> None:
@@ -63,8 +66,8 @@ class _Part(msgspec.Struct, frozen=True):
     """Those of the history, with their names."""
     options: replayer.Options
     share: replayer.Share
-    directory: pathlib.Path
-    wanted: frozenset[str]
+    spools: Mapping[str, pathlib.Path]
+    """Where each kind that is wanted is put aside."""
     watched: bool = False
 
 
@@ -85,24 +88,23 @@ def replay(
     started = time.perf_counter()
     total = summary.Summary()
     total.tzdata = definitions.foreign(given)
-    runs: dict[str, list[pathlib.Path]] = {kind: [] for kind in files}
-    with tempfile.TemporaryDirectory(prefix="dalang-replay-") as temporary:
+    runs: dict[str, list[spool.Run]] = {kind: [] for kind in files}
+    with contextlib.ExitStack() as kept:
         parts = [
             _Part(
                 definitions.encode(given),
                 tuple((each.path, each.name) for each in history.files),
                 options,
                 replayer.Share(index, workers),
-                pathlib.Path(temporary),
-                frozenset(files),
+                {kind: kept.enter_context(nameless.File("dalang-replay-")).path for kind in files},
                 watched and index == 0,
             )
             for index in range(workers)
         ]
         for counted, spooled in _results(parts):
             total.add(counted)
-            for kind, paths in spooled.items():
-                runs[kind].extend(paths)
+            for kind, found in spooled.items():
+                runs[kind].extend(found)
         total.placed(history.place)
         written = {}
         for kind, target in files.items():
@@ -115,18 +117,30 @@ def replay(
     return Outcome(total, written)
 
 
-def _results(parts: list[_Part]) -> list[tuple[summary.Summary, dict[str, list[pathlib.Path]]]]:
+def _results(parts: list[_Part]) -> list[tuple[summary.Summary, dict[str, list[spool.Run]]]]:
     if len(parts) == 1:
         return [_run(parts[0])]
     # Spawned, not forked: the parent may have threads (Typer's progress, a Kafka reader).
-    with futures.ProcessPoolExecutor(len(parts), multiprocessing.get_context("spawn")) as pool:
+    with futures.ProcessPoolExecutor(len(parts), multiprocessing.get_context("spawn"), _end_with_parent) as pool:
         return list(pool.map(_run, parts))
 
 
-def _run(part: _Part) -> tuple[summary.Summary, dict[str, list[pathlib.Path]]]:
+def _end_with_parent() -> None:
+    """A process of the pool ends when its parent has ended: it holds both ends of its queue, and would wait for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def _run(part: _Part) -> tuple[summary.Summary, dict[str, list[spool.Run]]]:
     gc.set_threshold(100_000, 50, 50)  # as in the worker: there are no cycles to find
     decided_by = definitions.of(definitions.decode(part.definitions))
-    outlet = _Spooling(part.directory, str(part.share.index), part.wanted)
+    outlet = _Spooling(part.spools)
     done = replayer.Replayer(decided_by, part.options, outlet)
     read = histories.JoinedHistory([histories.FileHistory(path, name, watched=part.watched) for path, name in part.files])
     counted = done.run(read.lines(), part.share)

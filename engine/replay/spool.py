@@ -24,13 +24,21 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decoder: Final = msgspec.msgpack.Decoder(Item)
 
 
-class Spool:
-    """Collects lines in runs under a directory, which its maker removes."""
+class Run(msgspec.Struct, frozen=True):
+    """Sorted lines: `size` bytes of a file, from `start`."""
 
-    def __init__(self, directory: pathlib.Path, name: str, run: int = RUN) -> None:
-        self._directory, self._name, self._run = directory, name, run
+    path: pathlib.Path
+    start: int
+    size: int
+
+
+class Spool:
+    """Collects lines in runs, one after the other in one file, which its maker removes."""
+
+    def __init__(self, path: pathlib.Path, run: int = RUN) -> None:
+        self._path, self._run = path, run
         self._held: list[Item] = []
-        self._runs: list[pathlib.Path] = []
+        self._runs: list[Run] = []
         self._index = 0
 
     def add(self, at: float, customer: str, line: bytes) -> None:
@@ -40,29 +48,29 @@ class Spool:
         if len(self._held) >= self._run:
             self._spill()
 
-    def close(self) -> list[pathlib.Path]:
-        """The files of all runs, each sorted."""
+    def close(self) -> list[Run]:
+        """All runs, each sorted."""
         if self._held:
             self._spill()
         return self._runs
 
     def _spill(self) -> None:
-        path = self._directory / f"{self._name}-{len(self._runs)}.run"
         self._held.sort()
-        with path.open("wb") as file:
+        with self._path.open("ab") as file:
+            start = file.tell()
             for item in self._held:
                 encoded = _encode(item)
                 file.write(_LENGTH.pack(len(encoded)) + encoded)
-        self._runs.append(path)
+            self._runs.append(Run(self._path, start, file.tell() - start))
         self._held = []
 
 
-def merged(runs: Iterable[pathlib.Path]) -> Iterator[bytes]:
+def merged(runs: Iterable[Run]) -> Iterator[bytes]:
     """The lines of all runs in order."""
     return (item[3] for item in heapq.merge(*map(_read, runs)))
 
 
-def write(runs: Iterable[pathlib.Path], target: BinaryIO | None) -> tuple[int, str]:
+def write(runs: Iterable[Run], target: BinaryIO | None) -> tuple[int, str]:
     """Write the lines in order to `target` (None: nowhere); how many there are, and the SHA-256 of their bytes."""
     digest, count = hashlib.sha256(), 0
     for line in merged(runs):
@@ -73,7 +81,11 @@ def write(runs: Iterable[pathlib.Path], target: BinaryIO | None) -> tuple[int, s
     return count, digest.hexdigest()
 
 
-def _read(path: pathlib.Path) -> Iterator[Item]:
-    with path.open("rb") as file:
-        while length := file.read(_LENGTH.size):
-            yield _decoder.decode(file.read(_LENGTH.unpack(length)[0]))
+def _read(run: Run) -> Iterator[Item]:
+    with run.path.open("rb") as file:
+        file.seek(run.start)
+        left = run.size
+        while left:
+            (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+            yield _decoder.decode(file.read(length))
+            left -= _LENGTH.size + length

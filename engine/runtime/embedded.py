@@ -4,9 +4,11 @@ It has no transactions that aiokafka can use, and its ListOffsets cannot be trus
 nothing here counts by watermarks. For real work run Apache Kafka (`docker-compose.kafka.yml`).
 """
 
-import pathlib
+import ctypes
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from typing import Any, Final
@@ -14,6 +16,7 @@ from typing import Any, Final
 from engine.core import errors
 
 _START_WITHIN: Final = 15.0
+_PR_SET_PDEATHSIG: Final = 1
 
 
 class NoEmbeddedBroker(errors.RuntimeFailure):
@@ -30,11 +33,8 @@ class Embedded:
         self.port = port or _free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
-        self._directory: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> "Embedded":
-        self._directory = tempfile.TemporaryDirectory(prefix="dalang-broker-")
-        log = pathlib.Path(self._directory.name, "log")
         command = [
             _binary(),
             "broker",
@@ -47,25 +47,30 @@ class Embedded:
             "--kafka-cluster-id",
             "dalang",
         ]
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=output, cwd=self._directory.name)
-        deadline = time.monotonic() + _START_WITHIN
-        while time.monotonic() < deadline and self._process.poll() is None:
-            with socket.socket() as probe:
-                probe.settimeout(0.2)
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return self
-            time.sleep(0.05)
-        told = log.read_text(errors="replace").strip().splitlines()[-1:]
-        self.__exit__()
+        with tempfile.TemporaryFile() as log:  # without a name, so that it is gone with the broker
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_ends_with_us)  # noqa: PLW1509 - no thread yet
+            deadline = time.monotonic() + _START_WITHIN
+            while time.monotonic() < deadline and self._process.poll() is None:
+                with socket.socket() as probe:
+                    probe.settimeout(0.2)
+                    if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                        return self
+                time.sleep(0.05)
+            self.__exit__()
+            log.seek(0)
+            told = log.read().decode(errors="replace").strip().splitlines()[-1:]
         raise NoEmbeddedBroker(f"The embedded broker did not start: {' '.join(told) or 'it said nothing'}.")
 
     def __exit__(self, *_: Any) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        if self._directory is not None:
-            self._directory.cleanup()
+
+
+def _ends_with_us() -> None:
+    """On Linux the broker gets SIGKILL when its starter has ended, so that none is left by one that was killed (prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _binary() -> str:

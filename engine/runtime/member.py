@@ -3,7 +3,6 @@
 Called by the worker, which decides what becomes of a chunk. Why each setting is as it is stands here and nowhere else.
 """
 
-import tempfile
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -15,11 +14,18 @@ REQUEST_WITHIN: Final = 20.0
 """Seconds that a broker has to answer the group's consumer; a join may wait for the others' session timeout."""
 
 
+class _App(faust.App):
+    """An application without tables, and so without their directories."""
+
+    async def on_first_start(self) -> None:
+        """Makes no directory: Faust makes three for tables, also where there are none, and removes none of them."""
+
+
 def app(
     chosen: settings.Settings, broker: connection.Address, events: str, count: int, hand_over: Callable[[Any], Awaitable[None]]
 ) -> Any:
     """The application, not started: each chunk of the topic `events`, which has `count` partitions, goes to `hand_over`."""
-    made = faust.App(
+    made = _App(
         chosen.app_id,
         **connection.faust(broker),
         autodiscover=False,
@@ -35,7 +41,6 @@ def app(
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=False,
         web_enabled=False,
-        datadir=tempfile.mkdtemp(prefix="dalang-faust-"),
     )
     made.transport = batches.BatchTransport(made.conf.broker_consumer, made)
     source = made.topic(events, schema=batches.RawSchema(), partitions=count)

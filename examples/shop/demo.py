@@ -33,6 +33,7 @@ NAMES = topics.Topics()
 
 def main() -> int:
     """Run the demo; its exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that worker, broker and directory go with it
     with tempfile.TemporaryDirectory(prefix="dalang-demo-") as temporary:
         directory = pathlib.Path(temporary)
         source = _history(directory)

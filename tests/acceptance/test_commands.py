@@ -11,20 +11,12 @@ import sys
 import pytest
 
 from examples.shop import make_events
-
-ROOT = pathlib.Path(__file__).parents[2]
+from tests import starting
+from tests.starting import ROOT
 
 
 def dalang(*arguments: str, cwd: pathlib.Path = ROOT, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "engine.cli.app", *arguments],
-        cwd=cwd,
-        input=text,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        check=False,
-    )
+    return starting.run(arguments, {**os.environ, "PYTHONPATH": str(ROOT), **environment}, text, cwd)
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ class Chaos:
     def _in_step(self) -> None:
         """Before the next broker is hit: two of three at once is an outage, which is tested elsewhere."""
         names = [spec.name for spec in self._cluster.names.specs()]
-        self._cluster.until(lambda: asyncio.run(self._brokers.whole(*names)), 120)
+        self._cluster.until(lambda: asyncio.run(self._brokers.whole(*names)))
 
 
 def main() -> int:
@@ -137,7 +137,7 @@ def _run(directory: pathlib.Path, seed: int, kills: int, seconds: float) -> int:
             chaos.take_over(TAKE_OVERS)
             chaos.run(kills, seconds)
         took = time.monotonic() - started
-        cluster.settle(300)
+        cluster.settle()
         tail.stop()
         told = report.Report(cluster, journeys)
         print(f"chaos: seed {seed}, commit {_commit()}, {took / 60:.1f} minutes, three brokers (Kafka {kafka.VERSION}),")

@@ -4,18 +4,36 @@ import os
 import pathlib
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from xdist.scheduler import loadscope
 
 from tests.integration import kafka, proxy, running
+
+HERE = pathlib.Path(__file__).parent
+SPLIT = ("test_clock", "test_crash", "test_deploys", "test_leftovers", "test_stores", "test_watched", "test_worker")
+"""Files here whose tests share nothing but the session's broker, so that each may run in another process."""
+
+
+class Scheduling(loadscope.LoadScopeScheduling):  # type: ignore[misc]
+    """`--dist loadscope` hands out whole files, and of those in `SPLIT` single tests, so that no process waits for another's long file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return nodeid if pathlib.PurePath(file).stem in SPLIT else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
+    return Scheduling(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs a real Kafka carries the marker, so that `-m 'not kafka'` leaves it out, and comes first: it waits a lot, and
-    what is short fills the gaps.
+    """What needs a real Kafka carries the marker, so that `-m 'not kafka'` leaves it out. The tests here come first, the whole files
+    before the others: they wait a lot, and what is short fills the gaps.
     """
-    items.sort(key=lambda item: pathlib.Path(__file__).parent not in item.path.parents)
+    items.sort(key=lambda item: (HERE not in item.path.parents, item.path.stem in SPLIT))
     for item in items:
         if {"own_kafka", "kafkas"} & {*getattr(item, "fixturenames", ())}:
             item.add_marker(pytest.mark.kafka)

@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 
+from tests import waiting
 from tests.integration import markers
 
 PRODUCE, END_TXN = 0, 26
@@ -47,7 +48,7 @@ class Proxy:
     def stop(self) -> None:
         self._call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        waiting.joined(self._thread)
         self._loop.close()
 
     # What a test breaks.
@@ -100,7 +101,7 @@ class Proxy:
     # How.
 
     def _call(self, work: Coroutine[None, None, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(120)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(waiting.LONG)
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port)

@@ -4,22 +4,23 @@ import asyncio
 import contextlib
 import os
 import pathlib
+import signal
 import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
 from engine.core import errors
 from engine.runtime import connection, history, recorded, store, topics
-from tests.integration import kafka, supervision, traffic
+from tests import starting, waiting
+from tests.integration import clients, committed, kafka, supervision, traffic
 
-ROOT = pathlib.Path(__file__).parents[2]
-DALANG = [sys.executable, "-m", "engine.cli.app"]
+ROOT = starting.ROOT
+DALANG = [*starting.COMMAND]
 PARTITIONS = 4
+T = TypeVar("T")
 
 
 class Cluster:
@@ -42,17 +43,22 @@ class Cluster:
         self.log = directory / "workers.log"
 
     def create_topics(self, replication: int = 1) -> None:
-        asyncio.run(topics.create(self.broker, self.names, PARTITIONS, replication))
+        self._asked(lambda: topics.create(self.broker, self.names, PARTITIONS, replication))
 
     def start(
-        self, journeys: pathlib.Path | None, clock: str = "wall", dalang: Sequence[str] = DALANG, **environment: str
+        self, journeys: pathlib.Path | None, clock: str = "wall", dalang: Sequence[str] = (), **environment: str
     ) -> subprocess.Popen[bytes]:
-        """A worker, without journeys of its own for None; its log is kept."""
-        command = [*dalang, "worker", "--broker", self.brokers, "--app-id", self.app_id]
+        """A worker, without journeys of its own for None; its log is kept. `dalang`: how it is started, by default as quickly as may be."""
+        arguments = ["worker", "--broker", self.brokers, "--app-id", self.app_id]
         if journeys is not None:
-            command += ["--journeys", str(journeys), "--clock", clock]
+            arguments += ["--journeys", str(journeys), "--clock", clock]
+        own = {**self.environment(), **environment}
+        process: subprocess.Popen[bytes]
         with self.log.open("ab") as log:
-            process = subprocess.Popen(command, env={**self.environment(), **environment}, stdout=log, stderr=log)
+            if dalang:
+                process = subprocess.Popen([*dalang, *arguments], env=own, stdout=log, stderr=log)
+            else:
+                process = starting.Dalang(arguments, own, stdout=log, stderr=log)
         self.workers.append(process)
         return process
 
@@ -73,39 +79,49 @@ class Cluster:
 
     def send(self, lines: Iterable[bytes]) -> dict[int, int]:
         """Put events onto the log; the last offset of each partition."""
-        told, deadline = [*lines], time.monotonic() + 180
-        while True:
-            try:
-                return asyncio.run(history.send(told, self.broker, self.events))
-            except connection.NoBroker:  # asked before anything is sent; the machine may have stood still for a moment
-                if time.monotonic() > deadline:
-                    raise
+        told = [*lines]
 
-    def wait_for(self, offsets: Mapping[int, int], seconds: float = 180) -> None:
+        def sent() -> list[dict[int, int]]:
+            return [asyncio.run(history.send(told, self.broker, self.events))]
+
+        # Asked before anything is sent; the machine may have stood still for a moment.
+        return waiting.until(sent, failing=(connection.NoBroker,), told=self.said)[0]
+
+    def wait_for(self, offsets: Mapping[int, int]) -> None:
         """Wait until every partition has handled its offset."""
+        self.until(
+            self.handled_now,
+            lambda handled: all(handled[number] >= offset for number, offset in offsets.items()),
+            what=f"every partition has handled {dict(offsets)}",
+        )
 
-        def reached() -> bool:
-            handled = asyncio.run(self.handled())
-            return all(handled[number] >= offset for number, offset in offsets.items())
+    def until(self, look: Callable[[], T], so: Callable[[T], object] = bool, *, what: str = "") -> T:
+        """Look until it is so. A broker that gives no answer is asked again: brokers die here, and machines stand still."""
+        return waiting.until(look, so, what=what, failing=_WITHOUT_ANSWER, told=self.said, pause=0.1)
 
-        self.until(reached, seconds)
+    def said(self) -> str:
+        """The end of the workers' log, for those who read a failure."""
+        return "the log of the workers:\n" + self.log.read_text()[-5000:] if self.log.exists() else "no worker was started"
 
-    def until(self, reached: Callable[[], bool], seconds: float = 180) -> None:
-        """Wait until it is so. A broker that gives no answer is asked again: brokers die here, and machines stand still."""
-        deadline, answer = time.monotonic() + seconds, ""
-        while True:
-            try:
-                if reached():
-                    return
-                answer = ""
-            except (KafkaError, TimeoutError, errors.RuntimeFailure) as exc:
-                answer = f" ({type(exc).__name__}: {exc})"
-            if time.monotonic() > deadline:
-                raise AssertionError(f"not within time{answer}; the log of the workers:\n" + self.log.read_text()[-5000:])
-            time.sleep(0.2)
+    def stop(self, worker: subprocess.Popen[bytes]) -> int:
+        """SIGTERM, and the end that follows; the exit code."""
+        worker.send_signal(signal.SIGTERM)
+        return self.ended(worker)
+
+    def ended(self, worker: subprocess.Popen[bytes]) -> int:
+        """Wait for the end of a worker; the exit code."""
+        return waiting.ended(worker, "a worker", self.said)
+
+    def _asked(self, ask: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What the brokers say, once they say it."""
+        return self.until(lambda: [asyncio.run(ask())], what="the brokers answer")[0]
 
     def share(self, count: int) -> bool:
         """Whether so many workers have the partitions among them, and nobody comes or goes."""
+        return self.members() == ("Stable", count)
+
+    def members(self) -> tuple[str, int]:
+        """The state of the workers' group, and how many are in it."""
 
         async def group() -> tuple[str, int]:
             async with kafka.admin(self.broker) as asked:
@@ -113,54 +129,38 @@ class Cluster:
             (told,) = answer.to_object()["groups"]
             return told["state"], len(told["members"])
 
-        return asyncio.run(group()) == ("Stable", count)
+        return asyncio.run(group())
 
     @contextlib.contextmanager
     def unreadable(self) -> Iterator[None]:
         """Nobody can read the states to their end within the block: a transaction stands open there. So no worker gets ready."""
-
-        async def begun() -> AIOKafkaProducer:
-            id_ = f"{self.names.prefix}open"
-            made = AIOKafkaProducer(bootstrap_servers=self.broker, transactional_id=id_, transaction_timeout_ms=600_000)
-            await made.start()
-            await made.begin_transaction()
-            await made.send_and_wait(self.names.name(topics.STATE), b"nothing", key=b"nobody", partition=0)
-            return made
-
-        async def ended(made: AIOKafkaProducer) -> None:
-            await made.abort_transaction()
-            await made.stop()
-
         with asyncio.Runner() as runner:
-            producer = runner.run(begun())
+            id_ = f"{self.names.prefix}open"
+            opened = clients.producer(self.broker, transactional_id=id_, transaction_timeout_ms=round(waiting.LONG * 1000))
+            producer = runner.run(_begun(opened, self.names.name(topics.STATE)))
             try:
                 yield
             finally:
-                runner.run(ended(producer))
+                runner.run(producer.abort_transaction())
+                runner.run(opened.__aexit__(None, None, None))
 
     def handled_now(self) -> dict[int, int]:
-        return asyncio.run(self.handled())
-
-    async def handled(self) -> dict[int, int]:
         """The last offset that is in the states, for each partition."""
-        return {number: each.record.offset for number, each in (await self.states()).items()}
+        return {number: each.record.offset for number, each in asyncio.run(self.states()).items()}
 
-    def settle(self, seconds: float = 240) -> None:
+    def settle(self) -> None:
         """Wait until the log stands still: all of it is handled, lag 0, and no timer is left that would write to it."""
-        told = ""
 
-        def still() -> bool:
-            nonlocal told
-            loaded = asyncio.run(self.states())
-            handled, ends = {number: each.record.offset for number, each in loaded.items()}, self.ends()
-            waiting = sum(each.waiting for each in loaded.values())
-            told = f"handled {handled}, ends {ends}, {waiting} timers"
-            return waiting == 0 and all(handled[number] >= end for number, end in ends.items())
+        def look() -> tuple[dict[int, int], int, dict[int, int]]:
+            states = asyncio.run(self.states())
+            handled = {number: each.record.offset for number, each in states.items()}
+            return handled, sum(each.waiting for each in states.values()), self.ends()
 
-        try:
-            self.until(still, seconds)
-        except AssertionError as exc:
-            raise AssertionError(f"{told}; {exc}") from None
+        def still(seen: tuple[dict[int, int], int, dict[int, int]]) -> bool:
+            handled, timers, ends = seen
+            return timers == 0 and all(handled[number] >= end for number, end in ends.items())
+
+        self.until(look, still, what="no timer waits and every partition has handled its end (handled, timers, ends)")
 
     def proven(self, journeys: pathlib.Path | None, *, twice: bool = False) -> tuple[list[bytes], list[bytes]]:
         """Assert that what is committed is what `dalang replay` of the topic decides, by a directory or by what was live, once
@@ -185,9 +185,7 @@ class Cluster:
 
     async def states(self) -> dict[int, store.Store]:
         """The committed states of every partition."""
-        state = self.names.name(topics.STATE)
-        loaded = await asyncio.gather(*(store.load(self.broker, state, number) for number in range(PARTITIONS)))
-        return dict(enumerate(loaded))
+        return await committed.states(self.broker, self.names.name(topics.STATE), PARTITIONS)
 
     def activated(self) -> None:
         """Wait until the journeys are live in every partition."""
@@ -195,18 +193,10 @@ class Cluster:
 
     def ends(self) -> dict[int, int]:
         """The last offset of each partition of the events."""
-
-        async def read() -> dict[int, int]:
-            found = dict.fromkeys(range(PARTITIONS), -1)
-            async for chunk in history.records(self.broker, self.events):
-                for record in chunk:
-                    found[record.partition] = max(found[record.partition], record.offset)
-            return found
-
-        return asyncio.run(read())
+        return asyncio.run(committed.ends(self.broker, self.events, PARTITIONS))
 
     def recorded(self) -> recorded.Recorded:
-        return asyncio.run(recorded.read(self.broker, self.names))
+        return self._asked(lambda: recorded.read(self.broker, self.names))
 
     def replayed(self, journeys: pathlib.Path | None, *flags: str) -> tuple[list[bytes], list[bytes]]:
         """The decisions and actions of `dalang replay` of the topic, by a directory or by what was live."""
@@ -223,7 +213,7 @@ class Cluster:
                 for record in chunk
             ]
 
-        return asyncio.run(read())
+        return self._asked(read)
 
     @contextlib.contextmanager
     def flowing(self, count: int, of: int, seed: int, seconds: float) -> Iterator[None]:
@@ -244,13 +234,24 @@ class Cluster:
             supervision.kill(process)
 
 
+_WITHOUT_ANSWER = (*clients.WITHOUT_ANSWER, errors.RuntimeFailure)
+
+
+async def _begun(opened: contextlib.AbstractAsyncContextManager[AIOKafkaProducer], topic: str) -> AIOKafkaProducer:
+    """A producer with a transaction open in the first partition of a topic."""
+    producer = await opened.__aenter__()
+    await producer.begin_transaction()
+    await producer.send_and_wait(topic, b"nothing", key=b"nobody", partition=0)
+    return producer
+
+
 def dalang(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """A command to its end. It looks for its broker for five seconds, for which this machine may stand still: then once more."""
-    for left in (2, 1, 0):
-        done = subprocess.run([*DALANG, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=600)
-        if "DLG501" not in done.stderr or not left:
-            break
-    return done
+    """A command to its end. It looks for its broker for five seconds, for which a machine may stand still: then once more."""
+    return waiting.until(
+        lambda: starting.run(arguments, environment),
+        lambda done: "DLG501" not in done.stderr,
+        what=f"dalang {' '.join(arguments)} finds its broker",
+    )
 
 
 def same(live: list[bytes], replayed: list[bytes]) -> None:

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from engine.runtime import history, topics
-from tests.integration import kafka, running, traffic
+from engine.runtime import topics
+from tests import waiting
+from tests.integration import clients, kafka, running, traffic
 from tests.integration.running import Cluster
 
 CUSTOMERS = 100
@@ -81,15 +81,15 @@ def test_too_few_copies_are_waited_for(kafkas: kafka.Kafkas, shop: Cluster) -> N
     asyncio.run(_insync(kafkas.nodes[0].address, states, 3))
     try:
         with shop.flowing(EVENTS, CUSTOMERS, seed=25, seconds=10):
-            shop.until(lambda: asyncio.run(_committed(shop)) > 0)
+            shop.until(lambda: asyncio.run(_committed(shop)))
             kafkas.node(2).stop(signal.SIGKILL)
-            shop.until(lambda: asyncio.run(kafkas.in_step(states)) == {2})
-            # What was decided before may still be on its way to those who read.
-            before = -1
-            while before != (before := asyncio.run(_committed(shop))):
-                time.sleep(1)
+            shop.until(lambda: asyncio.run(kafkas.in_step(states)), {2}.__eq__)
             shop.send(traffic.events(200, CUSTOMERS, seed=26))
-            time.sleep(3)
+            # From the first refusal on nothing of a partition can be committed: what was decided before has been by then.
+            _refused_again(shop, states)
+            before = asyncio.run(_committed(shop))
+            shop.send(traffic.events(200, CUSTOMERS, seed=27))
+            _refused_again(shop, states)
             assert asyncio.run(_committed(shop)) == before > 0
             kafkas.start()
     finally:
@@ -97,11 +97,20 @@ def test_too_few_copies_are_waited_for(kafkas: kafka.Kafkas, shop: Cluster) -> N
     assert len(shop.acted()) > 100
 
 
+def _refused_again(shop: Cluster, topic: str) -> None:
+    """Wait until every partition of the topic has refused what a worker wrote, once more than now."""
+
+    def refused() -> list[int]:
+        told = [line for line in shop.log.read_text().splitlines() if "NotEnoughReplicasError" in line]
+        return [sum(f"(topic='{topic}', partition={number})" in line for line in told) for number in range(running.PARTITIONS)]
+
+    before = refused()
+    shop.until(refused, lambda now: all(later > earlier for earlier, later in zip(before, now, strict=True)))
+
+
 async def _committed(shop: Cluster) -> int:
     """How many decisions are committed now: up to where a transaction is open, which may be one that cannot be closed."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=shop.broker, isolation_level="read_committed", auto_offset_reset="earliest")
-    await consumer.start()
-    try:
+    async with asyncio.timeout(waiting.LONG), clients.consumer(shop.broker) as consumer:
         name = shop.names.name(topics.DECISIONS)
         left = {TopicPartition(name, number) for number in range(running.PARTITIONS)}
         consumer.assign([*left])
@@ -113,16 +122,10 @@ async def _committed(shop: Cluster) -> int:
                 if end is not None and end >= 0 and await consumer.position(each) >= ends.setdefault(each, end):
                     left.discard(each)
         return count
-    finally:
-        await history._stopped(consumer)
 
 
 async def _insync(address: str, topic: str, count: int) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
-    await admin.start()
-    try:
+    async with clients.admin(address) as admin:
         configs = next(spec for spec in topics.Topics(topic.removesuffix(topics.STATE)).specs() if spec.name == topic).config
         wanted = {**configs, "min.insync.replicas": str(count)}
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=wanted)])
-    finally:
-        await admin.close()

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaProducer
 
 from engine.authoring import catalogs
 from engine.runtime import bundles, codec, connection, deploys, history, store, topics
-from tests.integration import running, traffic
+from tests import waiting
+from tests.integration import clients, running, traffic
 from tests.integration.running import Cluster
 from tests.unit.core import story
 
@@ -75,10 +75,8 @@ def followed(cluster: Cluster, bundle: str) -> Callable[[], bool]:
 
 def put(cluster: Cluster, topic: str, key: bytes, value: bytes | None, partition: int | None = None) -> None:
     async def send() -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=cluster.broker)
-        await producer.start()
-        await producer.send_and_wait(cluster.names.name(topic), value, key=key or None, partition=partition)
-        await producer.stop()
+        async with clients.producer(cluster.broker) as producer:
+            await producer.send_and_wait(cluster.names.name(topic), value, key=key or None, partition=partition)
 
     asyncio.run(send())
 
@@ -103,7 +101,7 @@ def test_a_deploy_in_mid_stream_moves_nobody_and_takes_who_comes_after(cluster: 
         assert set(deployed(cluster, new)["before"].values()) == {first["bundle"]}
     finally:
         live.set()
-        flowing.join()
+        waiting.joined(flowing)
     decided, _ = cluster.proven(None)
 
     places = {(partition, ids[bundle]): offset for partition, offset, bundle in activations(cluster)}
@@ -198,8 +196,7 @@ def test_a_version_that_cannot_be_found_parks_its_instances(cluster: Cluster) ->
     cluster.wait_for(cluster.send([traffic.event("c1", "e1", "go", k="a"), traffic.event("c2", "e2", "go", k="a")]))
     deployed(cluster, new)
     put(cluster, topics.BUNDLES, gone.encode(), None)
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(60) == 0
+    assert cluster.stop(worker) == 0
     cluster.start(None)
     cluster.wait_for(cluster.send([traffic.event("c1", "e3", "touch", k="a"), traffic.event("c1", "e4", "go", k="b")]))
     told = [json.loads(line) for line in cluster.recorded().decisions]
@@ -233,10 +230,9 @@ def test_a_worker_whose_live_bundle_is_gone_leaves_until_it_is_deployed_again(cl
     told = deployed(cluster, old)
     worker = cluster.start(None)
     cluster.until(followed(cluster, told["bundle"]))
-    worker.send_signal(signal.SIGTERM)
-    worker.wait(60)
+    cluster.stop(worker)
     put(cluster, topics.BUNDLES, told["bundle"].encode(), None)
-    assert cluster.start(None).wait(180) == 70
+    assert cluster.ended(cluster.start(None)) == 70
     assert "is live in partition" in cluster.log.read_text()
     assert deployed(cluster, old)["changed"] == []
     cluster.start(None)
@@ -255,7 +251,8 @@ def test_deploys_at_the_same_time_leave_one_bundle_live_everywhere(cluster: Clus
         for each in directories
     ]
     ended = {
-        catalogs.bundle(each).id: process.communicate(timeout=300) for each, process in zip(directories, started, strict=True)
+        catalogs.bundle(each).id: process.communicate(timeout=waiting.LONG)
+        for each, process in zip(directories, started, strict=True)
     }
     codes = dict(zip(ended, [process.returncode for process in started], strict=True))
     assert set(codes.values()) <= {0, 2}, ended
@@ -288,16 +285,13 @@ def test_the_live_bundle_is_found_at_the_end_of_long_states(cluster: Cluster) ->
     told = deployed(cluster, version(cluster, "old"))
     worker = cluster.start(None)
     cluster.until(followed(cluster, told["bundle"]))
-    worker.send_signal(signal.SIGTERM)
-    worker.wait(60)
+    cluster.stop(worker)
 
     async def fill() -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=cluster.broker, linger_ms=5)
-        await producer.start()
         topic = cluster.names.name(topics.STATE)
-        for number in range(3_000):  # as of a partition whose own record was written long before them
-            await producer.send(topic, b"x", key=f"c{number}".encode(), partition=1)
-        await producer.stop()
+        async with clients.producer(cluster.broker, linger_ms=5) as producer:
+            for number in range(3_000):  # as of a partition whose own record was written long before them
+                await producer.send(topic, b"x", key=f"c{number}".encode(), partition=1)
 
     asyncio.run(fill())
     assert live(cluster) == {told["bundle"]}
@@ -413,8 +407,7 @@ def test_the_states_are_rebuilt_from_the_log_and_nothing_is_sent_again(cluster: 
     deployed(cluster, version(cluster, "new"))
     cluster.send(traffic.events(1_000, 60, seed=8))
     cluster.settle()
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(60) == 0
+    assert cluster.stop(worker) == 0
     before, recorded = snapshots(cluster), cluster.recorded()
     for number, (_, customers) in enumerate(before):
         keys = sorted(customers)

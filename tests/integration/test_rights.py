@@ -3,7 +3,6 @@
 import asyncio
 import os
 import pathlib
-import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -85,8 +84,7 @@ def test_with_exactly_its_rights_each_process_works(node: secured.Secured, clust
     done = dalang(cluster, "replay", f"kafka://{node.sasl}/{cluster.events}", **user("reader"))
     assert (done.returncode, "quick\n  entered" in done.stdout) == (0, True), done.stderr
     assert worker.poll() is None
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(60) == 0
+    assert cluster.stop(worker) == 0
     granted(node, cluster, "rebuilder", "state rebuild")
     done = dalang(cluster, "state", "rebuild", "--app-id", cluster.app_id, **user("rebuilder"))
     assert (done.returncode, done.stdout.count("0 removed")) == (0, 4), done.stderr

@@ -44,8 +44,7 @@ def test_a_partition_that_stays_is_not_read_again(cluster: Cluster, tmp_path: pa
     cluster.until(lambda: cluster.log.read_text().count("partition loaded") >= 2 * PARTITIONS)
     cluster.send(traffic.events(500, 50, seed=9))
     for leaving in (second, third):
-        leaving.send_signal(signal.SIGTERM)
-        assert leaving.wait(60) == 0
+        assert cluster.stop(leaving) == 0
     cluster.send(traffic.events(500, 50, seed=10))
     cluster.proven(journeys)
     assert _caught_up(cluster) > before

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from engine.runtime import topics
+from tests.integration import clients
 from tests.integration.running import Cluster
 
 
@@ -15,10 +15,8 @@ def _keep(cluster: Cluster, **changed: str) -> None:
     configs = {**made, **{key.replace("_", "."): value for key, value in changed.items()}}
 
     async def alter() -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=cluster.broker)
-        await admin.start()
-        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs)])
-        await admin.close()
+        async with clients.admin(cluster.broker) as admin:
+            await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs)])
 
     asyncio.run(alter())
     # The controller has it; the broker hears of it a little later.

@@ -4,7 +4,6 @@ import asyncio
 import http.client
 import json
 import pathlib
-import signal
 import threading
 from collections import Counter
 
@@ -99,8 +98,7 @@ def test_the_numbers_of_a_worker_are_those_of_its_topics(cluster: Cluster, monke
         assert numbers["dalang_customers", (("partition", str(number)),)] == len(values)
         assert numbers["dalang_state_bytes", (("partition", str(number)),)] == sum(map(len, values))
     assert sum(map(len, states.values())) == 100
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(60) == 0
+    assert cluster.stop(worker) == 0
     assert get(port, "/health")[0] == 0
 
 
@@ -148,8 +146,7 @@ def test_each_worker_tells_of_its_own_partitions(cluster: Cluster, monkeypatch: 
     last = cluster.send(traffic.events(2_000, 100))
     cluster.wait_for(last)
     cluster.until(lambda: shared() and customers() == [2, 2])
-    workers[1].send_signal(signal.SIGTERM)
-    assert workers[1].wait(60) == 0
+    assert cluster.stop(workers[1]) == 0
     cluster.until(lambda: partitions(ports[0]) == everything)
 
 
@@ -158,7 +155,7 @@ def test_a_port_that_is_taken_ends_the_worker_with_a_sentence(cluster: Cluster, 
     monkeypatch.setenv("DALANG_METRICS_PORT", cluster.broker.rpartition(":")[2])
     monkeypatch.setenv("DALANG_METRICS_HOST", "127.0.0.1")
     worker = cluster.start(traffic.journeys(cluster.directory / "journeys"))
-    assert worker.wait(120) == 2
+    assert cluster.ended(worker) == 2
     assert "DLG550" in cluster.log.read_text()
 
 

@@ -9,11 +9,10 @@ import subprocess
 import time
 
 import pytest
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 
 from engine.runtime import topics
-from tests.integration import kafka, running, traffic
+from tests import waiting
+from tests.integration import clients, kafka, running, traffic
 from tests.integration.running import Cluster
 
 
@@ -35,14 +34,12 @@ def test_bad_records_go_to_the_dead_letters_and_the_stream_goes_on(cluster: Clus
     invalid = b'{"specversion":"1.0","id":"\xff"}'
 
     async def send() -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=cluster.broker, max_request_size=8_000_000)
-        await producer.start()
-        for value in (*bad.values(), invalid, None):
-            await producer.send_and_wait(cluster.events, value, key=b"c1", partition=1)
-        await producer.send_and_wait(cluster.events, keyless, partition=1)
-        # Last: the timers that it sets are records too.
-        await producer.send_and_wait(cluster.events, json.dumps(good).encode(), key=b"c1", partition=1)
-        await producer.stop()
+        async with clients.producer(cluster.broker, max_request_size=8_000_000) as producer:
+            for value in (*bad.values(), invalid, None):
+                await producer.send_and_wait(cluster.events, value, key=b"c1", partition=1)
+            await producer.send_and_wait(cluster.events, keyless, partition=1)
+            # Last: the timers that it sets are records too.
+            await producer.send_and_wait(cluster.events, json.dumps(good).encode(), key=b"c1", partition=1)
 
     asyncio.run(send())
     cluster.wait_for({1: 11})
@@ -65,19 +62,16 @@ def test_aborted_events_are_never_seen(cluster: Cluster) -> None:
     cluster.start(journeys)
     cluster.activated()
 
-    async def send() -> int:
-        producer = AIOKafkaProducer(bootstrap_servers=cluster.broker, transactional_id=f"{cluster.names.prefix}shop")
-        await producer.start()
-        for number in range(30):
-            await producer.begin_transaction()
-            value = traffic.event(f"c{number}", f"e{number}", "go", k="a")
-            await (await producer.send(cluster.events, value, key=f"c{number}".encode(), partition=0))
-            await (producer.abort_transaction() if number % 3 == 0 else producer.commit_transaction())
-        await producer.stop()
-        return 0
+    async def send() -> None:
+        async with clients.producer(cluster.broker, transactional_id=f"{cluster.names.prefix}shop") as producer:
+            for number in range(30):
+                await producer.begin_transaction()
+                value = traffic.event(f"c{number}", f"e{number}", "go", k="a")
+                await (await producer.send(cluster.events, value, key=f"c{number}".encode(), partition=0))
+                await (producer.abort_transaction() if number % 3 == 0 else producer.commit_transaction())
 
     asyncio.run(send())
-    cluster.until(lambda: len([None for line in cluster.recorded().decisions if b"journey.entered" in line]) == 20)
+    cluster.until(lambda: len([None for line in cluster.recorded().decisions if b"journey.entered" in line]), (20).__eq__)
     entered = {json.loads(line)["customer"] for line in cluster.recorded().decisions}
     assert entered == {f"c{number}" for number in range(30) if number % 3}
 
@@ -110,20 +104,14 @@ def test_the_stream_clock_decides_what_the_virtual_clock_does(cluster: Cluster) 
     assert cluster.replayed(None) == (decided, acted)
 
 
-def test_sigterm_ends_a_worker_within_ten_seconds(cluster: Cluster) -> None:
-    """On SIGTERM it finishes its batch, leaves the group and exits 0 within 10 s; where the machine stood still, the next one does,
-    or the one after.
-    """
-    took: list[float] = []
-    while not took or (min(took) >= 10 and len(took) < 3):
-        worker = cluster.start(traffic.journeys(cluster.directory / "journeys"))
-        cluster.wait_for(cluster.send(traffic.customers(10)))
-        cluster.send(traffic.events(2_000, 50))
-        started = time.monotonic()
-        worker.send_signal(signal.SIGTERM)
-        assert worker.wait(60) == 0
-        took.append(time.monotonic() - started)
-    assert min(took) < 10
+def test_sigterm_ends_a_worker(cluster: Cluster) -> None:
+    """On SIGTERM in mid-stream it finishes its batch, leaves the group and exits 0. `tests/benchmarks/test_ends.py` has the seconds."""
+    worker = cluster.start(traffic.journeys(cluster.directory / "journeys"))
+    cluster.wait_for(cluster.send(traffic.customers(10)))
+    cluster.send(traffic.events(2_000, 50))
+    assert cluster.stop(worker) == 0
+    cluster.until(cluster.members, ("Empty", 0).__eq__)
+    assert "stopped roughly" not in cluster.log.read_text()
 
 
 def test_the_logs_hold_no_personal_data(cluster: Cluster) -> None:
@@ -144,27 +132,23 @@ def test_missing_topics_are_said(broker: str) -> None:
     assert (done.returncode, "nowhere.customer.events" in done.stderr, "topics create" in done.stderr) == (2, True, True)
 
 
-def test_no_broker_is_a_sentence_within_ten_seconds() -> None:
-    """Without a broker every command that needs one says so within 10 s, and exits 2; where the machine stood still, it is given
-    again, twice at most.
+@pytest.mark.parametrize("arguments", [["worker"], ["topics", "create"], ["topics", "check"]])
+def test_no_broker_is_a_sentence(arguments: list[str]) -> None:
+    """Without a broker every command that needs one ends by itself, says so, and exits 2. `tests/benchmarks/test_ends.py` has the
+    seconds.
     """
     address = f"127.0.0.1:{kafka.free_port()}"
-    for arguments in (["worker"], ["topics", "create"], ["topics", "check"]):
-        took: list[float] = []
-        while not took or (min(took) >= 10 and len(took) < 3):
-            started = time.monotonic()
-            done = subprocess.run(
-                [*running.DALANG, *arguments, "--broker", address],
-                capture_output=True,
-                text=True,
-                env={**os.environ, "PYTHONPATH": str(running.ROOT)},
-                check=False,
-            )
-            took.append(time.monotonic() - started)
-            assert done.returncode == 2
-            assert done.stderr.startswith("dalang: DLG501 No Kafka broker answers")
-            assert "Traceback" not in done.stderr
-        assert min(took) < 10
+    done = subprocess.run(
+        [*running.DALANG, *arguments, "--broker", address],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(running.ROOT)},
+        check=False,
+        timeout=waiting.LONG,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("dalang: DLG501 No Kafka broker answers")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_broker_that_dies_under_the_worker_loses_nothing(tmp_path: pathlib.Path) -> None:
@@ -208,10 +192,8 @@ def test_a_lost_topic_is_made_with_the_others_count(cluster: Cluster) -> None:
     lost = cluster.names.name(topics.STATE)
 
     async def lose() -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=cluster.broker)
-        await admin.start()
-        await admin.delete_topics([lost])
-        await admin.close()
+        async with clients.admin(cluster.broker) as admin:
+            await admin.delete_topics([lost])
 
     asyncio.run(lose())
     cluster.until(lambda: asyncio.run(topics.numbers(cluster.broker, lost)) == [])

@@ -10,13 +10,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.new_partitions import NewPartitions
 
 from engine.core import size
 from engine.runtime import topics
-from tests.integration import running, traffic
+from tests.integration import clients, running, traffic
 from tests.integration.running import Cluster
 from tests.unit.core import story
 
@@ -144,13 +142,13 @@ def _not_ahead(cluster: Cluster) -> None:
 
 async def _ahead(cluster: Cluster) -> None:
     """Events whose producer's clock is an hour ahead."""
-    producer = AIOKafkaProducer(bootstrap_servers=cluster.broker)
-    await producer.start()
-    for number in range(50):
-        key = f"c{number:04d}"
-        value = traffic.event(key, f"ahead-{number}", "go", k="ahead")
-        await producer.send_and_wait(cluster.events, value, key=key.encode(), timestamp_ms=int(time.time() * 1000) + 3_600_000)
-    await producer.stop()
+    async with clients.producer(cluster.broker) as producer:
+        for number in range(50):
+            key = f"c{number:04d}"
+            value = traffic.event(key, f"ahead-{number}", "go", k="ahead")
+            await producer.send_and_wait(
+                cluster.events, value, key=key.encode(), timestamp_ms=int(time.time() * 1000) + 3_600_000
+            )
 
 
 def test_a_changed_number_of_partitions_is_refused(cluster: Cluster) -> None:
@@ -162,23 +160,21 @@ def test_a_changed_number_of_partitions_is_refused(cluster: Cluster) -> None:
     cluster.activated()
     cluster.send(traffic.customers(50))
     asyncio.run(_more(cluster))
-    assert worker.wait(180) == 2
+    assert cluster.ended(worker) == 2
     assert "DLG560" in cluster.log.read_text()
     assert "--topic-prefix" in cluster.log.read_text()
     cluster.send(traffic.event(f"c{number:04d}", f"go-{number}", "go", k="a") for number in range(50))
     cluster.log.write_text("")
-    assert cluster.start(journeys).wait(180) == 2
+    assert cluster.ended(cluster.start(journeys)) == 2
     assert "DLG560" in cluster.log.read_text()
     decided = [json.loads(line) for line in cluster.recorded().decisions]
     assert len({each["customer"] for each in decided}) < 50
 
 
 async def _more(cluster: Cluster) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.broker)
-    await admin.start()
     names = [spec.name for spec in cluster.names.specs()]
-    await admin.create_partitions({name: NewPartitions(2 * running.PARTITIONS) for name in names})
-    await admin.close()
+    async with clients.admin(cluster.broker) as admin:
+        await admin.create_partitions({name: NewPartitions(2 * running.PARTITIONS) for name in names})
 
 
 def test_a_state_that_is_lost_is_made_again_from_the_log(cluster: Cluster) -> None:
@@ -190,9 +186,9 @@ def test_a_state_that_is_lost_is_made_again_from_the_log(cluster: Cluster) -> No
     cluster.activated()
     cluster.send([*traffic.customers(50), *traffic.events(1_000, 50)])
     decided, _ = cluster.proven(journeys)
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(60) == 0
+    assert cluster.stop(worker) == 0
     asyncio.run(_without_states(cluster))
+    cluster.until(lambda: asyncio.run(topics.create(cluster.broker, cluster.names, running.PARTITIONS)), what="the topic is gone")
     kept = cluster.keep(journeys, 1)
     cluster.proven(journeys, twice=True)
     assert kept.ends[70] >= 1
@@ -202,10 +198,5 @@ def test_a_state_that_is_lost_is_made_again_from_the_log(cluster: Cluster) -> No
 
 
 async def _without_states(cluster: Cluster) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.broker)
-    await admin.start()
-    state = cluster.names.name(topics.STATE)
-    await admin.delete_topics([state])
-    await admin.close()
-    while not await topics.create(cluster.broker, cluster.names, running.PARTITIONS):
-        pass  # it is not gone yet
+    async with clients.admin(cluster.broker) as admin:
+        await admin.delete_topics([cluster.names.name(topics.STATE)])

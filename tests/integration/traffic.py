@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from aiokafka import AIOKafkaProducer
 
+from tests.integration import clients
 from tests.unit.core import story
 
 QUICK = """
@@ -70,10 +71,11 @@ class Flow(threading.Thread):
 
     async def _send(self) -> None:
         # Idempotent, so that it tries again for as long as it takes, and no event comes twice.
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._brokers, enable_idempotence=self._idempotent, acks="all", metadata_max_age_ms=5_000
-        )
-        await producer.start()
+        options = {"enable_idempotence": self._idempotent, "acks": "all", "metadata_max_age_ms": 5_000}
+        async with clients.producer(self._brokers, **options) as producer:
+            await self._paced(producer)
+
+    async def _paced(self, producer: AIOKafkaProducer) -> None:
         loop = asyncio.get_running_loop()
         started, sent = loop.time(), []
         for number, line in enumerate(self._lines):
@@ -82,4 +84,3 @@ class Flow(threading.Thread):
                 await asyncio.sleep(wait)
             sent.append(await producer.send(self._topic, line, key=json.loads(line)["subject"].encode()))
         await asyncio.gather(*sent)
-        await producer.stop()

@@ -17,12 +17,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+
+from tests import waiting
+from tests.integration import clients
 
 HERE = pathlib.Path(__file__).parent
 VERSION = "4.4.0"
@@ -155,25 +156,26 @@ class Kafka:
     def launch(self) -> None:
         """Start the process; `listening` waits until it can be talked to."""
         if self._formatting is not None:
-            self._formatting.wait(180)
+            waiting.ended(self._formatting, "the format of a broker's disk")
             self._formatting = None
         self.process = self._java("-Xmx512m", "kafka.Kafka", str(self.directory / "server.properties"))
 
     def listening(self) -> None:
         """Wait until it counts itself among the brokers: it listens some time before topics can be made on it."""
-        deadline = time.monotonic() + 180
-        while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:
+
+        def listens() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, f"Kafka has ended:\n{self._said()}"
             with socket.socket() as probe:
                 listens = probe.connect_ex(("127.0.0.1", self.ports.clients)) == 0
-            if listens and asyncio.run(_counted(self.address, self.number)):
-                return
-            time.sleep(0.1)
-        raise RuntimeError("Kafka did not start:\n" + (self.directory / "log").read_text()[-2000:])
+            return listens and asyncio.run(_counted(self.address, self.number))
+
+        waiting.until(listens, what=f"Kafka {self.number} is one of its cluster", told=self._said)
 
     def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(60)
+            waiting.ended(self.process, "a broker", self._said)
             self.process = None
 
     @contextlib.contextmanager
@@ -186,9 +188,15 @@ class Kafka:
         finally:
             self.process.send_signal(signal.SIGCONT)
 
+    def _said(self) -> str:
+        return (self.directory / "log").read_text()[-2000:]
+
     def _java(self, *arguments: str) -> subprocess.Popen[bytes]:
-        # The client compiler alone: a test's broker lives for minutes, and cores are few.
-        java = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars()}/*", *arguments]
+        # The client compiler alone: a test's broker lives for minutes, and cores are few. It is ended by SIGKILL, so that what it
+        # would leave in the system's temporary directory (its counters, its native libraries) is kept out of there.
+        java = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []  # it ends with a test run that was killed
+        java += ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", f"-Djava.io.tmpdir={self.directory}"]
+        java += ["-cp", f"{jars()}/*", *arguments]
         with (self.directory / "log").open("ab") as log:
             return subprocess.Popen(java, stdout=log, stderr=log, cwd=self.directory)
 
@@ -218,11 +226,12 @@ class Kafkas:
 
     async def leader(self, topic: str, partition: int) -> int:
         """The node that leads a partition; waits while there is none."""
-        while True:
-            for node in self.nodes:
-                if node.process is not None and (found := await _leader(node.address, topic, partition)) > 0:
-                    return found
-            await asyncio.sleep(0.3)
+        async with asyncio.timeout(waiting.LONG):
+            while True:
+                for node in self.nodes:
+                    if node.process is not None and (found := await _leader(node.address, topic, partition)) > 0:
+                        return found
+                await asyncio.sleep(0.3)
 
     def coordinator(self, transactional_id: str) -> int:
         """The node that leads the partition of `__transaction_state` in which this id is."""
@@ -238,13 +247,9 @@ class Kafkas:
         """How many copies are in step, over every partition of the topics; nothing while nobody says so."""
         try:
             described = await _described(next(node.address for node in self.nodes if node.process is not None), *topics)
-        except _WITHOUT_ANSWER:
+        except clients.WITHOUT_ANSWER:
             return set()
         return {len(each["isr"]) for topic in described for each in topic["partitions"]}
-
-
-_WITHOUT_ANSWER = (KafkaError, TimeoutError, ValueError, OSError)
-"""A broker that is not there, comes or goes."""
 
 
 async def _counted(address: str, number: int) -> bool:
@@ -252,7 +257,7 @@ async def _counted(address: str, number: int) -> bool:
     try:
         async with admin(address) as asked:
             known = await asked.describe_cluster()
-    except _WITHOUT_ANSWER:
+    except clients.WITHOUT_ANSWER:
         return False
     return number in [each["node_id"] for each in known["brokers"]]
 
@@ -260,7 +265,7 @@ async def _counted(address: str, number: int) -> bool:
 async def _leader(address: str, topic: str, partition: int) -> int:
     try:
         (described,) = await _described(address, topic)
-    except _WITHOUT_ANSWER:
+    except clients.WITHOUT_ANSWER:
         return -1
     return next((each["leader"] for each in described["partitions"] if each["partition"] == partition), -1)
 

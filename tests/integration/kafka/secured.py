@@ -11,6 +11,7 @@ from aiokafka.protocol import api
 from aiokafka.protocol.types import Array, Int8, Int16, Int32, Schema, String
 
 from engine.runtime import access
+from tests import waiting
 from tests.integration import kafka
 
 PASSWORD: Final = "wayang-Kulit-7"
@@ -73,7 +74,7 @@ class Secured(kafka.Kafka):
 
     async def _until(self, user: str, so: Callable[[set[tuple[Any, ...]]], bool]) -> None:
         """Until the broker has it from its controller."""
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(waiting.LONG):
             known = await self._known(user)
             while not so(known):
                 await asyncio.sleep(0.02)

@@ -317,7 +317,7 @@ def test_a_spool_sorts_more_than_it_holds(tmp_path: pathlib.Path) -> None:
     """Lines come out by (time, customer, order of adding), however many runs they took."""
     chance = random.Random(1)
     lines = [(chance.randrange(50) / 10, chance.choice("abc"), n) for n in range(1_000)]
-    own = spool.Spool(tmp_path, "x", run=64)
+    own = spool.Spool(tmp_path / "x", run=64)
     for at, customer, n in lines:
         own.add(at, customer, f"{at} {customer} {n}".encode())
     runs = own.close()
