@@ -32,7 +32,7 @@ check: install
 bench: install
 	$(BIN)/python -m pytest -q -p no:randomly -m benchmark tests/benchmarks
 
-# About twenty minutes; CHAOS="--seed 7 --minutes 5 --kills 12" for another run. Needs Java 17 and Maven.
+# About half an hour; CHAOS="--seed 7 --minutes 5 --kills 12" for another run. Needs Java 17 and Maven.
 chaos: install
 	$(BIN)/python -m tests.chaos $(CHAOS)
 

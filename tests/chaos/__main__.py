@@ -1,8 +1,8 @@
-"""Twenty minutes of everything at once: `python -m tests.chaos [--seed N] [--kills 50] [--minutes 20]`.
+"""Half an hour of everything at once: `python -m tests.chaos [--seed N] [--kills 50] [--minutes 20] [--clusters 30]`.
 
 Three brokers, two workers and at times a third; events flow without end while workers are killed, told to stop, frozen and
-woken, join and leave, and brokers are killed and stand still. Then it waits until the log stands still and holds what was
-committed against a replay of the topic. The report goes to standard output; the exit code is 1 if anything differs.
+woken, join and leave, and brokers are killed and stand still; at last all brokers are killed at once, many times. Then it
+waits until the log stands still and holds what was committed, decisions, actions and states, against the log. The report goes to standard output; the exit code is 1 if anything differs.
 """
 
 import argparse
@@ -27,6 +27,8 @@ RATE = 150
 """Events per second."""
 MOST_WORKERS = 3
 TAKE_OVERS = 5
+CLUSTER_SECONDS = 25
+"""How long the death of all brokers and their new start take, about: events flow for so long."""
 
 
 class Chaos:
@@ -59,6 +61,16 @@ class Chaos:
             time.sleep(8)
             self._say("new member")
             self._workers.join()
+
+    def clusters_die(self, times: int) -> None:
+        """All brokers are killed at once, while transactions are open."""
+        for _ in range(times):
+            time.sleep(self._chance.uniform(2, 6))
+            self._say("cluster dies")
+            self._brokers.stop(signal.SIGKILL)
+            time.sleep(self._chance.uniform(0, 3))
+            self._brokers.start()
+            self._in_step()
 
     def _say(self, what: str) -> None:
         self.did[what] += 1
@@ -110,16 +122,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--clusters", type=int, default=30, help="how often all brokers are killed at once")
     parser.add_argument("--directory", type=pathlib.Path, help="keep everything there")
     chosen = parser.parse_args()
     if chosen.directory is not None:
         chosen.directory.mkdir(parents=True)
-        return _run(chosen.directory, chosen.seed, chosen.kills, chosen.minutes * 60)
+        return _run(chosen.directory, chosen)
     with tempfile.TemporaryDirectory(prefix="dalang-chaos-") as name:
-        return _run(pathlib.Path(name), chosen.seed, chosen.kills, chosen.minutes * 60)
+        return _run(pathlib.Path(name), chosen)
 
 
-def _run(directory: pathlib.Path, seed: int, kills: int, seconds: float) -> int:
+def _run(directory: pathlib.Path, chosen: argparse.Namespace) -> int:
+    seed, seconds = chosen.seed, chosen.minutes * 60
     brokers = kafka.Kafkas(directory / "brokers")
     brokers.start()
     cluster = Cluster(brokers.address, "chaos.", directory)
@@ -133,9 +147,11 @@ def _run(directory: pathlib.Path, seed: int, kills: int, seconds: float) -> int:
         tail.start()
         chaos = Chaos(brokers, cluster, tail, seed)
         started = time.monotonic()
-        with cluster.flowing(int(RATE * (seconds + 16 * TAKE_OVERS)), CUSTOMERS, seed, seconds + 16 * TAKE_OVERS):
+        whole = seconds + 16 * TAKE_OVERS + CLUSTER_SECONDS * chosen.clusters
+        with cluster.flowing(int(RATE * whole), CUSTOMERS, seed, whole):
             chaos.take_over(TAKE_OVERS)
-            chaos.run(kills, seconds)
+            chaos.run(chosen.kills, seconds)
+            chaos.clusters_die(chosen.clusters)
         took = time.monotonic() - started
         cluster.settle()
         tail.stop()

@@ -23,7 +23,11 @@ class Report:
         self._letters = cluster.dead_letters()
         self._lag = sum(max(0, end - self._handled[number]) for number, end in self._last.items())
         same = all(live == replayed for live, replayed in self._pairs.values())
-        self.proven = same and not self._wrong and not self._letters and self._lag == 0
+        self._checked = cluster.dalang("state", "check", "--minutes", "600")
+        log = cluster.log.read_text()
+        self._repaired, self._unrepaired = log.count("batch repaired"), log.count("batch not repaired")
+        whole = self._checked.returncode == 0 and not self._unrepaired
+        self.proven = same and whole and not self._wrong and not self._letters and self._lag == 0
 
     def lines(self, did: Mapping[str, int], tail: pauses.Tail) -> Iterator[str]:
         yield ""
@@ -44,6 +48,9 @@ class Report:
             if live != replayed:
                 yield from running.difference(live, replayed)
         yield f"lag {self._lag}, dead letters {len(self._letters)}"
+        yield f"batches committed by half: {self._repaired} repaired, {self._unrepaired} not"
+        yield f"dalang state check --minutes 600 (exit {self._checked.returncode}):"
+        yield from (f"  {line}" for line in self._checked.stdout.splitlines())
         yield ""
         yield "the longest pause of any partition after it (session timeout 2 s; take-over: one of two workers is killed, nothing"
         yield "else happens; one that began before, or lasts into what happens next, counts there too):"

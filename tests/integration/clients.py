@@ -32,11 +32,9 @@ async def producer(brokers: str, **options: Any) -> AsyncIterator[AIOKafkaProduc
 
 @contextlib.asynccontextmanager
 async def consumer(brokers: str, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of committed records without a group, from the start of each partition."""
-    given = {"group_id": None, "enable_auto_commit": False, "auto_offset_reset": "earliest", **options}
-    made = await _started(
-        lambda: AIOKafkaConsumer(bootstrap_servers=brokers, isolation_level="read_committed", fetch_max_wait_ms=50, **given)
-    )
+    """A consumer without a group, from the start of each partition; of committed records, if `options` do not say otherwise."""
+    given = {"group_id": None, "enable_auto_commit": False, "auto_offset_reset": "earliest", "isolation_level": "read_committed"}
+    made = await _started(lambda: AIOKafkaConsumer(bootstrap_servers=brokers, fetch_max_wait_ms=50, **{**given, **options}))
     try:
         yield made
     finally:

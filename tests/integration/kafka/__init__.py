@@ -218,6 +218,10 @@ class Kafkas:
             node.listening()
 
     def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """All at once: none outlives another by more than a moment."""
+        for node in self.nodes:
+            if node.process is not None:
+                node.process.send_signal(how)
         for node in self.nodes:
             node.stop(how)
 
