@@ -72,9 +72,9 @@ DIRECTORIES: Final[Mapping[str, Hostile]] = {
         lambda n: "webhook: {data: {a: &x '" + "{{ a }}" * n + "', b: [" + "*x, " * n + "*x]}}", 4_500, "DLG661"
     ),
     "aliases of a parameter": _template(
-        lambda n: "whatsapp: {template: a, language: id, parameters: [&x 'a     " + "b" * n + "', " + "*x, " * n + "*x]}",
+        lambda n: "whatsapp: {template: a, language: id, parameters: [&x '{{ a }}" + "a b" * 50 * n + "', " + "*x, " * n + "*x]}",
         4_500,
-        "DLG674",
+        "DLG661",
     ),
     "a long expression": _policy(
         lambda n: "channels: {sms: {address: '" + "1+" * 1_000 * n + "1', reports: []}}", 400, "DLG622"

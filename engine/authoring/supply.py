@@ -55,7 +55,7 @@ def check(read: Directory) -> Iterator[findings.Sighting]:
             continue
         ((file, uses),) = field.files.items()
         names = dict.fromkeys(name for slip in _slips(path[-1]) for name in likely.get((path[:-1], slip), ()))
-        better = [name for name in names if near(path[-1], name) and _better(known[(*path[:-1], name)], file, policy)]
+        better = [name for name in names if _better(known[(*path[:-1], name)], file, policy) and near(path[-1], name)]
         for use in uses if better else ():
             name, meant = (".".join((*use.root, *each)) for each in (path, (*path[:-1], min(better))))
             yield hazards.UnsuppliedField.at(use.document.place(use.place, use.offset), name=name, meant=meant)
