@@ -111,3 +111,11 @@ def test_a_command_that_came_twice_is_obeyed_once(tell: Tell) -> None:
         event = inputs.Event(f"again-{subject}", "journey.command", stories.at("10:00"), stories.at("10:00"), subject, "t", data)
         assert story.take(event)[0] == "10:00 journey.entered"
         assert story.take(event) == []
+
+
+def test_a_pause_does_not_hold_a_handoff(tell: Tell) -> None:
+    """A pause holds sends; a handoff, which no policy is asked about, goes to the colleagues at once."""
+    story = tell(go("{id: w, wait: 10m}", '{id: ask, handoff: {queue: care, summary: "asks"}}'))
+    story.when("go", "10:00")
+    story.command("pause", "10:05", everybody=True)
+    assert story.pass_time("10:10")[2] == "10:10 message.requested ask agent 1"
