@@ -51,8 +51,10 @@ def broken(page: pathlib.Path, text: str) -> list[str]:
         if re.match(r"\w+:", link):
             continue
         file, _, heading = link.partition("#")
-        target = page if not file else (page.parent / file)
-        if not target.exists() or (heading and heading not in anchors(target.read_text())):
+        target = page.parent / file
+        if file and not target.exists():
+            found.append(link)
+        elif heading and heading not in anchors(target.read_text() if file else text):
             found.append(link)
     return found
 

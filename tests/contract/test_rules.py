@@ -111,11 +111,6 @@ def test_what_is_cited_is_a_rule() -> None:
     assert {file: cited for file, cited in found.items() if cited} == {}
 
 
-def test_the_links_of_the_page_lead_somewhere() -> None:
-    """Each link of docs/semantics.md leads to a file and a heading that exist."""
-    assert pages.broken(pages.SEMANTICS, PAGE) == []
-
-
 def test_a_test_that_is_not_there_is_found() -> None:
     """A listed test that does not exist fails, and so does a file that does not, and a rule without any."""
     for test in ("core/test_time.py::test_of_nobody", "core/test_nothing.py::test_x"):
