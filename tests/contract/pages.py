@@ -52,9 +52,8 @@ def broken(page: pathlib.Path, text: str) -> list[str]:
             continue
         file, _, heading = link.partition("#")
         target = page.parent / file
-        if file and not target.exists():
-            found.append(link)
-        elif heading and heading not in anchors(target.read_text() if file else text):
+        known = target.exists() and (not heading or heading in anchors(target.read_text() if file else text))
+        if not known:
             found.append(link)
     return found
 
