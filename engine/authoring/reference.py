@@ -1,7 +1,7 @@
 """The reference page of the language, from the same models as the JSON Schemas.
 
-Called by `dalang schema`, which writes docs/reference.md and says when it is not what the models give. Every key with its
-type, whether it must be there, what it is when it is not, what it means, and an example.
+Called by `dalang schema`, which writes docs/reference.md and says if it is not what the models give. The page has every key with
+its type, its default or that it is required, its meaning, and an example.
 """
 
 import json
@@ -21,8 +21,9 @@ _TITLES: Final = {
 _HEAD: Final = """\
 # The language
 
-Made by `dalang schema write` from the models in `engine/authoring`; do not edit it. What each thing does, to the letter, is in
-the design; this page says what may be written. Four kinds of file stand in a directory of journeys:
+This page says what may be written in the files of a directory of journeys. [Semantics](semantics.md) says what the engine then
+does, rule by rule, and the [glossary](glossary.md) explains the words. `dalang schema write` makes this page from the models in
+`engine/authoring`; do not edit it. A directory of journeys holds four kinds of file:
 
 {contents}
 
@@ -77,7 +78,7 @@ def _of_reference(node: Schema) -> str:
 
 
 def _table(schema: Schema) -> str:
-    rows = ["| key | type | unless written | meaning | example |", "|---|---|---|---|---|"]
+    rows = ["| key | type | default | meaning | example |", "|---|---|---|---|---|"]
     required = schema.get("required", ())
     for key, field in schema.get("properties", {}).items():
         default = "**required**" if key in required else _default(field.get("default"))

@@ -75,11 +75,11 @@ def transition(
 ) -> Transition:
     """Handle one input of one customer (None: not known yet).
 
-    `customer_id` is needed where the event has no subject. `punctual` is false under the wall clock alone: then a timer
-    that is later than the policy's `late_after` runs at the input's time and says so (semantics 2). `held` are the journeys
-    that an operator has paused for everybody (`*`: all), this input included; at `bundle.activated` the catalog is the new one.
-    `weighs` is what the transition before said of the state, for speed alone; 0: nothing is known.
-    `errors.StateTooLarge`: the input is refused whole.
+    `customer_id` is needed if the event has no subject. `punctual` is false only under the wall clock: then a timer that is
+    later than the policy's `late_after` runs at the input's time (docs/semantics.md#a-late-timer-runs-at-the-real-time).
+    `held` are the journeys that an operator has paused for everybody (`*`: all), this input included. At `bundle.activated` the
+    catalog is the new one. `weighs` is the previous transition's `weighs`, for speed alone; 0 if it is not known.
+    Raises `errors.StateTooLarge` if the state would grow past its limit: the input is then refused as a whole.
     """
     if customer is not None and (trace is None or not trace.detailed) and catalog.screening.lets_by(event, customer):
         return Transition(customer, (), weighs)
@@ -124,13 +124,16 @@ def react(decision: decisions.Decision) -> tuple[actions.Action, ...]:
 
 
 class _Handling(admitter.Admitter):
-    """One input of one customer, in the order of semantics 5, with the timers before and after it."""
+    """One input of one customer, with the timers before and after it.
+
+    docs/semantics.md#one-input-is-handled-in-a-fixed-order
+    """
 
     def __init__(self, given: recorder.Given, punctual: bool) -> None:
         super().__init__(given)
         self.until, self.punctual = given.event.recorded, punctual
 
-    # Time passes (semantics 1-3).
+    # Time passes: docs/semantics.md#time-and-timers
 
     def fire(self, *, through: bool) -> None:
         """Fire the timers that are due before the input, or, `through` it, those due at its very time too."""
@@ -184,7 +187,7 @@ class _Handling(admitter.Admitter):
         on_timer = steps.ON_TIMER[type(step)]
         self.guarded(journey, instance.id, lambda: on_timer(step, self.view(journey, instance.id), timer))
 
-    # An event, in the order of semantics 5.
+    # An event: docs/semantics.md#one-input-is-handled-in-a-fixed-order
 
     def take(self, event: inputs.Event) -> None:
         """Profile, consent, traits and segments, receipts, exits, goals, waits, entries; nothing for an event that was seen."""

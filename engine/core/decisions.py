@@ -325,7 +325,7 @@ PAYLOADS: Final[Mapping[str, type[Payload]]] = {
 class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     """A recorded fact. `at` is logical time; `cause` is the id of the event or timer that led to it.
 
-    `late`: a timer led to it that could not fire when it was due (semantics 2).
+    `late`: a timer led to it that could not fire when it was due (docs/semantics.md#a-late-timer-runs-at-the-real-time).
     """
 
     id: str

@@ -8,7 +8,7 @@ import msgspec
 from engine.core import definition, inputs, shares, state, view
 
 MOST_DEPTH = 10
-"""An emitted event with more journeys than this behind it enters nothing: reason `loop` (semantics 12)."""
+"""An emitted event that is deeper enters nothing: docs/semantics.md#an-emitted-event-past-a-depth-of-10-enters-nothing"""
 
 
 class Admission(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
-"""Migrations: where an instance of an older version goes on when a new one is activated (semantics 9).
+"""Migrations: at which step an instance of an older version goes on when a new version is activated.
 
-Called by the decider at `bundle.activated`. Looks and answers; moves nothing.
+Called by the decider at `bundle.activated`. It answers and moves nothing. The rule:
+docs/semantics.md#a-migration-moves-waiting-instances
 """
 
 from typing import Final, Literal

@@ -14,7 +14,7 @@ from engine.core.steps import send
 from engine.core.view import MILLISECOND
 
 MOST_STEPS: Final = 100
-"""An instance that enters more steps than this in one input leaves with reason `loop` (semantics 12)."""
+"""An instance that enters more steps in one input leaves: docs/semantics.md#a-hundred-steps-in-one-input-are-a-loop"""
 
 
 class Asking(msgspec.Struct, frozen=True):
@@ -40,7 +40,10 @@ class Mover(recorder.Recorder):
         self.asking: list[Asking] = []
 
     def guarded(self, journey: definition.Journey, instance: str, ask: moves.Ask) -> None:
-        """Do what a step answers. A step that raises ends its own instance and touches nothing else (semantics 11)."""
+        """Do what a step answers; if the step raises, end its instance.
+
+        docs/semantics.md#a-failing-step-ends-its-own-instance-only
+        """
         try:
             move = ask()
             if move is not None:

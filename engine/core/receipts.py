@@ -12,7 +12,7 @@ import msgspec
 from engine.core import decisions, definition, inputs, state
 
 REPLY_WITHIN: Final = datetime.timedelta(hours=24)
-"""How long after a message a reply that names none may belong to it (semantics 7)."""
+"""How old a message may be for a reply that names none: docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message"""
 
 BILLED: Final[Mapping[str, str]] = {"whatsapp": "delivered"}
 """Channel -> the status at which an attempt costs its price. WhatsApp bills delivered messages (Meta, per-message

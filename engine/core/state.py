@@ -19,7 +19,8 @@ NEVER: Final = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC)
 TimerKind = Literal["wait", "timeout", "fallback", "retry", "reply", "schedule", "segment"]
 """`reply` is a handoff's; `schedule` and `segment` are the customer's own. The `step` of a schedule is its journey."""
 
-# The lattice of receipts (semantics 8) as bits: each status implies those below it; `clicked` and `replied` are not ordered.
+# The lattice of receipts as bits: each status implies those below it; `clicked` and `replied` are not ordered.
+# docs/semantics.md#receipts-form-a-lattice
 REPORTED: Final[Mapping[str, int]] = {
     "accepted": 0b1,
     "sent": 0b11,

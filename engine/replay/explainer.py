@@ -127,7 +127,8 @@ def _apart(
     for each in decided:
         root = _root(each.cause, parents)
         if root not in of:
-            # Where the input led to nothing it has no place among the decisions: the event wins the tie (semantics 2).
+            # An input that led to nothing has no place among the decisions. Its tie with a timer goes to the input:
+            # docs/semantics.md#an-event-wins-a-tie
             first = passed or (not own.decisions and due.get(root, event.recorded) < event.recorded)
             of[root] = moments.setdefault((first, each.at), Chapter(each.at, PASSED, ""))
         of[root].decisions.append(each)

@@ -164,9 +164,9 @@ def open_history(name: str) -> FileHistory | KeptHistory:
 
 
 def has_clock(history: History) -> bool:
-    """Whether a worker kept the time of this history, so that it is replayed as it stands (semantics 3).
+    """True if a worker kept the time of this history: it holds a `timer.due`, or, before any timer was due, a `bundle.activated`.
 
-    Its `timer.due` says so, or, while no timer was due yet, its `bundle.activated`.
+    Such a history is replayed as it stands: docs/semantics.md#a-history-with-timers-is-replayed-as-it-stands
     """
     return _holds(history, inputs.TIMER_DUE, inputs.BUNDLE_ACTIVATED)
 

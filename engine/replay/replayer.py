@@ -206,7 +206,10 @@ class Replayer:
             self._decide_all(record)
 
     def _pass_time(self, record: inputs.Record) -> None:
-        """What is due before an input for everybody happens before it (semantics 2), by what is in force until then."""
+        """Fire what is due before an input for everybody, by the bundle and the pauses that held until then.
+
+        docs/semantics.md#timers-fire-before-inputs-for-everybody
+        """
         just_before = record.event.recorded - inputs.MILLISECOND
         for customer in self._all(record.partition):
             if self.options.receipts is not None:

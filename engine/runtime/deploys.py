@@ -72,7 +72,10 @@ async def deploy(
 
 
 def _refuse_holes(registry: bundles.Registry, before: set[str], bundle: definition.Bundle) -> None:
-    """`MigrationHoles` where what is live now has steps that the new bundle leaves without a place (semantics 9)."""
+    """Raise `MigrationHoles` if an instance can wait at a step of a live version that the new bundle neither has nor maps.
+
+    docs/semantics.md#a-migration-moves-waiting-instances
+    """
     lived = (registry.catalog(id_) for id_ in sorted(before))
     found = {str(each) for catalog in lived if catalog is not None for each in lint.against(catalog.bundle, bundle)}
     if found:

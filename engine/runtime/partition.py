@@ -294,7 +294,10 @@ class Partition:
             self._decide(event, key, record)
 
     def _let_pass(self, event: inputs.Event, record: Any) -> None:
-        """What is due before an input for everybody happens before it (semantics 2), by what is in force until then."""
+        """Fire what is due before an input for everybody, by the bundle and the pauses that held until then.
+
+        docs/semantics.md#timers-fire-before-inputs-for-everybody
+        """
         tick = inputs.tick(event.recorded - MILLISECOND)
         until = codec.milliseconds(tick.recorded)
         for key in self._everybody():

@@ -113,7 +113,7 @@ def test_the_asyncapi_document_names_every_topic_and_points_nowhere_else() -> No
 
 @pytest.mark.parametrize(("name", "document"), [("event", EVENT), ("decision", DECISION), ("action", ACTION)])
 def test_the_documented_example_is_valid(name: str, document: dict[str, Any]) -> None:
-    """The examples of the design are what the schemas describe."""
+    """The examples of the documentation are what the schemas describe."""
     assert problems(name, document) == []
 
 

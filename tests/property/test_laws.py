@@ -158,7 +158,7 @@ def test_a_duplicate_changes_nothing(catalog: catalog.Catalog, lived: list[Life]
 
 @given(strategies.catalogs, strategies.lives, strategies.lives)
 def test_customers_do_not_touch_each_other(catalog: catalog.Catalog, one: list[Life], two: list[Life]) -> None:
-    """Interleaving two customers in any way gives each the decisions that she has alone."""
+    """Events are taken in the order of the log for each customer: interleaving two customers in any way changes no decision."""
     ayu, budi = Fold(catalog, "ayu"), Fold(catalog, "budi")
     for index in range(max(len(one), len(two))):
         for fold, lived in ((ayu, one), (budi, two)):
@@ -201,7 +201,7 @@ def test_receipts_in_any_order_and_twice_end_in_the_same_state(order: list[str],
 
 
 def test_decisions_do_not_depend_on_hash_seeds_or_zones(tmp_path: pathlib.Path) -> None:
-    """The same history and journeys give the same bytes under any hash seed and in any time zone."""
+    """A replay decides the same, byte for byte, on every machine: under any hash seed and in any time zone."""
     lines = tmp_path / "events.jsonl"
     from tests.integration import traffic
 

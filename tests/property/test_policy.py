@@ -111,7 +111,7 @@ def test_a_message_goes_at_the_first_minute_at_which_everything_allows_it(case: 
 
 @given(cases())
 def test_until_send_before_no_moment_is_quiet(case: Case) -> None:
-    """An adapter that keeps to send_before rings no phone at night and sends nothing that has expired."""
+    """A request says when a message must not be sent any more: until `send_before` no moment is quiet, and none after the expiry."""
     verdict = case.judged()
     if verdict.send_at is None or verdict.send_before is None:
         return

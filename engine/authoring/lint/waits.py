@@ -1,7 +1,8 @@
 """Waits for receipts and replies: whether one can ever be about a message of the instance that waits.
 
-Called by the linter. An event `message.…` concerns the one instance whose message it names (semantics 7), so where nothing
-was sent before, or nothing that is reported, the wait always runs into its timeout: docs/decisions/043.
+Called by the linter. An event `message.…` concerns only the instance whose message it names
+(docs/semantics.md#a-receipt-belongs-to-the-message-that-it-names). So if nothing was sent before the wait, or nothing that its
+channel reports, the wait always runs into its timeout: docs/decisions/043.
 """
 
 from collections.abc import Iterator

@@ -32,7 +32,7 @@ def test_every_key_says_what_it_is(model: type[pydantic.BaseModel]) -> None:
 
 
 def test_the_schemas_are_of_the_four_kinds_of_file() -> None:
-    """JSON Schema 2020-12 with the keys as they are written, and no others allowed."""
+    """Unknown keys are errors: each JSON Schema (2020-12) of a file knows the keys as they are written, and allows no others."""
     schemas = language.schemas()
     assert {f"{kind}.schema.json" for kind in ("journey", "policy", "traits", "template")} == set(schemas)
     journey: dict[str, Any] = schemas["journey.schema.json"]

@@ -111,3 +111,26 @@ def test_a_command_that_came_twice_is_obeyed_once(tell: Tell) -> None:
         event = inputs.Event(f"again-{subject}", "journey.command", stories.at("10:00"), stories.at("10:00"), subject, "t", data)
         assert story.take(event)[0] == "10:00 journey.entered"
         assert story.take(event) == []
+
+
+def test_a_pause_does_not_hold_a_handoff(tell: Tell) -> None:
+    """A pause holds sends; a handoff, which no policy is asked about, goes to the colleagues at once."""
+    story = tell(go("{id: w, wait: 10m}", '{id: ask, handoff: {queue: care, summary: "asks"}}'))
+    story.when("go", "10:00")
+    story.command("pause", "10:05", everybody=True)
+    assert story.pass_time("10:10")[2] == "10:10 message.requested ask agent 1"
+
+
+def test_a_resume_ends_only_the_pause_that_it_names(tell: Tell) -> None:
+    """A resume concerns what it names: one for everybody ends no pause of one customer, one of a journey no pause of everything."""
+    story = tell(go("{id: out, exit: done}"))
+    story.command("pause", "09:00")
+    story.command("resume", "09:01", everybody=True)
+    assert story.when("go", "09:02") == ["09:02 journey.refused paused"]
+    story.command("resume", "09:03")
+    story.command("pause", "10:00", everybody=True)
+    story.command("resume", "10:01", everybody=True, journey="journey-0")
+    story.command("resume", "10:02")
+    assert story.when("go", "10:03") == ["10:03 journey.refused paused"]
+    story.command("resume", "10:04", everybody=True)
+    assert story.when("go", "10:05")[0] == "10:05 journey.entered"

@@ -1,13 +1,14 @@
 """Entering: who comes in, who is refused, and who stays unnoticed."""
 
+import pathlib
 from collections.abc import Callable
 
 import pytest
 
 from engine.core import errors
-from tests.unit.core.story import Story
+from tests.unit.core import story as stories
 
-Tell = Callable[..., Story]
+Tell = Callable[..., stories.Story]
 WAIT = "steps: [{id: pause, wait: 1h}]"
 
 
@@ -36,6 +37,16 @@ def test_a_draft_or_retired_journey_takes_nobody(tell: Tell, status: str) -> Non
     """A draft or retired journey takes nobody and records nothing."""
     story = tell(f"status: {status}\nenter: {{event: go, reentry: never}}\n{WAIT}")
     assert story.when("go", "10:00") == []
+
+
+def test_who_is_in_a_retired_journey_goes_on(tell: Tell, tmp_path: pathlib.Path) -> None:
+    """A retired journey takes nobody, but an instance that is in it goes on to its end."""
+    story = tell(f"enter: {{event: go, reentry: after_exit}}\n{WAIT}")
+    story.when("go", "10:00")
+    retired = stories.written("journey-0", f"status: retired\nenter: {{event: go, reentry: after_exit}}\n{WAIT}")
+    story.activate(stories.compiled(tmp_path, retired), "10:05")
+    assert story.pass_time("11:00")[-1] == "11:00 journey.completed"
+    assert story.when("go", "12:00") == []
 
 
 def test_a_paused_journey_refuses(tell: Tell) -> None:
@@ -191,7 +202,7 @@ def test_parallel_leaves_nothing_for_while_active(tell: Tell) -> None:
 
 
 def test_a_condition_may_ask_for_consent(tell: Tell) -> None:
-    """In expressions: `consent.<purpose>.<channel>` and `consent.<purpose>.any`."""
+    """A condition may ask for consent: `consent.<purpose>.<channel>` and `consent.<purpose>.any`."""
     text = "enter: {event: go, when: consent.marketing.any && !consent.marketing.sms, reentry: after_exit}\n"
     story = tell(text + "steps: [{id: out, exit: done}]")
     assert story.when("go", "10:00") == []

@@ -1,4 +1,4 @@
-"""Inputs: what the log takes, and the reason for everything that it does not (semantics 11)."""
+"""Inputs: what the log takes, and the reason for everything that it does not (docs/semantics.md#bad-input)."""
 
 import json
 from typing import Any

@@ -12,7 +12,7 @@ SEND = "{id: ask, send: {template: hello, channels: [{channel: whatsapp, success
 
 
 def test_an_exit_ends_the_instance_in_the_middle_of_a_wait(tell: Tell) -> None:
-    """An exit rule that matches ends the instance at once: its timers are cancelled, with its reason."""
+    """Exits are checked at once, also in the middle of a wait: the instance leaves with the exit's reason, its timers are cancelled."""
     story = tell(ENTER + EXIT + "steps: [{id: pause, wait: 1h}]")
     story.when("go", "10:00", k="a")
     assert story.when("order", "10:10", k="a") == ["10:10 timer.cancelled pause", "10:10 journey.exited pause bought"]
@@ -74,7 +74,7 @@ def test_a_journey_that_passes_its_last_step_is_completed(tell: Tell) -> None:
 
 
 def test_erasure_ends_everything(tell: Tell) -> None:
-    """`customer.erased`: every instance exits as `erased`, timers are cancelled, the state is gone; later events start anew."""
+    """Erasure ends everything: every instance exits as `erased`, timers are cancelled, the state is gone; later events start anew."""
     story = tell(ENTER + "steps: [{id: pause, wait: 1h}]")
     story.when("go", "10:00", k="a")
     assert story.when("customer.erased", "10:10") == ["10:10 timer.cancelled pause", "10:10 journey.exited pause erased"]

@@ -1,4 +1,4 @@
-"""What a new version does to those who are inside: pin, or migrate (semantics 9)."""
+"""What a new version does to instances of older versions: pin, or migrate (docs/semantics.md#versions)."""
 
 import pathlib
 from collections.abc import Callable

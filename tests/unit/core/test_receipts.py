@@ -1,4 +1,4 @@
-"""Receipts and replies: correlation, the lattice, lateness and cost (semantics 7 and 8)."""
+"""Receipts and replies: correlation, the lattice, lateness and cost (docs/semantics.md#messages-and-receipts)."""
 
 import itertools
 from collections.abc import Callable

@@ -184,7 +184,7 @@ def test_an_expired_message_is_not_sent(tell: Tell) -> None:
 
 
 def test_too_late_is_planned_again(tell: Tell) -> None:
-    """`dalang.too_late` from an adapter plans the same channel again, as the next attempt."""
+    """A message that came too late (`dalang.too_late` from an adapter) is planned again on the same channel, as the next attempt."""
     story = tell(go(TWO))
     story.when("go", "10:00")
     assert story.when("message.failed", "10:05", message_id=story.message(), code="dalang.too_late")[1:] == [

@@ -53,7 +53,7 @@ def test_a_wait_until_a_moment_of_the_calendar(tell: Tell, what: str, reached: s
     ],
 )
 def test_a_past_or_missing_date_never_means_now(tell: Tell, what: str, then: str) -> None:
-    """Both default to `exit`; past is judged after `offset`; the reasons are `date_past`, `date_missing`."""
+    """A past or missing date never means now: both default to `exit`, with reasons `date_past` and `date_missing`, after `offset`."""
     story = tell(go(until(what)), policy=UTC)
     assert story.when("go", "10:00", text="soon")[2] == f"10:00 {then}"
 

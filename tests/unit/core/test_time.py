@@ -1,4 +1,4 @@
-"""The clock of one customer: timers before inputs, ties, lateness (semantics 1-4)."""
+"""The clock of one customer: timers before inputs, ties, lateness (docs/semantics.md#time-and-timers)."""
 
 import datetime
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def test_a_timer_due_at_the_very_time_of_an_input_fires_after_it(tell: Tell) -> 
 
 
 def test_no_timer_fires_early(tell: Tell) -> None:
-    """A millisecond before its due nothing fires."""
+    """No timer fires early: a millisecond before its due time nothing happens."""
     story = tell(PAUSE)
     story.when("go", "10:00")
     assert story.pass_time("10:59:59.999") == []
@@ -190,7 +190,7 @@ def test_an_input_without_effect_is_not_remembered(tell: Tell) -> None:
 
 
 def test_how_late_is_late_is_a_setting(tell: Tell) -> None:
-    """`policy.late_after` is the lateness of rule 2."""
+    """`policy.late_after` says how late a timer may be before it counts as late: a setting of the policy."""
     story = tell(PAUSE, policy=stories.POLICY + "  late_after: 10m\n", punctual=False)
     story.when("go", "10:00")
     assert story.pass_time("11:10")[0] == "11:00 step.completed pause elapsed"

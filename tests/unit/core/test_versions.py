@@ -1,4 +1,4 @@
-"""Instances stay on the version that they entered with (semantics 9)."""
+"""Instances stay on the version that they entered with (docs/semantics.md#versions)."""
 
 import pathlib
 

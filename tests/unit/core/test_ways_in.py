@@ -213,7 +213,7 @@ def test_a_segment_passes_the_depth_on(tell: Tell) -> None:
 
 
 def test_what_is_emitted_is_as_strict_as_what_comes_from_outside(tell: Tell) -> None:
-    """An event of a type that the engine reads itself must carry what it reads, whoever emits it; else the step fails alone."""
+    """An emitted event is as strict as one from outside: of the engine's own types it must carry what they need; else the step fails."""
     broken = "enter: {event: go, reentry: after_exit}\nsteps: [{id: e, emit: {event: customer.identified}}]"
     story = tell(broken, "enter: {event: go, reentry: after_exit}\n" + OUT)
     decided = story.when("go", "10:00")

@@ -89,7 +89,7 @@ def test_without_a_drain_each_customer_stops_at_her_last_input(bundle: definitio
 
 
 def test_until_includes_its_moment_and_does_not_drain(bundle: definition.Bundle, tmp_path: pathlib.Path) -> None:
-    """`--until T`: inputs and timers up to and including T, no drain."""
+    """A replay until a time includes that time (`--until T`: inputs and timers up to and including T), and does not drain."""
     lines = [hello("a"), event("a", "go", "10:00", k="x"), event("a", "order", "12:00")]
     told, _ = run(bundle, history(tmp_path, *lines), tmp_path, until=story.at("11:00"))
     assert told[-2:] == ["11:00 a message.requested", "11:00 a timer.scheduled"]
