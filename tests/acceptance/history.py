@@ -1,6 +1,8 @@
 """The shop's history, made once for the tests that read it."""
 
 import datetime
+import fcntl
+import os
 import pathlib
 
 import pytest
@@ -19,9 +21,16 @@ UNTIL: datetime.datetime = inputs.instant(make_events.UNTIL)
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """A directory with `events.jsonl`, `history.jsonl` (with receipts), and the `actions.jsonl` of its replay."""
-    directory = tmp_path_factory.mktemp("shop")
-    make_events.write(directory / "events.jsonl")
-    replayed(directory, catalogs.bundle(JOURNEYS))
+    given = tmp_path_factory.getbasetemp()
+    # Under xdist each process has a directory in that of the run: whoever comes first makes the history for all.
+    directory = (given.parent if "PYTEST_XDIST_WORKER" in os.environ else given) / "shop"
+    directory.mkdir(exist_ok=True)
+    with (directory / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (directory / "made").exists():
+            make_events.write(directory / "events.jsonl")
+            replayed(directory, catalogs.bundle(JOURNEYS))
+            (directory / "made").touch()
     return directory
 
 

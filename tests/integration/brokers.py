@@ -68,9 +68,9 @@ def need_kafka() -> None:
         pytest.skip(told)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kafkas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Kafkas]:
-    """Three brokers that a test may kill; always started by the tests."""
+    """Three brokers that a test may kill; always started by the tests, and ended with its file: they are not idle."""
     need_kafka()
     brokers = kafka.Kafkas(tmp_path_factory.mktemp("kafkas"))
     brokers.start()

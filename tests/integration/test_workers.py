@@ -47,10 +47,9 @@ def shop(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clus
 
 def test_a_zombie_is_fenced(shop: Cluster) -> None:
     """A worker that sleeps (SIGSTOP) for longer than the session timeout and is woken writes nothing more for the partitions
-    that another has taken over: nothing is lost, nothing is there twice. That it was fenced is no reason to leave.
+    that another has taken over: nothing is lost, nothing is there twice. `tests/unit/runtime/test_fenced.py`: it need not leave.
     """
     assert shop.kept is not None
-    before = len(shop.log.read_text())
     with shop.flowing(4_000, CUSTOMERS, seed=11, seconds=14):
         for worker in tuple(shop.kept.workers):
             time.sleep(1.5)
@@ -58,8 +57,6 @@ def test_a_zombie_is_fenced(shop: Cluster) -> None:
             time.sleep(5)
             worker.send_signal(signal.SIGCONT)
     assert shop.acted()
-    left = [line for line in shop.log.read_text()[before:].splitlines() if "must leave" in line]
-    assert not [line for line in left if "Fenced" in line or "Epoch" in line], left
 
 
 def test_a_step_that_raises_ends_its_own_instance(shop: Cluster) -> None:
