@@ -57,7 +57,7 @@ def test_a_worker_that_comes_back_makes_them_agree(node: kafka.Kafka, between: p
     nothing, and writes what is missing with the same ids. States, decisions, actions, emitted events and dead letters alike.
     """
     _half_committed(shop, node, between, target)
-    shop.start(_journeys(shop))
+    shop.start(None)  # with journeys it would first read the log, which the open transactions hold back
     _proven(shop)
 
 
@@ -65,7 +65,7 @@ def test_a_worker_that_comes_back_makes_them_agree(node: kafka.Kafka, between: p
 def test_a_worker_that_takes_over_makes_them_agree(node: kafka.Kafka, between: proxy.Proxy, shop: Cluster, target: str) -> None:
     """The same with a second worker, to which the partition goes when the first one dies, and a third that joins meanwhile."""
     _half_committed(shop, node, between, target, others=1)
-    shop.start(_journeys(shop))
+    shop.start(None)
     _proven(shop)
 
 
@@ -103,12 +103,12 @@ async def _change(shop: Cluster) -> list[str]:
     async with clients.producer(shop.broker, acks="all") as producer:
         await producer.send_and_wait(decisions, twice.value, key=twice.key, partition=twice.partition)
         await producer.send_and_wait(decisions, b'{"id":"never"}', key=b"c1", partition=0)
-        await producer.send_and_wait(shop.names.name("actions.sms"), b'{"id":"never/1"}', key=b"c1", partition=0)
+        await producer.send_and_wait(shop.names.name("actions.whatsapp"), b'{"id":"never/1"}', key=b"c1", partition=0)
         await producer.send_and_wait(states, older.value, key=older.key, partition=older.partition)
     return [
         f"journey.events {json.loads(twice.value)['id']} of customer {twice.key.decode()}: can be read more than once",
         "journey.events never of customer c1: can be read and was not decided",
-        "actions.sms never/1 of customer c1: can be read and was not decided",
+        "actions.whatsapp never/1 of customer c1: can be read and was not decided",
         f"customer.state of customer {older.key.decode()}: the committed state is not what the log gives",
     ]
 
