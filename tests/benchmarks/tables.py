@@ -17,7 +17,7 @@ from tests.benchmarks.contestants import quix_venv
 from tests.integration import kafka
 
 ROOT: Final = pathlib.Path(__file__).parents[2]
-SECTIONS: Final = ("draining a log", "lag", "recovery", "memory", "ends", "without a broker", "hostile inputs")
+SECTIONS: Final = ("draining a log", "lag", "recovery", "memory", "ends", "before and now", "without a broker", "hostile inputs")
 
 
 class Row(NamedTuple):
