@@ -33,10 +33,13 @@ class Topic:
         self.records: list[Any] = []
         self.start = self.read = 0
 
-    def write(self, snapshots: dict[bytes, bytes | None], own: codec.PartitionRecord | None) -> store.Mark:
+    def write(
+        self, snapshots: dict[bytes, bytes | None], own: codec.PartitionRecord | None, new: tuple[bytes, ...] = ()
+    ) -> store.Mark:
         values = dict(snapshots) if own is None else {**snapshots, codec.PARTITION_KEY: codec.partition_record(own)}
         for key, value in values.items():
-            self.records.append(SimpleNamespace(key=key, value=value, offset=len(self.records)))
+            headers = (store.NEW,) if key in new else ()
+            self.records.append(SimpleNamespace(key=key, value=value, offset=len(self.records), headers=headers))
         return store.Mark(len(self.records) - 1, 0)
 
     def assign(self, partitions: list[Any]) -> None:
@@ -221,3 +224,42 @@ async def test_without_transactions_all_is_read(opened: Open, topic: Topic) -> N
     held.put(b"ghost", snapshot("ghost", 1))
     await topic.refresh(held, claimed=-1)
     assert list(held.keys()) == [b"ayu"]
+
+
+async def test_states_are_restored_as_they_were(topic: Topic, opened: Open) -> None:
+    """At an earlier record of the partition the store has the states of that moment, with their timers; what was written later is
+    told with the values before it.
+    """
+    early = topic.write({b"a": snapshot("a", 1, 5_000), b"b": snapshot("b", 1)}, record(1), (b"a", b"b"))
+    late = topic.write({b"a": snapshot("a", 2), b"b": None, b"c": snapshot("c", 2)}, record(2), (b"c",))
+    held = opened()
+    await topic.refresh(held)
+    later = await store.restore(held, "nowhere:9", TOPIC, 3, early.offset, late.offset, 1)
+    assert told(held) == {b"a": snapshot("a", 1, 5_000), b"b": snapshot("b", 1)}
+    assert (held.record, held.mark, due(held, 5_000)) == (record(1), store.Mark(early.offset, 1), [b"a"])
+    assert later == store.Later({b"a": snapshot("a", 1, 5_000), b"b": snapshot("b", 1), b"c": None}, 0)
+    await topic.refresh(held)
+    assert told(held) == {b"a": snapshot("a", 2), b"c": snapshot("c", 2)}
+
+
+async def test_states_that_compaction_took_are_not_restored(topic: Topic, opened: Open) -> None:
+    """Without the record of that moment nothing is; a customer whose earlier state is gone, and who was not new, is counted."""
+    early = topic.write({b"a": snapshot("a", 1)}, record(1), (b"a",))
+    late = topic.write({b"a": snapshot("a", 2)}, record(2))
+    held = opened()
+    topic.records[0] = SimpleNamespace(key=b"x", value=snapshot("x", 1), offset=0, headers=())
+    later = await store.restore(held, "nowhere:9", TOPIC, 3, early.offset, late.offset, 1)
+    assert later == store.Later({b"a": None}, 1)
+    topic.records[early.offset] = SimpleNamespace(key=b"y", value=snapshot("y", 1), offset=early.offset, headers=())
+    assert await store.restore(held, "nowhere:9", TOPIC, 3, early.offset, late.offset, 1) is None
+    await topic.refresh(held)
+    assert held.get(b"a") == snapshot("a", 2)
+
+
+async def test_states_after_the_last_record_are_told(topic: Topic, opened: Open) -> None:
+    """States that no record of the partition follows are of a transaction that is committed by half; a mark is none."""
+    topic.write({b"a": snapshot("a", 1)}, record(1))
+    held = opened()
+    assert await store.refresh(held, "nowhere:9", TOPIC, 3, topic.write({codec.NOBODY + b"claim": None}, None).offset) is False
+    topic.write({b"a": snapshot("a", 2)}, None)
+    assert await store.refresh(held, "nowhere:9", TOPIC, 3, topic.write({codec.NOBODY + b"claim": None}, None).offset) is True
