@@ -8,7 +8,9 @@ import datetime
 import json
 import os
 import pathlib
+import resource
 import statistics
+import subprocess
 import sys
 import time
 import uuid
@@ -17,9 +19,11 @@ from collections.abc import Callable
 import pytest
 
 from engine.runtime import topics
+from tests import hostile
 from tests.benchmarks import pace, races, tables, test_lag, test_recovery, test_worker
 from tests.integration import running, supervision, traffic
 from tests.integration.running import Cluster
+from tests.unit.core import story
 
 BEFORE = os.environ.get("DALANG_BEFORE", "")
 pytestmark = [pytest.mark.benchmark, pytest.mark.skipif(not BEFORE, reason="DALANG_BEFORE names no earlier checkout")]
@@ -114,6 +118,45 @@ def test_taking_over(broker: str, tmp_path: pathlib.Path, table: tables.Table) -
     table.add(
         "before and now", row("a worker starts, a million customers", found, "ms", goal, lambda before, now: now <= before + 300)
     )
+
+
+HOSTILE = {
+    "90,000 unknown names in one text": ("templates/hello.id.yaml", 'sms: {text: "' + "{{ a }}" * 90_000 + '"}\n'),
+    "a file of brackets": ("cart.yaml", hostile.FILES["brackets"].text(hostile.MEGABYTE)),
+    "an alias of a text, 4,500 times": (
+        hostile.DIRECTORIES["aliases of a text"].file,
+        hostile.DIRECTORIES["aliases of a text"].text(hostile.DIRECTORIES["aliases of a text"].large),
+    ),
+}
+CPU_LIMIT = 120
+"""Seconds of CPU after which a check is ended."""
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_input(name: str, tmp_path: pathlib.Path, table: tables.Table) -> None:
+    """`dalang check` of it: milliseconds of CPU, start-up included."""
+    file, text = HOSTILE[name]
+    story.compiled(tmp_path)
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(text, encoding="utf-8")
+
+    def checked(side: str) -> float:
+        limit = f"ulimit -t {CPU_LIMIT}; exec {' '.join(WORKER)} check {tmp_path}"
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        environment = {**os.environ, "PYTHONPATH": SIDES[side]}
+        subprocess.run(
+            ["bash", "-c", limit],
+            check=False,
+            env=environment,
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+    found = turns(checked, 2)
+    table.add("before and now", row(f"check: {name}", found, "ms of CPU", "not more", lambda before, now: now <= before))
 
 
 def _moment(text: str) -> float:
