@@ -9,7 +9,9 @@ import structlog
 
 def configure(format: Literal["console", "json"]) -> None:
     """Send Dalang's own log, and warnings of the libraries, to standard error."""
-    render: Any = structlog.processors.JSONRenderer() if format == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    # The default traceback shows the values of variables, and with them what events say of people.
+    console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    render: Any = structlog.processors.JSONRenderer() if format == "json" else console
     shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
     structlog.configure(
         processors=[*shared, render],

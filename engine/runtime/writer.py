@@ -110,8 +110,8 @@ class Writer:
                 batch.append(key=record.key, value=record.value, timestamp=None, headers=headers)
         batch.close()
         confirmed.append(await producer.send_batch(batch, topic, partition=self._partition))
-        for each in confirmed:
-            answer = await each
+        answers = await asyncio.gather(*confirmed)
+        for answer in answers:
             self._clock.told(answer)
         return -1 if answer.offset < 0 else int(answer.offset) + batch.record_count() - 1
 

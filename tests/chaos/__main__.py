@@ -7,6 +7,7 @@ waits until the log stands still and holds what was committed, decisions, action
 
 import argparse
 import asyncio
+import functools
 import pathlib
 import platform
 import random
@@ -27,8 +28,8 @@ RATE = 150
 """Events per second."""
 MOST_WORKERS = 3
 TAKE_OVERS = 5
-CLUSTER_SECONDS = 25
-"""How long the death of all brokers and their new start take, about: events flow for so long."""
+CLUSTER_SECONDS = 120
+"""How long the death of all brokers and their new start may take: events flow for so long, or until all have died."""
 
 
 class Chaos:
@@ -63,9 +64,11 @@ class Chaos:
             self._workers.join()
 
     def clusters_die(self, times: int) -> None:
-        """All brokers are killed at once, while transactions are open."""
+        """All brokers are killed at once, while workers write: each time only after every partition has gone on again."""
         for _ in range(times):
-            time.sleep(self._chance.uniform(2, 6))
+            before = time.monotonic()
+            self._cluster.until(functools.partial(self._tail.went_on, before), what="every partition goes on")
+            time.sleep(self._chance.uniform(0, 3))
             self._say("cluster dies")
             self._brokers.stop(signal.SIGKILL)
             time.sleep(self._chance.uniform(0, 3))
@@ -148,10 +151,11 @@ def _run(directory: pathlib.Path, chosen: argparse.Namespace) -> int:
         chaos = Chaos(brokers, cluster, tail, seed)
         started = time.monotonic()
         whole = seconds + 16 * TAKE_OVERS + CLUSTER_SECONDS * chosen.clusters
-        with cluster.flowing(int(RATE * whole), CUSTOMERS, seed, whole):
+        with cluster.flowing(int(RATE * whole), CUSTOMERS, seed, whole) as flow:
             chaos.take_over(TAKE_OVERS)
             chaos.run(chosen.kills, seconds)
             chaos.clusters_die(chosen.clusters)
+            flow.stop()
         took = time.monotonic() - started
         cluster.settle()
         tail.stop()

@@ -36,6 +36,10 @@ class Tail(threading.Thread):
         self._ended.set()
         self.join(30)
 
+    def went_on(self, since: float) -> bool:
+        """Whether every partition has been written to after this moment."""
+        return all(times and times[-1] > since for times in self._seen.values())
+
     def pauses(self) -> dict[str, list[float]]:
         """For each kind of event, the longest time that any partition stood still after each."""
         found: dict[str, list[float]] = {}

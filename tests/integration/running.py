@@ -216,12 +216,14 @@ class Cluster:
         return self._asked(read)
 
     @contextlib.contextmanager
-    def flowing(self, count: int, of: int, seed: int, seconds: float) -> Iterator[None]:
-        """Events flow, at an even pace over so many seconds, while the block goes on; at its end all are on the log."""
+    def flowing(self, count: int, of: int, seed: int, seconds: float) -> Iterator[traffic.Flow]:
+        """Events flow, at an even pace over so many seconds, while the block goes on; at its end all are on the log. The block may
+        stop them before.
+        """
         flow = traffic.Flow(self.brokers, self.events, count, of, seed, seconds, idempotent=self.transactions)
         flow.start()
         try:
-            yield
+            yield flow
         finally:
             flow.join()
         if flow.failed is not None:

@@ -62,6 +62,11 @@ class Flow(threading.Thread):
         self._brokers, self._topic, self._seconds, self._idempotent = brokers, topic, seconds, idempotent
         self._lines = list(events(count, of, seed))
         self.failed: BaseException | None = None
+        self._enough = threading.Event()
+
+    def stop(self) -> None:
+        """Send no more than what has been sent by now."""
+        self._enough.set()
 
     def run(self) -> None:
         try:
@@ -82,5 +87,7 @@ class Flow(threading.Thread):
             wait = started + number / len(self._lines) * self._seconds - loop.time()
             if wait > 0.05:
                 await asyncio.sleep(wait)
+            if self._enough.is_set():
+                break
             sent.append(await producer.send(self._topic, line, key=json.loads(line)["subject"].encode()))
         await asyncio.gather(*sent)
