@@ -94,6 +94,8 @@ class Partition:
         self._actions = {channel: names.name(topic) for channel, topic in topics.ACTIONS.items()}
         self._names = names
         self._base = -1
+        self._untold: set[str] = set()
+        """Topics of which the broker has not told where the last write stands."""
         self.tails: Mapping[str, codec.Tail] = {}
         """Where the writes begin that the partition's next record counts, see `count_from`; none: it counts nothing."""
         self._batch: _Batch
@@ -190,13 +192,21 @@ class Partition:
             self._follow(after)
         return write_took
 
+    def arm_all(self) -> None:
+        """Every timer is in the calendar again, after inputs were taken whose batch was given up."""
+        for key in self.store.keys():  # noqa: SIM118 - a store is no dictionary
+            if (due := self.store.due_of(key)) != codec.NO_TIMER:
+                self.store.calendar.arm(due, key)
+
     def count_from(self, base: int, ends: Mapping[str, codec.Tail]) -> None:
         """From here on the partition's record tells what was written after the record at `base`, and after these tails."""
-        self._base, self.tails = base, ends
+        self._base, self.tails, self._untold = base, ends, set()
 
     def _follow(self, after: codec.PartitionRecord) -> None:
         """The next write counts from this one, unless the broker did not tell where it stands: then both count as one."""
-        if min(self.writer.last.values(), default=-1) < 0:
+        last = self.writer.last
+        self._untold = {topic for topic in self._untold | last.keys() if last.get(topic, -1) < 0}
+        if self._untold or not last:
             self.tails = after.tails
         else:
             self.count_from(self.writer.reached.offset, tails.moved(after.tails, self.writer.last, self._names, after.offset))

@@ -66,11 +66,13 @@ class _Collecting(writer.Writer):
     """Keeps what the fold decides: the value of each output by topic and id."""
 
     def __init__(self) -> None:
-        self.decided: dict[tuple[str, str], writer.Output] = {}
+        self.decided: dict[tuple[str, str], list[writer.Output]] = {}
+        """By topic and id. Two may have one id: of a customer who was erased and came back with the same key."""
 
     async def write(self, outputs: list[writer.Output], states: list[writer.Output]) -> None:
         """Into memory."""
-        self.decided.update({(output.topic, output.id): output for output in outputs})
+        for output in outputs:
+            self.decided.setdefault((output.topic, output.id), []).append(output)
 
 
 class _Span:
@@ -78,7 +80,8 @@ class _Span:
 
     def __init__(self, base: _Own, after: _Own, end: _Own) -> None:
         self.base, self.end = base, end
-        self.starts = {topic: tail.after for topic, tail in after.record.tails.items()}
+        self.starts = {topic: tail.after for topic, tail in after.record.tails.items() if topic in end.record.tails}
+        """After which offset the outputs of the span stand, in each topic that can be checked."""
         self.before, self.committed = store.Store(), dict[bytes, bytes | None]()
         self.first = dict[bytes, Any]()
         self.found: dict[tuple[str, str], list[bytes | None]] = {}
@@ -102,7 +105,7 @@ class _Span:
 
     def read(self, topic: str, name: str, record: Any) -> None:
         """One record of an output topic; those that workers wrote after the end are passed over."""
-        if (id_ := tails.id_of(topic, record)) is None:
+        if topic not in self.starts or (id_ := tails.id_of(topic, record)) is None:
             return
         last = self.end.record.tails[topic]
         if record.offset > last.after:
@@ -128,6 +131,7 @@ async def check(
             own[record.partition].append(_Own(record.offset, record.timestamp, codec.read_partition_record(record.value)))
     since = (time.time() - 60 * minutes) * 1000
     spans = await _spans(broker, names, {number: _chosen(each, since) for number, each in own.items()}, heard)
+    spans = await _there(broker, names, spans)
     folded = await _folded(broker, names, registry, spans, heard)
     await _read_outputs(broker, names, spans, heard)
     return {number: _compared(names, spans[number], *folded[number]) if number in spans else Checked() for number in numbers}
@@ -135,10 +139,12 @@ async def check(
 
 def _chosen(own: list[_Own], since: float) -> list[tuple[_Own, _Own, _Own]]:
     """Where a check may begin, the best first: each record whose successor counts from it, with that, and the last of all."""
+    # A record without tails, as `dalang state rebuild` writes it, begins anew.
+    anew = max((index for index, each in enumerate(own) if not each.record.tails), default=-1)
+    own = own[anew + 1 :]
     found = [(base, after, own[-1]) for base, after in itertools.pairwise(own) if after.record.base == base.offset]
-    counted = [each for each in found if each[0].record.tails]
-    early = [each for each in counted if each[0].at <= since]
-    return [*early[-1:], *counted[len(early) :]]
+    early = [each for each in found if each[0].at <= since]
+    return [*early[-1:], *found[len(early) :]]
 
 
 async def _spans(
@@ -159,6 +165,19 @@ async def _spans(
         halved = {number: ways[number][(len(ways[number]) + 1) // 2 :] for number in spans.keys() - done.keys()}
         ways = {number: each for number, each in halved.items() if each}
     return done
+
+
+async def _there(broker: connection.Address, names: topics.Topics, spans: dict[int, _Span]) -> dict[int, _Span]:
+    """The spans whose inputs are all on the log; without the topics from which retention has taken outputs."""
+    for topic in tails.TOPICS:
+        for tp, begin in (await history.begins(broker, names.name(topic))).items():
+            if (span := spans.get(tp.partition)) is None:
+                continue
+            if topic == topics.EVENTS and begin > span.base.record.offset + 1:
+                del spans[tp.partition]
+            elif topic in span.starts and begin > span.starts[topic] + 1:
+                del span.starts[topic]
+    return spans
 
 
 async def _folded(
@@ -193,7 +212,10 @@ async def _read_outputs(
 ) -> None:
     by_name = {names.name(topic): topic for topic in tails.TOPICS}
     since = {
-        TopicPartition(name, number): span.starts[topic] + 1 for name, topic in by_name.items() for number, span in spans.items()
+        TopicPartition(name, number): span.starts[topic] + 1
+        for name, topic in by_name.items()
+        for number, span in spans.items()
+        if topic in span.starts
     }
     async for record in _each(broker, *by_name, since=since, heard=heard):
         if (span := spans.get(record.partition)) is not None:
@@ -219,25 +241,21 @@ def _compared(names: topics.Topics, span: _Span, folded: store.Store, collecting
         since=span.base.at / 1000,
         inputs=inputs,
         customers=len(span.committed),
-        outputs=len(collecting.decided),
+        outputs=sum(map(len, collecting.decided.values())),
         differences=found[:MOST],
         more=len(found[MOST:]),
     )
 
 
-def _outputs(names: topics.Topics, span: _Span, decided: Mapping[tuple[str, str], writer.Output]) -> Iterable[Difference]:
+def _outputs(names: topics.Topics, span: _Span, decided: Mapping[tuple[str, str], list[writer.Output]]) -> Iterable[Difference]:
     bare = len(names.prefix)
-    for (name, id_), output in decided.items():
-        there = span.found.get((name, id_))
-        kind: Literal["missing", "twice", "other"] | None = None
-        if there is None:
-            kind = "missing"
-        elif len(there) > 1:
-            kind = "twice"
-        elif there[0] != output.value:
-            kind = "other"
-        if kind is not None:
-            yield Difference(kind, name[bare:], id_, _text(output.key))
+    for (name, id_), outputs in decided.items():
+        there = span.found.get((name, id_), [])
+        wanted = [output.value for output in outputs]
+        if name[bare:] in span.starts and Counter(there) != Counter(wanted):
+            more = len(there) - len(wanted)
+            kind: Literal["missing", "twice", "other"] = "missing" if more < 0 else "twice" if more else "other"
+            yield Difference(kind, name[bare:], id_, _text(outputs[0].key))
     for name, id_ in span.found.keys() - decided.keys():
         yield Difference("extra", name[bare:], id_, _text(span.keys[name, id_]))
 

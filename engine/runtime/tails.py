@@ -6,6 +6,7 @@ partition counts here what it writes, and `takeover.py` compares with what can b
 """
 
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -43,7 +44,7 @@ class Comparison(msgspec.Struct, frozen=True):
 
     missing: Mapping[str, int]
     """By topic: how many records cannot be read that the states say were written."""
-    extra: frozenset[tuple[str, str]]
+    extra: tuple[tuple[str, str], ...]
     """Topic and id of each record that can be read after those: of a transaction whose states were aborted."""
     tails: Mapping[str, codec.Tail]
     """Where the outputs begin that are not part of a whole transaction."""
@@ -57,12 +58,13 @@ def letter_id(headers: Mapping[str, str]) -> str:
 def id_of(topic: str, record: Any) -> str | None:
     """The id of a record of an output topic; None for a record that no worker wrote."""
     if topic == topics.DEAD_LETTERS:
-        return letter_id({name: value.decode(errors="replace") for name, value in record.headers})
+        headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+        return letter_id(headers) if "reason" in headers else None
     if topic == topics.EVENTS and not any(name == EMITTED for name, _ in record.headers):
         return None
     try:
         return _read_id(record.value).id
-    except (msgspec.DecodeError, TypeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, TypeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -101,25 +103,31 @@ def compared(record: codec.PartitionRecord, found: Mapping[str, Found]) -> Compa
     A transaction that is whole comes first in every topic: whoever took over has made the one before whole, too.
     """
     missing: dict[str, int] = {}
-    extra: set[tuple[str, str]] = set()
+    extra: list[tuple[str, str]] = []
     after: dict[str, codec.Tail] = {}
     for topic, tail in record.tails.items():
         there = found.get(topic, Found())
-        own = there.ids[: tail.count]
+        # Where retention has been, nothing is known of the last transaction: what is left may be a later one's.
+        own = [] if there.cut else there.ids[: tail.count]
         if there.cut or (len(own) == tail.count and checksum(own) == tail.checksum):
-            extra |= {(topic, id_) for id_ in there.ids[tail.count :]}
+            extra += [(topic, id_) for id_ in there.ids[len(own) :]]
             after[topic] = codec.Tail(there.offsets[len(own) - 1] if own else tail.after)
         else:
             missing[topic] = max(1, tail.count - len(there.ids))
     if missing:
         # The whole transaction is decided again, so everything that is there of it must be passed over.
-        everything = frozenset((topic, id_) for topic, each in found.items() for id_ in each.ids)
+        everything = tuple((topic, id_) for topic, each in found.items() for id_ in each.ids)
         return Comparison(missing, everything, {topic: codec.Tail(tail.after) for topic, tail in record.tails.items()})
     after[topics.EVENTS] = codec.Tail(max(after[topics.EVENTS].after, record.offset))
-    return Comparison({}, frozenset(extra), after)
+    return Comparison({}, tuple(extra), after)
 
 
 def absent(outputs: Sequence[writer.Output], there: Collection[tuple[str, str]], names: topics.Topics) -> list[writer.Output]:
     """The outputs that are not there yet. `there`: topic (without the prefix) and id."""
-    prefix = len(names.prefix)
-    return [output for output in outputs if (output.topic[prefix:], output.id) not in there]
+    prefix, left, found = len(names.prefix), Counter(there), []
+    for output in outputs:
+        if left[known := (output.topic[prefix:], output.id)]:
+            left[known] -= 1
+        else:
+            found.append(output)
+    return found

@@ -43,6 +43,8 @@ from engine.runtime import (
 
 FAR: Final = 100_000
 """Records of `customer.events` after which no input of the last transaction can come any more: five times a full prefetch."""
+FEW: Final = 10_000
+"""Records of `customer.events` that are read rather than asked about."""
 _log = logs.log()
 
 
@@ -97,7 +99,9 @@ class Takeover:
         """Make the last transaction whole, and let the partition count from here."""
         held, ends = current.store, {topic: codec.Tail(claims[self._names.name(topic)]) for topic in tails.TOPICS}
         counts = bool(held.record.tails)
-        compared = tails.Comparison({}, frozenset(), ends)
+        if counts:  # a topic that is newer than the record begins here
+            held.record = msgspec.structs.replace(held.record, tails={**ends, **held.record.tails})
+        compared = tails.Comparison({}, (), ends)
         if counts:
             compared = tails.compared(held.record, await self._found(current.number, held.record, claims))
         if half or compared.missing or compared.extra:
@@ -125,8 +129,8 @@ class Takeover:
         """What can be read of each output topic between its tail and its mark."""
         found = {topic: tails.Found() for topic in record.tails}
         after = {topic: tail.after for topic, tail in record.tails.items()}
-        if not record.tails[topics.EVENTS].count and not self._registry.emits:
-            del after[topics.EVENTS]  # it may hold millions of others' records
+        if not record.tails[topics.EVENTS].count and not await self._may_emit(claims, after[topics.EVENTS]):
+            del after[topics.EVENTS]
         tps = {TopicPartition(self._names.name(topic), number): topic for topic in after}
         async with history.reading(self._broker, *tps) as consumer:
             for tp, start in (await consumer.beginning_offsets(list(tps))).items():
@@ -137,6 +141,15 @@ class Takeover:
                     found[topic].ids.append(id_)
                     found[topic].offsets.append(record_.offset)
         return found
+
+    async def _may_emit(self, claims: Mapping[str, int], after: int) -> bool:
+        """True if events that steps emitted may stand after this offset. Few records are simply read; of many it is asked whether
+        any bundle emits, the newest ones included, because reading others' events would take long.
+        """
+        if claims[self._names.name(topics.EVENTS)] - after <= FEW or self._registry.emits:
+            return True
+        await self._registry.refresh()
+        return self._registry.emits
 
     async def _repair(
         self, current: partition.Partition, compared: tails.Comparison, claims: Mapping[str, int], *, half: bool
@@ -168,9 +181,9 @@ class Takeover:
             first=first,
             last=last,
             written=dict(missing),
-            there=len(compared.extra) - len(left),
+            there=len(compared.extra) - left.total(),
             states=len(before),
-            unexplained=len(left),
+            unexplained=left.total(),
         )
 
     async def _give_up(
@@ -191,15 +204,15 @@ class Takeover:
         )
 
     async def _decide_again(
-        self, current: partition.Partition, until: int, there: frozenset[tuple[str, str]], end: int
-    ) -> tuple[int, set[tuple[str, str]] | None]:
+        self, current: partition.Partition, until: int, there: Collection[tuple[str, str]], end: int
+    ) -> tuple[int, Counter[tuple[str, str]] | None]:
         """A batch of the inputs up to `until`, and on until every output that is there has been decided again.
 
         The last offset of it, and what is there that nothing led to; None for that where retention took the inputs.
         """
         events, start = self._names.name(topics.EVENTS), current.store.record.offset + 1
-        tp, left, seen, last = TopicPartition(events, current.number), set(there), 0, start - 1
-        prefix = len(self._names.prefix)
+        tp, left, seen = TopicPartition(events, current.number), Counter(there), 0
+        prefix, last, explained, taken = len(self._names.prefix), start - 1, start - 1, list[Any]()
         current.begin()
         if last >= until and not left:
             return last, left
@@ -213,10 +226,23 @@ class Takeover:
                 if (named := bundles.activated(record)) is not None:
                     await self._registry.know(str(named[0]))
                 current.take(record)
+                taken.append(record)
                 last = record.offset
-                left.difference_update((output.topic[prefix:], output.id) for output in current.outputs[seen:])
+                for output in current.outputs[seen:]:
+                    if left.get(known := (output.topic[prefix:], output.id), 0):
+                        left[known] -= 1
+                        explained = last
+                left = +left
                 seen = len(current.outputs)
-        return max(last, until), left
+        last = max(last, until)
+        if left:  # nothing led to these: the inputs that were decided in search of them are left for later
+            last = max(explained, until)
+            current.begin()
+            for record in taken:
+                if record.offset <= last:
+                    current.take(record)
+            current.arm_all()
+        return last, left
 
 
 async def _until(consumer: AIOKafkaConsumer, marks: Mapping[TopicPartition, int]) -> AsyncIterator[tuple[TopicPartition, Any]]:
