@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from aiokafka import TopicPartition
 
-from engine.authoring import lint
+from engine.authoring import excerpt, lint
 from engine.core import definition, errors, inputs
 from engine.core.decisions import hashed
 from engine.runtime import access, broadcast, bundles, codec, connection, history, settings, topics
@@ -77,7 +77,8 @@ def _refuse_holes(registry: bundles.Registry, before: set[str], bundle: definiti
     docs/semantics.md#a-migration-moves-waiting-instances
     """
     lived = (registry.catalog(id_) for id_ in sorted(before))
-    found = {str(each) for catalog in lived if catalog is not None for each in lint.against(catalog.bundle, bundle)}
+    catalogs = (catalog for catalog in lived if catalog is not None)
+    found = {str(each) for catalog in catalogs for each in excerpt.of(lint.against(catalog.bundle, bundle))}
     if found:
         raise MigrationHoles("\n".join(sorted(found)) + "\n")
 
