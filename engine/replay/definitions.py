@@ -77,6 +77,12 @@ class Recorded:
             self._bundles[bundle.id] = bundle
             self._catalogs.clear()
 
+    @property
+    def emits(self) -> bool:
+        """True if a step of any bundle on record emits events."""
+        journeys = (journey for bundle in self._bundles.values() for journey in bundle.journeys)
+        return any(isinstance(step, definition.Emit) for journey in journeys for step in journey.steps.values())
+
     def _of(self, id_: str) -> catalog.Catalog:
         made = self._catalogs.get(id_)
         if made is None:

@@ -77,7 +77,6 @@ class Registry:
         self._broker, self._topic = broker, names.name(topics.BUNDLES)
         self._recorded = definitions.Recorded()
         self._reading = asyncio.Lock()
-        self._emits = False
 
     def __contains__(self, id_: str) -> bool:
         return id_ in self._recorded
@@ -89,7 +88,7 @@ class Registry:
     @property
     def emits(self) -> bool:
         """True if a step of any known bundle emits events."""
-        return self._emits
+        return self._recorded.emits
 
     async def put(self, bundle: definition.Bundle) -> None:
         """Write a bundle to the topic, if it is not there."""
@@ -104,7 +103,7 @@ class Registry:
             await producer.send_and_wait(self._topic, encoded, key=bundle.id.encode())
         finally:
             await producer.stop()
-        self._add(bundle)
+        self._recorded.add(bundle)
 
     async def know(self, *ids: str) -> bool:
         """Read the topic again if one of these bundles is not known; whether all are known then."""
@@ -117,11 +116,6 @@ class Registry:
         """Read the topic from its start to its end."""
         found, unreadable = await read(self._broker, self._topic)
         for bundle in found.values():
-            self._add(bundle)
+            self._recorded.add(bundle)
         for key in sorted(unreadable):
             _log.error("bundle unreadable", bundle=key)
-
-    def _add(self, bundle: definition.Bundle) -> None:
-        self._recorded.add(bundle)
-        steps = (step for journey in bundle.journeys for step in journey.steps.values())
-        self._emits = self._emits or any(isinstance(step, definition.Emit) for step in steps)

@@ -10,7 +10,7 @@ import itertools
 import time
 import types
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -39,7 +39,7 @@ class LiveBundleMissing(errors.RuntimeFailure):
     hint = "Deploy the directory that it was made of again with `dalang deploy`; started again, the worker goes on."
 
 
-class _Batch:
+class Batch:
     """What the records of one batch lead to, before it is written."""
 
     def __init__(self, record: codec.PartitionRecord, catalog: catalog.Catalog) -> None:
@@ -92,13 +92,8 @@ class Partition:
         self._states = names.name(topics.STATE)
         self._events = names.name(topics.EVENTS)
         self._actions = {channel: names.name(topic) for channel, topic in topics.ACTIONS.items()}
-        self._names = names
-        self._base = -1
-        self._untold: set[str] = set()
-        """Topics of which the broker has not told where the last write stands."""
-        self.tails: Mapping[str, codec.Tail] = {}
-        """Where the writes begin that the partition's next record counts, see `count_from`; none: it counts nothing."""
-        self._batch: _Batch
+        self.counting = tails.Counting(names)
+        self._batch: Batch
 
     async def close(self) -> None:
         """Disconnect the writer and close the store."""
@@ -134,52 +129,40 @@ class Partition:
     async def _transact(self, fresh: list[Any]) -> list[Any]:
         """Decide records until they lead to `FULL` outputs, and write what they lead to together; the records that are left."""
         started, self.oldest = time.monotonic(), fresh[0].timestamp
-        self.begin()
-        taken = 0
-        while taken < len(fresh) and len(self.outputs) < FULL:
+        batch, taken = self.begin(), 0
+        while taken < len(fresh) and len(batch.outputs) < FULL:
             self.take(fresh[taken])
             taken += 1
         done = fresh[:taken]
         write_took = await self.write(done[-1].offset)
         self.passed = done[-1].timestamp
-        self._count(self._batch, done, started, write_took)
+        self._count(batch, done, started, write_took)
         return fresh[taken:]
 
-    def begin(self) -> None:
-        """A batch that is empty, after what the store holds."""
+    def begin(self) -> Batch:
+        """A batch that is empty, after what the store holds; `take` fills it, and `write` writes it."""
         live = self._registry.catalog(self.store.record.bundle)
         assert live is not None
-        self._batch = _Batch(self.store.record, live)
-
-    @property
-    def outputs(self) -> list[writer.Output]:
-        """What the batch leads to so far, without its states."""
-        return self._batch.outputs
+        self._batch = Batch(self.store.record, live)
+        return self._batch
 
     async def write(
         self,
         offset: int,
-        there: Collection[tuple[str, str]] = (),
+        missing: list[writer.Output] | None = None,
         before: Mapping[bytes, bytes | None] = types.MappingProxyType({}),
     ) -> float:
         """Write the batch, and with it that everything up to `offset` is handled; the seconds that the broker took.
 
-        `there`: topic and id of outputs that are on the broker already, and are counted only. `before`: snapshots of others
-        that are written too, because what the topic has of them was aborted elsewhere.
+        `missing`: the outputs to write, where others of the batch are on the broker already, and are counted only. `before`:
+        snapshots of others that are written too, because what the topic has of them was aborted elsewhere.
         """
         batch = self._batch
-        after = batch.record(offset)
-        outputs = batch.outputs if not there else tails.absent(batch.outputs, there, self._names)
-        if self.tails:
-            counted = tails.counted(self.tails, batch.outputs, self._names)
-            after = msgspec.structs.replace(after, base=self._base, tails=counted)
-        snapshots = {
-            **before,
-            **{
-                key: None if customer is None else codec.snapshot(customer, offset)
-                for key, (customer, offset, _) in batch.touched.items()
-            },
-        }
+        after = self.counting.record(batch.record(offset), batch.outputs)
+        outputs = batch.outputs if missing is None else missing
+        snapshots = dict(before)
+        for key, (customer, reached, _) in batch.touched.items():
+            snapshots[key] = None if customer is None else codec.snapshot(customer, reached)
         states = [
             writer.Output(self._states, key, value, (store.NEW,) if key in batch.new else ()) for key, value in snapshots.items()
         ]
@@ -188,8 +171,8 @@ class Partition:
         await self.writer.write(outputs, [*states, writer.Output(self._states, codec.PARTITION_KEY, own)])
         write_took = time.monotonic() - writing
         self.store.commit(snapshots, after, self.writer.reached)
-        if self.tails:
-            self._follow(after)
+        if self.counting.tails:
+            self.counting.follow(after, self.writer.last, self.writer.reached.offset)
         return write_took
 
     def arm_all(self) -> None:
@@ -198,20 +181,7 @@ class Partition:
             if (due := self.store.due_of(key)) != codec.NO_TIMER:
                 self.store.calendar.arm(due, key)
 
-    def count_from(self, base: int, ends: Mapping[str, codec.Tail]) -> None:
-        """From here on the partition's record tells what was written after the record at `base`, and after these tails."""
-        self._base, self.tails, self._untold = base, ends, set()
-
-    def _follow(self, after: codec.PartitionRecord) -> None:
-        """The next write counts from this one, unless the broker did not tell where it stands: then both count as one."""
-        last = self.writer.last
-        self._untold = {topic for topic in self._untold | last.keys() if last.get(topic, -1) < 0}
-        if self._untold or not last:
-            self.tails = after.tails
-        else:
-            self.count_from(self.writer.reached.offset, tails.moved(after.tails, self.writer.last, self._names, after.offset))
-
-    def _count(self, batch: _Batch, fresh: list[Any], started: float, write_took: float) -> None:
+    def _count(self, batch: Batch, fresh: list[Any], started: float, write_took: float) -> None:
         """Tell what was written to whoever watches."""
         ended, self.oldest = time.monotonic(), None
         self._wrote(

@@ -97,6 +97,39 @@ def moved(before: Mapping[str, codec.Tail], last: Mapping[str, int], names: topi
     return found
 
 
+class Counting:
+    """Where the writes begin that a partition's next record counts: after the record at `base`, and after `tails`.
+
+    Without tails (a broker without transactions, a fold that writes nothing) it counts nothing.
+    """
+
+    def __init__(self, names: topics.Topics) -> None:
+        self._names = names
+        self.start(-1, {})
+
+    def start(self, base: int, ends: Mapping[str, codec.Tail]) -> None:
+        """From here on."""
+        self.base, self.tails = base, ends
+        self._untold: set[str] = set()
+
+    def record(self, before: codec.PartitionRecord, outputs: Iterable[writer.Output]) -> codec.PartitionRecord:
+        """The partition's record with these outputs counted."""
+        if not self.tails:
+            return before
+        return msgspec.structs.replace(before, base=self.base, tails=counted(self.tails, outputs, self._names))
+
+    def follow(self, record: codec.PartitionRecord, last: Mapping[str, int], mark: int) -> None:
+        """The record was written at `mark`, and the `last` offset of each topic was told: the next write counts from this one.
+
+        If the broker did not tell one (-1), both writes count as one, until each of these topics has been told again.
+        """
+        self._untold = {topic for topic in self._untold | last.keys() if last.get(topic, -1) < 0}
+        if self._untold:
+            self.tails = record.tails
+        else:
+            self.start(mark, moved(record.tails, last, self._names, record.offset))
+
+
 def compared(record: codec.PartitionRecord, found: Mapping[str, Found]) -> Comparison:
     """The record's tails held against the topics.
 

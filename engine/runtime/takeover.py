@@ -15,7 +15,6 @@ has no such halves: there only 1 and 3 happen.
 """
 
 import asyncio
-import types
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from typing import Any, Final
@@ -101,32 +100,22 @@ class Takeover:
         counts = bool(held.record.tails)
         if counts:  # a topic that is newer than the record begins here
             held.record = msgspec.structs.replace(held.record, tails={**ends, **held.record.tails})
-        compared = tails.Comparison({}, (), ends)
-        if counts:
             compared = tails.compared(held.record, await self._found(current.number, held.record, claims))
+        else:
+            compared = tails.Comparison({}, (), ends)
         if half or compared.missing or compared.extra:
             await self._repair(current, compared, claims, half=half)
         elif not counts:
             # The first worker that counts. What was before cannot be told; from here on it can.
-            current.count_from(held.mark.offset, ends)
+            current.counting.start(held.mark.offset, ends)
             current.begin()
-            await self._write(current, held.record.offset)
-        current.count_from(held.mark.offset, {topic: max(tail, ends[topic]) for topic, tail in current.tails.items()} or ends)
-
-    async def _write(
-        self,
-        current: partition.Partition,
-        offset: int,
-        there: Collection[tuple[str, str]] = (),
-        before: Mapping[bytes, bytes | None] = types.MappingProxyType({}),
-    ) -> None:
-        """Write the partition's batch. `KafkaTimeoutError` if the broker does not tell where it stands: what follows needs it."""
-        await current.write(offset, there, before)
-        if min(current.writer.last.values()) < 0:
-            raise KafkaTimeoutError("The broker has a record twice and does not say where.")
+            await current.write(held.record.offset)
+            _told(current)
+        written = current.counting.tails
+        current.counting.start(held.mark.offset, {topic: max(tail, written.get(topic, tail)) for topic, tail in ends.items()})
 
     async def _found(self, number: int, record: codec.PartitionRecord, claims: Mapping[str, int]) -> dict[str, tails.Found]:
-        """What can be read of each output topic between its tail and its mark."""
+        """The records of each output topic that can be read between its tail and its mark."""
         found = {topic: tails.Found() for topic in record.tails}
         after = {topic: tail.after for topic, tail in record.tails.items()}
         if not record.tails[topics.EVENTS].count and not await self._may_emit(claims, after[topics.EVENTS]):
@@ -168,19 +157,20 @@ class Takeover:
             before = later.snapshots
             await current.prepare()
         first = held.record.offset + 1
-        current.count_from(base, compared.tails)
-        last, left = await self._decide_again(current, record.offset if compared.missing else -1, compared.extra, events)
+        current.counting.start(base, compared.tails)
+        batch, last, left = await self._decide_again(current, record.offset if compared.missing else -1, compared.extra, events)
         if left is None:
             return await self._give_up(current, record, compared, states, "its inputs are not on the log any more")
-        missing = Counter(output.topic for output in tails.absent(current.outputs, compared.extra, self._names))
-        await self._write(current, last, compared.extra, before)
+        missing = tails.absent(batch.outputs, compared.extra, self._names)
+        await current.write(last, missing, before)
+        _told(current)
         self._metrics.repaired(number)
         _log.warning(
             "batch repaired",
             partition=number,
             first=first,
             last=last,
-            written=dict(missing),
+            written=dict(Counter(output.topic for output in missing)),
             there=len(compared.extra) - left.total(),
             states=len(before),
             unexplained=left.total(),
@@ -205,20 +195,21 @@ class Takeover:
 
     async def _decide_again(
         self, current: partition.Partition, until: int, there: Collection[tuple[str, str]], end: int
-    ) -> tuple[int, Counter[tuple[str, str]] | None]:
+    ) -> tuple[partition.Batch, int, Counter[tuple[str, str]] | None]:
         """A batch of the inputs up to `until`, and on until every output that is there has been decided again.
 
-        The last offset of it, and what is there that nothing led to; None for that where retention took the inputs.
+        The batch, the last offset in it, and the outputs that are there and that nothing led to; None for these where retention
+        took the inputs.
         """
         events, start = self._names.name(topics.EVENTS), current.store.record.offset + 1
         tp, left, seen = TopicPartition(events, current.number), Counter(there), 0
         prefix, last, explained, taken = len(self._names.prefix), start - 1, start - 1, list[Any]()
-        current.begin()
+        batch = current.begin()
         if last >= until and not left:
-            return last, left
+            return batch, last, left
         async with history.reading(self._broker, tp) as consumer:
             if (await consumer.beginning_offsets([tp]))[tp] > max(start, 0):
-                return last, None
+                return batch, last, None
             consumer.seek(tp, max(start, 0))
             async for _, record in _until(consumer, {tp: end}):
                 if (last >= until and not left) or record.offset > max(start, until) + FAR:
@@ -228,21 +219,28 @@ class Takeover:
                 current.take(record)
                 taken.append(record)
                 last = record.offset
-                for output in current.outputs[seen:]:
-                    if left.get(known := (output.topic[prefix:], output.id), 0):
-                        left[known] -= 1
+                for output in batch.outputs[seen:]:
+                    if (known := (output.topic[prefix:], output.id)) in left:
                         explained = last
-                left = +left
-                seen = len(current.outputs)
+                        left[known] -= 1
+                        if not left[known]:
+                            del left[known]
+                seen = len(batch.outputs)
         last = max(last, until)
         if left:  # nothing led to these: the inputs that were decided in search of them are left for later
             last = max(explained, until)
-            current.begin()
+            batch = current.begin()
             for record in taken:
                 if record.offset <= last:
                     current.take(record)
             current.arm_all()
-        return last, left
+        return batch, last, left
+
+
+def _told(current: partition.Partition) -> None:
+    """`KafkaTimeoutError` if the broker did not tell where the last write stands: what follows needs it."""
+    if min(current.writer.last.values()) < 0:
+        raise KafkaTimeoutError("The broker has a record twice and does not say where.")
 
 
 async def _until(consumer: AIOKafkaConsumer, marks: Mapping[TopicPartition, int]) -> AsyncIterator[tuple[TopicPartition, Any]]:

@@ -48,7 +48,25 @@ class Output(msgspec.Struct, frozen=True):
     id: str = ""
 
 
-class Writer:
+class _Connected:
+    """A producer of one partition, from its start to its end."""
+
+    def __init__(self, partition: int, clock: wall.Wall, producer: AIOKafkaProducer) -> None:
+        self._partition, self._clock, self._producer = partition, clock, producer
+
+    async def start(self) -> None:
+        """Connect; with transactions this fences the former producer of its id and ends what that left open. `TimeoutError`."""
+        async with asyncio.timeout(START_WITHIN):
+            await self._producer.start()
+
+    async def stop(self) -> None:
+        """Disconnect; a producer that was fenced, or whose broker is away, is let go after a moment."""
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._producer.stop()
+
+
+class Writer(_Connected):
     """Writes the batches of one partition. Anything that it raises means: memory is ahead of the broker, leave."""
 
     reached = store.Mark()
@@ -59,21 +77,9 @@ class Writer:
     def __init__(
         self, broker: connection.Address, app_id: str, partition: int, *, transactions: bool, clock: wall.Wall | None = None
     ) -> None:
-        self._partition, self.transactions = partition, transactions
-        self._clock = clock or wall.Wall()
-        id_ = f"{app_id}-{partition}"
-        self._producer = _producer(broker, id_ if transactions else None)
-
-    async def start(self) -> None:
-        """Connect; with transactions this fences the partition's former writer and ends what it left open. `TimeoutError`."""
-        async with asyncio.timeout(START_WITHIN):
-            await self._producer.start()
-
-    async def stop(self) -> None:
-        """Disconnect; a producer that was fenced, or whose broker is away, is let go after a moment."""
-        with contextlib.suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(_STOP_SECONDS):
-                await self._producer.stop()
+        id_ = f"{app_id}-{partition}" if transactions else None
+        super().__init__(partition, clock or wall.Wall(), _producer(broker, id_))
+        self.transactions = transactions
 
     async def write(self, outputs: list[Output], states: list[Output]) -> None:
         """Write everything, confirmed. The last of `states` is the partition's own record. `TimeoutError`."""
@@ -113,10 +119,11 @@ class Writer:
         answers = await asyncio.gather(*confirmed)
         for answer in answers:
             self._clock.told(answer)
-        return -1 if answer.offset < 0 else int(answer.offset) + batch.record_count() - 1
+        last = answers[-1].offset
+        return -1 if last < 0 else int(last) + batch.record_count() - 1
 
 
-class Claimer:
+class Claimer(_Connected):
     """Marks the end of every topic of one partition, so that whoever reads up to the marks has read all that was written before.
 
     No end that a broker names is as sure: a leader that was just elected can name one that is too small for a moment. The
@@ -125,19 +132,7 @@ class Claimer:
     """
 
     def __init__(self, broker: connection.Address, app_id: str, partition: int, clock: wall.Wall) -> None:
-        self._partition, self._clock = partition, clock
-        self._producer = transactional(broker, f"{app_id}-{partition}-claim")
-
-    async def start(self) -> None:
-        """Connect. `TimeoutError`."""
-        async with asyncio.timeout(START_WITHIN):
-            await self._producer.start()
-
-    async def stop(self) -> None:
-        """Disconnect."""
-        with contextlib.suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(_STOP_SECONDS):
-                await self._producer.stop()
+        super().__init__(partition, clock, transactional(broker, f"{app_id}-{partition}-claim"))
 
     async def claim(self, names: Iterable[str]) -> dict[str, int]:
         """The offset of a mark in each topic of this full name. `KafkaError` or `TimeoutError` where one could not be made."""

@@ -55,7 +55,7 @@ class Run:
     def __init__(self, bundle: definition.Bundle, inputs: list[tuple[str, str, int]]) -> None:
         self.broker, self.metrics = brokerless.Broker(), metrics.Metrics(wall=lambda: 0.0)
         self._registry = bundles.Registry("nowhere:9", NAMES)
-        self._registry._add(bundle)
+        self._registry._recorded.add(bundle)
         self._inputs = [
             (None, codec.bundle_activated(bundle.id, "stream", codec.instant(START), "activate")),
             *(_line(index, *each) for index, each in enumerate(inputs)),

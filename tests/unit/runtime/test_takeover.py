@@ -121,7 +121,7 @@ def test_a_bundle_that_nobody_knew_may_emit(bundle: definition.Bundle, monkeypat
         younger = bundles.Registry("nowhere:9", NAMES)
 
         async def refresh() -> None:
-            younger._add(bundle)
+            younger._recorded.add(bundle)
 
         monkeypatch.setattr(younger, "refresh", refresh)
         run._registry = younger
