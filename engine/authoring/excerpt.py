@@ -1,4 +1,4 @@
-"""What is reported of all that was found: the first twenty findings of a kind in a file, and how many more there are.
+"""The findings that are reported: the first twenty of a kind in a file, and how many more there are.
 
 Called by `compile.py` at the end, and by `dalang check --base`. Only what is reported is put into words.
 """

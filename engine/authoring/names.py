@@ -62,7 +62,7 @@ class Workspace:
         self.kinds = Kinds(self.everywhere)
 
     def before(self, way: str = "event") -> Tree:
-        """What is in scope before a customer has entered: there is no `entry`, and no step has an outcome.
+        """The names in scope before a customer has entered: there is no `entry`, and no step has an outcome.
 
         `way` is how customers enter: by an event of the shop's, whose data nobody declares, or by one of `OWN_DATA`.
         """
@@ -136,5 +136,5 @@ def advice(path: Sequence[str], index: int, tree: Known) -> str:
 
 
 def told(path: Sequence[str], index: int, tree: Known) -> str:
-    """What is to be said of a name that does not exist: how it is to be written, or what was meant."""
+    """The advice on a name that does not exist: how to write it, or the name that was meant."""
     return advice(path, index, tree) or suggestions.meant(path[index], beside(path[: index + 1], tree))

@@ -1,4 +1,4 @@
-"""What a CEL expression reads: the paths in it, and the lists that it goes through.
+"""The reads of a CEL expression: the paths in it, and the lists that it goes through.
 
 Called by `expressions.py`, with the syntax tree, before anything is evaluated; knows nothing of values.
 """

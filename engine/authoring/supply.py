@@ -100,8 +100,8 @@ def _slips(name: str) -> set[str]:
 
 
 def _likely(known: Iterable[Path]) -> dict[tuple[Path, str], list[str]]:
-    """What stands before a field, and a slip of its name -> the names that it may be one for, so that not each has to be
-    compared with each.
+    """The path before a field, with a slip of its name -> the names that it may stand for. So not each name is compared with
+    each.
     """
     likely: dict[tuple[Path, str], list[str]] = defaultdict(list)
     for path in known:

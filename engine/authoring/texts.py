@@ -1,4 +1,4 @@
-"""What is wrong with the texts of one file, in CEL or Liquid.
+"""The problems of the texts of one file, in CEL or Liquid.
 
 Called by the linter. An alias may repeat one text ten thousand times, so a text is checked once, and said once where it is
 written; the alias is written there and nowhere else.
@@ -20,8 +20,9 @@ class Texts:
     def found(
         self, path: places.Path, rule: Hashable, text: str, check: Callable[[str], Iterable[findings.Problem]]
     ) -> Iterator[findings.Sighting]:
-        """What `check` says of the text at a path; nothing if it was said there before. `rule` names the check: it does the
-        same with a text wherever that stands.
+        """The problems that `check` finds in the text at a path; none if they were told there before.
+
+        `rule` names the check: it does the same with a text wherever that stands.
         """
         key, written = (rule, text), self._document.start(path)
         if (written, key) in self._said:

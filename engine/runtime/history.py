@@ -141,7 +141,8 @@ async def begins(broker: connection.Address, name: str) -> dict[TopicPartition, 
 async def _stopped(consumer: AIOKafkaConsumer) -> None:
     try:
         await consumer.stop()
-    except asyncio.CancelledError:  # see store.load
+    except asyncio.CancelledError:
+        # aiokafka's stop() of a consumer without a group can raise this for its own task. Ours is passed on.
         if (task := asyncio.current_task()) is not None and task.cancelling():
             raise
 

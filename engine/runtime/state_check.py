@@ -76,32 +76,26 @@ class _Collecting(writer.Writer):
 
 
 class _Span:
-    """What is checked of one partition: from the record `base` to the record `end`, both known from `customer.state`."""
+    """The part of a partition that is checked: from the record `base` to the record `end`, both known from `customer.state`."""
 
     def __init__(self, base: _Own, after: _Own, end: _Own) -> None:
         self.base, self.end = base, end
         self.starts = {topic: tail.after for topic, tail in after.record.tails.items() if topic in end.record.tails}
         """After which offset the outputs of the span stand, in each topic that can be checked."""
-        self.before, self.committed = store.Store(), dict[bytes, bytes | None]()
-        self.first = dict[bytes, Any]()
+        self.states = store.AsOf(store.Store(), base.offset)
+        """As they were at the base; the fold goes on from there."""
+        self.committed: dict[bytes, bytes | None] = {}
         self.found: dict[tuple[str, str], list[bytes | None]] = {}
         self.keys: dict[tuple[str, str], bytes] = {}
         self._beyond = Counter[str]()
 
     def remember(self, record: Any) -> None:
         """One record of `customer.state`."""
-        if record.key.startswith(codec.NOBODY) or record.offset > self.end.offset:
+        if record.offset > self.end.offset:
             return
-        if record.offset <= self.base.offset:
-            self.before.fill({record.key: record.value})
-        else:
-            self.first.setdefault(record.key, record)
+        self.states.take([record])
+        if record.offset > self.base.offset and not record.key.startswith(codec.NOBODY):
             self.committed[record.key] = record.value
-
-    @property
-    def lost(self) -> bool:
-        """True if compaction has removed an earlier state that is needed."""
-        return any(self.before.get(key) is None and store.NEW not in record.headers for key, record in self.first.items())
 
     def read(self, topic: str, name: str, record: Any) -> None:
         """One record of an output topic; those that workers wrote after the end are passed over."""
@@ -161,7 +155,7 @@ async def _spans(
         async for record in _each(broker, names.name(topics.STATE), heard=heard):
             if (span := spans.get(record.partition)) is not None:
                 span.remember(record)
-        done |= {number: span for number, span in spans.items() if not span.lost}
+        done |= {number: span for number, span in spans.items() if not span.states.lost}
         halved = {number: ways[number][(len(ways[number]) + 1) // 2 :] for number in spans.keys() - done.keys()}
         ways = {number: each for number, each in halved.items() if each}
     return done
@@ -186,14 +180,14 @@ async def _folded(
     registry: bundles.Registry,
     spans: Mapping[int, _Span],
     heard: Callable[[int], None],
-) -> dict[int, tuple[store.Store, _Collecting, int]]:
+) -> dict[int, tuple[store.Port, _Collecting, int]]:
     """The states and outputs of each span as the fold gives them, and how many inputs that were."""
     found: dict[int, tuple[partition.Partition, _Collecting]] = {}
     counts = Counter[int]()
     for number, span in spans.items():
         collecting = _Collecting()
-        span.before.filled(span.base.record, store.Mark(span.base.offset))
-        found[number] = (partition.Partition(number, names, registry, span.before, collecting), collecting)
+        span.states.held.filled(span.base.record, store.Mark(span.base.offset))
+        found[number] = (partition.Partition(number, names, registry, span.states.held, collecting), collecting)
         await found[number][0].prepare()
     events = names.name(topics.EVENTS)
     since = {TopicPartition(events, number): span.base.record.offset + 1 for number, span in spans.items()}
@@ -204,7 +198,7 @@ async def _folded(
             chunk = batches.Chunk(each for each in fetched if each.offset <= spans[number].end.record.offset)
             if chunk:
                 counts[number] += await found[number][0].handle([chunk])
-    return {number: (spans[number].before, collecting, counts[number]) for number, (_, collecting) in found.items()}
+    return {number: (spans[number].states.held, collecting, counts[number]) for number, (_, collecting) in found.items()}
 
 
 async def _read_outputs(
@@ -234,8 +228,8 @@ async def _each(
             yield record
 
 
-def _compared(names: topics.Topics, span: _Span, folded: store.Store, collecting: _Collecting, inputs: int) -> Checked:
-    """What was decided again, held against what is committed."""
+def _compared(names: topics.Topics, span: _Span, folded: store.Port, collecting: _Collecting, inputs: int) -> Checked:
+    """The outputs and states that were decided again, held against those that are committed."""
     found = [*_outputs(names, span, collecting.decided), *_states(span, folded)]
     return Checked(
         since=span.base.at / 1000,
@@ -260,10 +254,11 @@ def _outputs(names: topics.Topics, span: _Span, decided: Mapping[tuple[str, str]
         yield Difference("extra", name[bare:], id_, _text(span.keys[name, id_]))
 
 
-def _states(span: _Span, folded: store.Store) -> Iterable[Difference]:
-    touched = {key for key in folded.snapshots if codec.head(folded.snapshots[key])[1] > span.base.record.offset}
+def _states(span: _Span, folded: store.Port) -> Iterable[Difference]:
+    values = {key: folded.get(key) for key in folded.keys()}  # noqa: SIM118 - a store is no dictionary
+    touched = {key for key, value in values.items() if value and codec.head(value)[1] > span.base.record.offset}
     for key in sorted(touched | span.committed.keys()):
-        given, committed = folded.get(key), span.committed.get(key, b"")
+        given, committed = values.get(key), span.committed.get(key, b"")
         if given != committed and (not given or not committed or _read(given) != _read(committed)):
             yield Difference("state", topics.STATE, _text(key), _text(key))
 

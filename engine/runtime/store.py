@@ -5,15 +5,13 @@ bytes, a fifth of what decoded objects would take; what is touched is decoded fo
 """
 
 import abc
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from engine.core import state
-from engine.runtime import clock, codec, connection, logs, patience
+from engine.runtime import clock, codec, connection, history, logs, patience
 
 _OTHER: Final = "of another topic, or made anew since"
 """Why states that are held do not fit: the topic was made again, or `dalang state rebuild` has written it."""
@@ -166,13 +164,37 @@ async def load(broker: connection.Address, topic: str, partition: int) -> Store:
     return held
 
 
-class Later(NamedTuple):
-    """What the topic of states holds after the partition's record at which a store was restored."""
+class AsOf:
+    """The states of a partition as they were at an offset, that of a record of the partition (-1: nobody's)."""
 
-    snapshots: dict[bytes, bytes | None]
-    """The value at the restored record for each customer who was written later, None for nobody."""
-    lost: int
-    """How many of them had an earlier value that compaction has removed."""
+    def __init__(self, held: Port, at: int) -> None:
+        self.held, self.at = held, at
+        self.record: codec.PartitionRecord | None = codec.PartitionRecord() if at < 0 else None
+        """The partition's record at the offset; None if it has not been read, or has been compacted away."""
+        self._later: dict[bytes, Any] = {}
+
+    def take(self, records: Iterable[Any]) -> None:
+        """Some records of the topic, read from its start."""
+        before: dict[bytes, bytes | None] = {}
+        for each in records:
+            if not _is_customer(each):
+                if each.offset == self.at and each.key == codec.PARTITION_KEY:
+                    self.record = codec.read_partition_record(each.value)
+            elif each.offset <= self.at:
+                before[each.key] = each.value
+            else:
+                self._later.setdefault(each.key, each)
+        self.held.fill(before)
+
+    @property
+    def snapshots(self) -> dict[bytes, bytes | None]:
+        """The value at the offset for each customer who was written later, None for nobody."""
+        return {key: self.held.get(key) for key in self._later}
+
+    @property
+    def lost(self) -> int:
+        """How many of those who were written later had an earlier value that compaction has removed."""
+        return sum(value is None and NEW not in self._later[key].headers for key, value in self.snapshots.items())
 
 
 async def refresh(held: Port, broker: connection.Address, topic: str, partition: int, claimed: int = -1, now: int = 0) -> bool:
@@ -184,8 +206,7 @@ async def refresh(held: Port, broker: connection.Address, topic: str, partition:
     fetch is the end, not what ListOffsets says: some brokers answer that one wrongly.
     """
     tp = TopicPartition(topic, partition)
-    async with _reading(broker) as consumer:
-        consumer.assign([tp])
+    async with history.reading(broker, tp) as consumer:
         since = held.mark.offset
         trail = _Trail()
         why = (
@@ -210,35 +231,26 @@ async def refresh(held: Port, broker: connection.Address, topic: str, partition:
 
 async def restore(
     held: Port, broker: connection.Address, topic: str, partition: int, at: int, claimed: int, now: int
-) -> Later | None:
+) -> AsOf | None:
     """Let `held` have the states as they were at the offset `at`, that of a record of the partition (-1: nobody's).
 
     None if that record has been compacted away, so that the states of that moment are not known any more.
     """
     tp = TopicPartition(topic, partition)
-    record, found = codec.PartitionRecord(), at < 0
-    first: dict[bytes, Any] = {}
     held.clear()
-    async with _reading(broker) as consumer:
-        consumer.assign([tp])
+    states = AsOf(held, at)
+    async with history.reading(broker, tp) as consumer:
         await consumer.seek_to_beginning(tp)
         async for records in _read(consumer, tp, claimed):
-            held.fill({each.key: each.value for each in records if each.offset <= at and _is_customer(each)})
-            for each in records:
-                if each.offset == at and each.key == codec.PARTITION_KEY:
-                    record, found = codec.read_partition_record(each.value), True
-                elif each.offset > at and _is_customer(each):
-                    first.setdefault(each.key, each)
-    if not found:
+            states.take(records)
+    if states.record is None:
         return None
-    held.filled(record, Mark(at, now))
-    snapshots = {key: held.get(key) for key in first}
-    lost = [key for key, value in snapshots.items() if value is None and NEW not in first[key].headers]
-    return Later(snapshots, len(lost))
+    held.filled(states.record, Mark(at, now))
+    return states
 
 
 class _Trail:
-    """What was read last: a customer's state, or the partition's own record, which ends every transaction."""
+    """Tells whether the last record that was read is a customer's state: the partition's own record ends every transaction."""
 
     def __init__(self) -> None:
         self.open = False
@@ -259,7 +271,7 @@ def _is_customer(record: Any) -> bool:
     return not record.key.startswith(codec.NOBODY)
 
 
-async def _caught_up(consumer: AIOKafkaConsumer, tp: TopicPartition, held: Port, claimed: int, now: int, trail: "_Trail") -> str:
+async def _caught_up(consumer: AIOKafkaConsumer, tp: TopicPartition, held: Port, claimed: int, now: int, trail: _Trail) -> str:
     """Read what came after the mark of `held`; why that is no way, if it is none. What was read does no harm then.
 
     The record at the mark is read again, or a later one that stands for it: it says whether this is the same topic.
@@ -298,24 +310,3 @@ async def _read(consumer: AIOKafkaConsumer, tp: TopicPartition, claimed: int) ->
         if end is not None and position >= max(end, claimed + 1):
             return
         waiting.stands(position)
-
-
-@contextlib.asynccontextmanager
-async def _reading(broker: connection.Address) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(
-        **connection.client(broker),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-    )
-    await consumer.start()
-    try:
-        yield consumer
-    finally:
-        try:
-            await consumer.stop()
-        except asyncio.CancelledError:
-            # aiokafka's stop() of a consumer without a group can raise this for its own task. Ours is passed on.
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise

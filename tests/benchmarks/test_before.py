@@ -38,7 +38,7 @@ journeys = test_lag.journeys
 
 
 def turns(measure: Callable[[str], float], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """What each side takes, in turns, so that a slow moment hits both."""
+    """The measures of both sides, taken in turns, so that a slow moment hits both."""
     found: dict[str, list[float]] = {side: [] for side in SIDES}
     for number in range(rounds):
         for side in sorted(SIDES, reverse=bool(number % 2)):

@@ -1,4 +1,4 @@
-"""What `dalang check` costs for hostile inputs, against checking the example bundle, in one run; and for half of each."""
+"""The cost of `dalang check` for hostile inputs, against checking the example bundle, in one run; and for half of each."""
 
 import functools
 import pathlib

@@ -42,7 +42,6 @@ class Broker:
 
     def put_in_place(self, patched: pytest.MonkeyPatch) -> None:
         """Instead of Kafka, for everything that takes a partition."""
-        patched.setattr(store, "_reading", self.reading)
         patched.setattr(history, "reading", self.reading)
         patched.setattr(writer, "Claimer", lambda *_: Claimer(self))
 
