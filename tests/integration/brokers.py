@@ -3,8 +3,8 @@
 import os
 import pathlib
 import uuid
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import pytest
 from xdist.scheduler import loadscope
@@ -12,6 +12,7 @@ from xdist.scheduler import loadscope
 from tests.integration import kafka, proxy, running
 
 HERE = pathlib.Path(__file__).parent
+B = TypeVar("B", kafka.Kafka, kafka.Kafkas)
 SPLIT = ("test_clock", "test_crash", "test_deploys", "test_leftovers", "test_stores", "test_watched", "test_worker")
 """Files here whose tests share nothing but the session's broker, so that each may run in another process."""
 
@@ -45,11 +46,16 @@ def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Kafka 
     if os.environ.get("DALANG_TEST_BROKER"):
         yield None
         return
+    yield from _running(lambda: kafka.Kafka(tmp_path_factory.mktemp("kafka")))
+
+
+def _running(make: Callable[[], B]) -> Iterator[B]:
+    """What is made, from its start to its end; skipped where no Kafka can be started."""
     need_kafka()
-    node = kafka.Kafka(tmp_path_factory.mktemp("kafka"))
-    node.start()
-    yield node
-    node.stop()
+    made = make()
+    made.start()
+    yield made
+    made.stop()
 
 
 @pytest.fixture(scope="session")
@@ -71,11 +77,7 @@ def need_kafka() -> None:
 @pytest.fixture(scope="module")
 def kafkas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Kafkas]:
     """Three brokers that a test may kill; always started by the tests, and ended with its file: they are not idle."""
-    need_kafka()
-    brokers = kafka.Kafkas(tmp_path_factory.mktemp("kafkas"))
-    brokers.start()
-    yield brokers
-    brokers.stop()
+    yield from _running(lambda: kafka.Kafkas(tmp_path_factory.mktemp("kafkas")))
 
 
 @pytest.fixture
@@ -102,8 +104,4 @@ def node(tmp_path_factory: pytest.TempPathFactory, own_kafka: kafka.Kafka | None
     if own_kafka is not None:
         yield own_kafka
         return
-    need_kafka()
-    started = kafka.Kafka(tmp_path_factory.mktemp("behind"))
-    started.start()
-    yield started
-    started.stop()
+    yield from _running(lambda: kafka.Kafka(tmp_path_factory.mktemp("behind")))
