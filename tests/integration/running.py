@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+import msgspec
 from aiokafka import AIOKafkaProducer
 
 from engine.core import errors
@@ -196,7 +197,15 @@ class Cluster:
         return asyncio.run(committed.ends(self.broker, self.events, PARTITIONS))
 
     def recorded(self) -> recorded.Recorded:
-        return self._asked(lambda: recorded.read(self.broker, self.names))
+        """What is committed on the topics of the decisions and actions."""
+
+        async def read() -> recorded.Recorded:
+            try:
+                return await recorded.read(self.broker, self.names)
+            except msgspec.MsgspecError as exc:  # a ValueError, which else means that no broker answered
+                raise AssertionError(f"a record of {self.names.name(topics.DECISIONS)} is no decision: {exc}") from exc
+
+        return self._asked(read)
 
     def replayed(self, journeys: pathlib.Path | None, *flags: str) -> tuple[list[bytes], list[bytes]]:
         """The decisions and actions of `dalang replay` of the topic, by a directory or by what was live."""

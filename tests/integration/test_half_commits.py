@@ -36,11 +36,8 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def topics_of_all(node: kafka.Kafka, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
-    """Topics of these tests' own, and everybody introduced; each test starts the workers that it needs."""
-    cluster = Cluster(node.address, "half.", tmp_path_factory.mktemp("half"))
-    cluster.create_topics()
-    cluster.session = 2
-    return cluster
+    """Topics of these tests' own; each test starts the workers that it needs."""
+    return _topics(node, "half.", tmp_path_factory.mktemp("half"))
 
 
 @pytest.fixture
@@ -49,6 +46,21 @@ def shop(topics_of_all: Cluster) -> Iterator[Cluster]:
     yield topics_of_all
     topics_of_all.end()
     topics_of_all.workers.clear()
+
+
+@pytest.fixture
+def untidy(node: kafka.Kafka, tmp_path: pathlib.Path) -> Iterator[Cluster]:
+    """Topics of which no other test reads what one writes there by hand."""
+    cluster = _topics(node, "untidy.", tmp_path)
+    yield cluster
+    cluster.end()
+
+
+def _topics(node: kafka.Kafka, prefix: str, directory: pathlib.Path) -> Cluster:
+    cluster = Cluster(node.address, prefix, directory)
+    cluster.create_topics()
+    cluster.session = 2
+    return cluster
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -69,25 +81,24 @@ def test_a_worker_that_takes_over_makes_them_agree(node: kafka.Kafka, between: p
     assert len(_proven(shop)) >= CUSTOMERS
 
 
-def test_the_check_finds_what_was_changed_by_hand(shop: Cluster) -> None:
+def test_the_check_finds_what_was_changed_by_hand(untidy: Cluster) -> None:
     """`dalang state check` tells of a decision that nobody decided, of one that is there twice, of an action that nobody
     asked for, and of a state that the log does not give; it exits 1, and 0 where nothing was touched.
     """
-    shop.brokers = shop.broker
-    shop.start(_journeys(shop))
-    shop.activated()
-    asyncio.run(_send(shop))
-    shop.settle()
-    assert shop.dalang("state", "check").returncode == 0
-    changed = asyncio.run(_change(shop))
-    asyncio.run(_send(shop))
+    untidy.start(_journeys(untidy))
+    untidy.activated()
+    asyncio.run(_send(untidy))
+    untidy.settle()
+    assert untidy.dalang("state", "check").returncode == 0
+    changed = asyncio.run(_change(untidy))
+    asyncio.run(_send(untidy))
     # An earlier state has a timer that never fires, so the log does not settle any more.
-    shop.wait_for(shop.ends())
-    checked = shop.dalang("state", "check")
+    untidy.wait_for(untidy.ends())
+    checked = untidy.dalang("state", "check")
     assert checked.returncode == 1
     for line in changed:
         assert checked.stdout.count(f"  {line}\n") == 1, checked.stdout
-    told = json.loads(shop.dalang("state", "check", "--json").stdout)["partitions"]
+    told = json.loads(untidy.dalang("state", "check", "--json").stdout)["partitions"]
     kinds = [each["kind"] for part in told.values() for each in part["differences"]]
     assert sorted(kinds) == ["extra", "extra", "state", "twice"]
 
