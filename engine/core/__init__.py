@@ -1,1 +1,5 @@
-"""The pure core: decide, evolve, react. No I/O, no clock, no chance; it imports msgspec and itself, nothing else."""
+"""The pure core: it decides on inputs, folds facts into states and derives actions.
+
+It does no I/O, reads no clock and takes no chances. Besides itself it imports msgspec, and those modules of the standard library
+that need no I/O, clock or chance.
+"""

@@ -1,6 +1,7 @@
-"""Actions: requests to a channel, on `actions.<channel>`. Derived from decisions by `decider.react`, never recorded as facts.
+"""Actions: the requests to channels, on `actions.<channel>`.
 
-An action is complete: an adapter needs nothing else. Field names are the public contract of `schemas/action.json`.
+`decider.react` derives them from decisions; they are never recorded as facts. An action is complete: an adapter needs nothing
+else. The field names are the public contract of `schemas/action.schema.json`.
 """
 
 from collections.abc import Mapping
@@ -20,11 +21,14 @@ CHANNELS: Final[Mapping[str, str]] = {
     "webhook": "url",
     "agent": "queue",
 }
-"""Channel -> the name of its address in an action's `to`."""
+"""`{channel: name of its address in an action's "to"}`."""
 
 
 class Action(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One attempt of one message; `id` is `<message id>/<attempt>`, and no adapter sends the same id twice."""
+    """One attempt of one message.
+
+    `id` is `<message id>/<attempt>`, and no adapter sends the same id twice.
+    """
 
     id: str
     message_id: str
@@ -43,12 +47,12 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     send_before: inputs.Instant | None = None
     expires_at: inputs.Instant | None = None
     parts: int = 0
-    """Of an SMS: how many it is sent as."""
+    """The number of parts of an SMS; 0 on other channels."""
 
 
 _encoder: Final = msgspec.json.Encoder()
 
 
 def encode(action: Action) -> bytes:
-    """The action as one line of JSON, the same bytes everywhere."""
+    """Return the action as one line of JSON, with the same bytes on every machine."""
     return _encoder.encode(action)

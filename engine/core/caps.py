@@ -1,11 +1,12 @@
-"""Caps: how many messages a customer gets, counted over a ledger of what was sent to her.
+"""Caps: the number of messages that a customer may get, counted over a ledger of what was sent.
 
-Called by policy.py before an attempt, and where a send is entered into the ledger. Knows nothing of consent or hours; what
-happens at a cap (drop, defer, the next channel) is the policy's business.
+`policy.py` asks it before an attempt, and `messages.py` adds a send to the ledger. Nothing here knows consent or quiet hours. The
+policy decides what happens at a cap (drop, defer or the next channel).
 
-1. A message counts once, whatever its attempts: a cap without a channel counts first attempts, a cap with a channel what was
-   entered for that channel.
-2. A rolling window holds what is younger than it; a window of days holds the customer's own calendar days, today included.
+1. A message counts once, whatever its attempts. A cap without a channel counts first attempts; a cap with a channel counts the
+   ledger's entries for that channel. docs/semantics.md#a-message-counts-once-against-caps
+2. A rolling window holds the entries that are younger than the window. A window of days holds the customer's own calendar days,
+   today included.
 """
 
 import datetime
@@ -17,7 +18,7 @@ from engine.core import calendar, definition, inputs
 
 
 class Sent(msgspec.Struct, frozen=True, array_like=True):
-    """One place taken under the caps: a message's first attempt, or (`first` is False) its first on another channel.
+    """One place taken under the caps: a message's first attempt, or (`first` is False) its first attempt on another channel.
 
     Stored inside states: the order of its fields is a storage format.
     """
@@ -33,12 +34,15 @@ Ledger = tuple[Sent, ...]
 
 
 def applies(cap: definition.Cap, purpose: str, channel: str, journey: str) -> bool:
-    """Whether a message of this purpose, channel and journey stands under the cap."""
+    """Return True if the cap counts messages of this purpose, channel and journey."""
     return cap.purpose in ("", purpose) and cap.channel in ("", channel) and cap.journey in ("", journey)
 
 
 def place_at(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
-    """The first moment at or after `now` at which there is a place, if nothing more is sent; `at_most` is 1 at least."""
+    """Return the first moment at or after `now` at which the cap has a place, if nothing more is sent.
+
+    `at_most` of the cap is 1 at least.
+    """
     ledger = tuple([sent for sent in ledger if _matches(cap, sent)])
     if len(ledger) < cap.at_most:
         return now
@@ -53,10 +57,10 @@ def place_at(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: 
 
 
 def reach(rules: Iterable[definition.Cap]) -> datetime.timedelta | None:
-    """How far back any of the caps looks, in whatever zone; None where there are none.
+    """Return how far back the caps look, in any time zone, or None if there are no caps.
 
-    A day more for calendar days, which begin before now. What is older need not be kept: a cap that comes later, or looks
-    further back, does not get it back.
+    Windows of calendar days get one day more, because the first day began before now. Older entries of the ledger need not be
+    kept: a cap that comes later, or looks further back, does not see them.
     """
     windows = (cap.days * calendar.DAY + calendar.DAY if cap.days else cap.rolling * inputs.MILLISECOND for cap in rules)
     return max(windows, default=None)
@@ -67,11 +71,11 @@ def _matches(cap: definition.Cap, sent: Sent) -> bool:
 
 
 def _counted(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> list[Sent]:
-    """What of a ledger that matches is in the cap's window."""
+    """Return the entries that are in the cap's window, from a ledger of entries that match the cap."""
     if not cap.days:
         start = now - cap.rolling * inputs.MILLISECOND
         return [sent for sent in ledger if sent.at > start]
     first = calendar.day(now, zone) - (cap.days - 1) * calendar.DAY
     start = calendar.instant(first, 0, zone)
-    # Where clocks go back over midnight a day is left once more after its start: the date decides.
+    # Where clocks go back over midnight, the date before returns after the start of a day: so the date decides.
     return [sent for sent in ledger if sent.at >= start and calendar.day(sent.at, zone) >= first]

@@ -1,17 +1,20 @@
-"""Commands: what operators have paused for everybody.
+"""Commands for everybody: the journeys that operators have paused.
 
-Asked by whoever drives the fold (the replay, the worker), for each `journey.command` without a subject; they hand the answer
-to `decider.transition`. A pause of one customer is in her state.
+The replay and the worker call `held_after` for each `journey.command` without a subject, and give the result to
+`decider.transition`. A pause of one customer is in that customer's state, not here.
 """
 
 from engine.core import inputs
 
 ALL = "*"
-"""Stands for every journey."""
+"""The name that stands for every journey."""
 
 
 def held_after(held: frozenset[str], event: inputs.Event) -> frozenset[str]:
-    """The journeys that are paused after the command; `resume` without a journey ends every pause."""
+    """Return the journeys that are paused after the command; `held` are those paused before it.
+
+    `resume` without a journey ends every pause.
+    """
     journey = event.field("journey") or ALL
     match event.field("command"):
         case "pause":

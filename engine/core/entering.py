@@ -1,6 +1,7 @@
-"""Entering: may this event bring this customer into this journey, and if not why?
+"""Entering: whether an event may bring a customer into a journey, and if not, why.
 
-Called by the decider for every journey that an event, a segment, a schedule or an operator may enter. Looks and answers.
+The decider calls `judge` for every journey that an event, a segment, a schedule or an operator may enter. It only answers; it
+records nothing.
 """
 
 import msgspec
@@ -8,11 +9,14 @@ import msgspec
 from engine.core import definition, inputs, shares, state, view
 
 MOST_DEPTH = 10
-"""An emitted event that is deeper enters nothing: docs/semantics.md#an-emitted-event-past-a-depth-of-10-enters-nothing"""
+"""The greatest depth of an event that enters a journey.
+
+docs/semantics.md#an-emitted-event-past-a-depth-of-10-enters-nothing
+"""
 
 
 class Admission(msgspec.Struct, frozen=True):
-    """The answer: refused for a `reason`; or to be met by the `active` instance of this key; or free to begin."""
+    """The answer: refused for a `reason`, or the live instance of this key (`active`), or neither if a new instance may begin."""
 
     key: str = ""
     reason: str = ""
@@ -20,9 +24,9 @@ class Admission(msgspec.Struct, frozen=True):
 
 
 def judge(looking: view.View, event: inputs.Event, *, by_hand: bool) -> Admission | None:
-    """The answer for the event that `looking` is at; None where trigger and condition are not met, so nothing is recorded.
+    """Return the answer for the event, or None if the journey's condition is not met, so that nothing is recorded.
 
-    An operator (`by_hand`) is asked for no condition, age or key expression; the rest holds for her too.
+    An entry by an operator (`by_hand`) needs no condition, age or key expression; all other rules hold for it too.
     """
     enter = looking.journey.enter
     if not by_hand and not looking.holds(enter.when):
@@ -41,7 +45,7 @@ def judge(looking: view.View, event: inputs.Event, *, by_hand: bool) -> Admissio
 
 
 def _again(looking: view.View, key: str) -> Admission:
-    """What re-entry says."""
+    """Return the answer of the rule for re-entry."""
     journey, customer = looking.journey, looking.customer
     active = [i for i in customer.instances.values() if i.journey == journey.name and i.key == key]
     if journey.enter.reentry.rule == "parallel":
@@ -60,7 +64,7 @@ def _barred(looking: view.View, key: str) -> bool:
 
 
 def held_out(journey: definition.Journey, customer: str) -> bool:
-    """Whether the customer is in the journey's holdout: the same customers whenever it is asked."""
+    """Return True if the customer is in the journey's holdout, which has the same customers whenever it is asked."""
     return journey.holdout > 0 and shares.held_out(f"{journey.name}/holdout", customer, journey.holdout)
 
 
@@ -69,7 +73,10 @@ def _named(event: inputs.Event) -> str:
 
 
 def _key(value: object) -> str | None:
-    """An instance's key as text; None where there is none. Numbers and booleans are written as in JSON."""
+    """Return the key of an instance as text, or None if there is none.
+
+    Numbers and booleans are written as in JSON.
+    """
     if isinstance(value, str):
         return value or None
     return msgspec.json.encode(value).decode() if isinstance(value, (bool, int, float)) else None

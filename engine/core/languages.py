@@ -1,7 +1,8 @@
-"""Languages: in which order a template's bodies are looked for.
+"""Languages: the order in which the languages of a template are tried.
 
-Called by `steps/send.py` for each attempt, and by the linter. Knows nothing of templates: who asks tries one language after
-the other. Tags are BCP 47 (RFC 5646); leaving out what stands last in a tag is "lookup" of RFC 4647 section 3.4.
+`Catalog.languages_of` calls `order` for each attempt of a message, and the linter calls `canonical`. This file knows nothing of
+templates: the caller tries one language after the other. Tags are BCP 47 (RFC 5646). Leaving out the last part of a tag is
+"lookup" of RFC 4647, section 3.4.
 """
 
 import re
@@ -11,17 +12,19 @@ from typing import Final
 from engine.core import definition
 
 RENAMED: Final = {"in": "id", "iw": "he", "ji": "yi", "jw": "jv", "mo": "ro"}
-"""Old codes and what they became (IANA language subtag registry, Preferred-Value). Android still says `in` for Indonesian."""
+"""`{old code: new code}` (IANA language subtag registry, Preferred-Value); Android still says `in` for Indonesian."""
 
 _TAG: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*", re.ASCII)
 
 
 def order(wished: object, settings: definition.Policy) -> tuple[str, ...]:
-    """The languages to try for a customer who wishes one, each once, the policy's own at the end.
+    """Return the languages to try for a customer whose wish is `wished`, each once, with the policy's default at the end.
 
-    A tag comes as it was written, then in its usual form, then its list in `policy.languages`, then the same for what is
-    left of it without its last part: `en-GB` falls to `en` by itself. A list is tried as it stands: those that its
-    members have are not followed. What is no language tag is no wish.
+    1. The tag as it was written.
+    2. The tag in its canonical form, then the languages that `policy.languages` lists for it.
+    3. The same for the tag without its last part, again and again: after `en-GB` comes `en`.
+
+    The languages in a list are shortened too, but their own lists are not followed. A wish that is no language tag is ignored.
     """
     found: dict[str, None] = {}
     if isinstance(wished, str) and _TAG.fullmatch(wished):
@@ -35,7 +38,7 @@ def order(wished: object, settings: definition.Policy) -> tuple[str, ...]:
 
 
 def canonical(tag: str) -> str:
-    """The tag in its usual form: `EN_gb` is `en-GB`, `zh-hant` is `zh-Hant`, `in` is `id` (RFC 5646 section 2.1.1)."""
+    """Return the tag in its canonical form: `EN_gb` is `en-GB`, `zh-hant` is `zh-Hant`, `in` is `id` (RFC 5646 section 2.1.1)."""
     first, *rest = tag.replace("_", "-").split("-")
     first = first.lower()
     parts = [RENAMED.get(first, first)]
@@ -46,13 +49,13 @@ def canonical(tag: str) -> str:
 
 
 _SHAPES: Final = {2: str.upper, 4: str.title}
-"""A region has two letters, a script four."""
+"""The case of a tag's part by its length: a region has two letters, a script four."""
 
 
 def _shorter(tag: str) -> Iterator[str]:
-    """The tag, and what is left of it as its last part is taken off again and again."""
+    """Yield the tag, then the tag without its last part, and so on."""
     while tag:
         yield tag
         tag = tag.rpartition("-")[0]
         if tag[-2:-1] == "-":
-            tag = tag[:-2]  # a single letter only opens what was taken off
+            tag = tag[:-2]  # a single letter only introduces the part that was taken off

@@ -1,27 +1,30 @@
-"""Measures: which values of events a trait takes, and how they add up and compare.
+"""Measures: the values of events that a trait takes, and how they add up and compare.
 
-Called by `traits.py` and `tallies.py`, so that each compute has one idea of a number and of equality. Nothing here knows
-windows or tallies.
+Called by `traits.py`, `tallies.py` and `bounds.py`, so that all computes have the same idea of a number and of equality. Nothing
+here knows windows or tallies.
 """
 
 import datetime
 from typing import Any, Final
 
 NUMBER: Final = 2**53
-"""Larger numbers do not count: JSON carries whole numbers exactly only up to here (RFC 8259, section 6)."""
+"""The largest number that counts: JSON carries whole numbers exactly only up to here (RFC 8259, section 6)."""
 TEXT_BYTES: Final = 256
-"""A longer text is no value: it is not counted."""
+"""The most bytes of a text that counts as a value."""
 
 _INT64: Final = 2**63
 
 
 def number(value: Any) -> bool:
-    """Whether the value counts as a number: no bool, no NaN, no infinity, none beyond `NUMBER`."""
+    """Return True if the value counts as a number: no bool, no NaN, no infinity, and none beyond `NUMBER`."""
     return (type(value) is int or type(value) is float) and -NUMBER <= value <= NUMBER
 
 
 def plain(value: Any) -> bool:
-    """Whether the value can be kept: a number, true or false, a text of at most `TEXT_BYTES`, or a timestamp."""
+    """Return True if the value can be kept: a number, a bool, a text of at most `TEXT_BYTES`, or a timestamp with a zone.
+
+    A whole number must fit in 64 bits, and a float must be finite.
+    """
     kind = type(value)
     if kind is str:
         return len(value) <= TEXT_BYTES and (value.isascii() or len(value.encode(errors="replace")) <= TEXT_BYTES)
@@ -33,19 +36,22 @@ def plain(value: Any) -> bool:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Whether two values are one, as CEL compares: 1 is 1.0, and never true."""
+    """Return True if two values are equal as in CEL: 1 equals 1.0, and a number never equals a bool."""
     return bool(a == b) and (type(a) is bool) == (type(b) is bool)
 
 
 def size(value: Any) -> int:
-    """At most so many bytes of msgpack."""
+    """Return an upper bound of the value's bytes in msgpack."""
     if type(value) is str:
         return 3 + (len(value) if value.isascii() else len(value.encode(errors="replace")))
     return 15 if type(value) is datetime.datetime else 9
 
 
 def total(numbers: tuple[int | float, ...]) -> int | float:
-    """The sum in this order. Python's own `sum` rounds floats otherwise from 3.12 on, and two machines must agree."""
+    """Return the sum, added in this order.
+
+    Python's own `sum` rounds floats in another way from 3.12 on, and two machines must agree.
+    """
     result: int | float = 0
     for each in numbers:
         result += each
@@ -53,17 +59,17 @@ def total(numbers: tuple[int | float, ...]) -> int | float:
 
 
 def plus(a: int | float, b: int | float) -> int | float:
-    """The sum; a whole number beyond 64 bits, which neither CEL nor msgpack has, goes on as a float."""
+    """Return the sum; a whole number beyond 64 bits, which neither CEL nor msgpack has, becomes a float."""
     return _bounded(a + b)
 
 
 def least(a: int | float, b: int | float) -> int | float:
-    """The lesser; of equals the first."""
+    """Return the lesser number, or the first if they are equal."""
     return b if b < a else a
 
 
 def greatest(a: int | float, b: int | float) -> int | float:
-    """The greater; of equals the first."""
+    """Return the greater number, or the first if they are equal."""
     return b if b > a else a
 
 

@@ -1,4 +1,7 @@
-"""What a step answers: facts to record, and where the instance goes. Values only; the decider alone carries them out."""
+"""Moves: the answers of the steps, with the facts to record and the step at which the instance goes on.
+
+Moves are values only; `mover.py` carries them out.
+"""
 
 from collections.abc import Callable
 
@@ -8,15 +11,15 @@ from engine.core import decisions, inputs
 
 
 class Stay(msgspec.Struct, frozen=True):
-    """Record the facts; the instance stays at this step."""
+    """The move that records the facts and leaves the instance at its step."""
 
     facts: tuple[decisions.Payload, ...] = ()
 
 
 class Goto(msgspec.Struct, frozen=True):
-    """Record the facts and the step's outcome; go on at `step` (None: the journey is complete).
+    """The move that records the facts and the step's outcome, and goes on at `step` (None: the journey is complete).
 
-    `event` is the event that moved the instance, where it is not the input being taken (an event kept for a `since` wait).
+    `event` is the event that moved the instance, if that is not the current input (an event kept for a `since` wait).
     """
 
     facts: tuple[decisions.Payload, ...]
@@ -26,11 +29,11 @@ class Goto(msgspec.Struct, frozen=True):
 
 
 class Leave(msgspec.Struct, frozen=True):
-    """Leave the journey."""
+    """The move that leaves the journey."""
 
     reason: str
 
 
 Move = Stay | Goto | Leave
 Ask = Callable[[], Move | None]
-"""A question to a step, asked where whatever it raises can be caught."""
+"""A call of a step, made where an exception of the step can be caught."""

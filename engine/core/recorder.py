@@ -1,7 +1,7 @@
-"""The recorder: one input of one customer while it is handled; the facts so far, and the state to which they fold.
+"""The recorder: the facts of one input of one customer so far, and the state to which they fold.
 
-The lowest part of the decider: `mover.py` and `decider.py` record through it. It makes decisions of what it is told, and decides
-nothing itself.
+The lowest part of the decider: `mover.py`, `admitter.py` and `decider.py` record through it. It makes decisions of what it is
+told, and decides nothing itself.
 """
 
 from collections.abc import Iterable
@@ -14,11 +14,14 @@ from engine.core import trace as traces
 from engine.core.view import View
 
 MOST_EMITTED: Final = 50
-"""How many emitted events one input may lead to; fewer than the 64 events that are remembered as seen."""
+"""The most emitted events of one input that are taken; fewer than the 64 events that are remembered as seen.
+
+docs/semantics.md#fifty-emitted-events-of-one-input-are-taken
+"""
 
 
 class Given(NamedTuple):
-    """What an input is handled with; see `decider.transition`."""
+    """The arguments with which an input is handled; see `decider.transition`."""
 
     catalog: catalog.Catalog
     customer: state.Customer | None
@@ -29,7 +32,7 @@ class Given(NamedTuple):
 
 
 class Recorder:
-    """The state so far, the facts so far, and what they are recorded with: the time, the cause, the event that is taken."""
+    """The state and the facts so far, with the context of the next fact: the time, the cause and the current event."""
 
     def __init__(self, given: Given) -> None:
         self.catalog, self.customer, self.customer_id, self.event, self.trace, self.held = given
@@ -45,12 +48,12 @@ class Recorder:
 
     @property
     def known(self) -> state.Customer:
-        """The customer as she is now."""
+        """The customer's state as it is now."""
         assert self.customer is not None
         return self.customer
 
     def view(self, journey: definition.Journey, instance: str) -> View:
-        """The customer with one instance: for steps, exits and goals."""
+        """Return a view of the customer with one instance, for steps and exits."""
         customer = self.known
         at = customer.instances[instance]
         return View(self.catalog, journey, customer, at, self.now, self.taking, self.trace, held=self.held, cause=self.cause)
@@ -58,17 +61,20 @@ class Recorder:
     def looking(
         self, journey: definition.Journey | None, event: inputs.Event | None = None, at: state.Instance | None = None
     ) -> View:
-        """The customer without an instance of hers: for entries, segments and schedules; `at` stands for one that may be gone."""
+        """Return a view of the customer without an instance, for entries, segments and schedules.
+
+        For a goal, `at` stands for the instance, which may be gone.
+        """
         return View(self.catalog, journey, self.known, at, self.now, event, self.trace, held=self.held, cause=self.cause)
 
     def record_all(self, journey: definition.Journey, instance: str, facts: Iterable[decisions.Payload]) -> None:
-        """Facts of an instance at its step, in their order."""
+        """Record the facts of an instance at its step, in their order."""
         step = self.known.instances[instance].step
         for data in facts:
             self.record(journey.name, journey.version, instance, step, data)
 
     def record(self, journey: str, version: str, instance: str, step: str, data: decisions.Payload) -> None:
-        """Make the fact, and the state that it leads to."""
+        """Record a decision with `data`, and fold it into the state."""
         index = self.indices.get(self.cause, 0)
         self.indices[self.cause] = index + 1
         id_ = decisions.hashed(self.customer_id, self.cause, index)
@@ -81,7 +87,7 @@ class Recorder:
         self.facts.append(decision)
 
     def _emitted(self, data: decisions.EventEmitted) -> decisions.EventEmitted:
-        """The event waits for its turn to be taken, unless this input has led to too many already."""
+        """Queue the event to be taken, unless this input has led to too many emitted events already."""
         self.emissions += 1
         if self.emissions > MOST_EMITTED:
             return msgspec.structs.replace(data, taken=False)
@@ -90,5 +96,8 @@ class Recorder:
 
 
 def emissions(decision: decisions.Decision) -> tuple[inputs.Event, ...]:
-    """The events that a decision puts on `customer.events`. They were taken already: their records tell the others."""
+    """Return the events that a decision puts on `customer.events`.
+
+    The engine has taken these events already; their records tell other systems.
+    """
     return (decision.data.event,) if isinstance(decision.data, decisions.EventEmitted) else ()

@@ -1,7 +1,7 @@
-"""Schedules: when a customer next enters a journey by the calendar.
+"""Schedules: the times at which a customer enters a journey by the calendar.
 
-Called by the decider when a customer is first known, when her zone changes, at an activation and after each scheduled entry.
-Looks and answers; records nothing.
+The decider calls this file when a customer is first known, when the customer's zone changes, at an activation and after each
+scheduled entry. It only answers; it records nothing.
 """
 
 import datetime
@@ -13,7 +13,10 @@ SOURCE = "dalang/schedules"
 
 
 def planned(looking: view.View) -> Iterator[tuple[definition.Journey | None, str, decisions.Payload]]:
-    """What has to change for the customer's schedule timers to be right: (journey or None, its name, the fact)."""
+    """Yield the facts that make the customer's schedule timers right, each as (journey or None, journey name, fact).
+
+    The journey is None if it is not scheduled any more.
+    """
     known = {timer.step: (id_, timer) for id_, timer in looking.customer.timers.items() if timer.kind == "schedule"}
     wanted = {journey.name: journey for journey in looking.catalog.scheduled}
     for name, (id_, _) in known.items():
@@ -23,7 +26,7 @@ def planned(looking: view.View) -> Iterator[tuple[definition.Journey | None, str
         due = next_entry(journey, looking)
         if name in known:
             id_, timer = known[name]
-            if timer.due == due or timer.due <= looking.now:  # it stands, or is about to fire
+            if timer.due == due or timer.due <= looking.now:  # the timer is right, or is about to fire
                 continue
             yield journey, name, decisions.TimerCancelled(id_)
         if due is not None:
@@ -31,11 +34,11 @@ def planned(looking: view.View) -> Iterator[tuple[definition.Journey | None, str
 
 
 def next_entry(journey: definition.Journey, looking: view.View) -> datetime.datetime | None:
-    """The first scheduled moment after now, in the customer's zone; None if there is none any more."""
+    """Return the first scheduled moment after now, in the customer's zone, or None if there is none any more."""
     assert journey.enter.schedule is not None
     now, zone, catalog = looking.now, looking.zone, looking.catalog
     since, due = catalog.due.get((journey.version, zone), (now, now))
-    if since <= now < due:  # nothing is due in between, whoever asks
+    if since <= now < due:  # known from before: nothing is due in between for any customer of this zone
         return due
     found = calendar.next_entry(now, journey.enter.schedule, catalog.policy.calendar, catalog.holidays, zone)
     if found is not None:
@@ -44,7 +47,7 @@ def next_entry(journey: definition.Journey, looking: view.View) -> datetime.date
 
 
 def armed(journey: definition.Journey, looking: view.View, due: datetime.datetime) -> decisions.TimerScheduled:
-    """The timer of the next entry; its id is the same whenever it is planned again."""
+    """Return the timer of the next entry; its id is the same whenever the entry is planned again."""
     ms = (due - state.EPOCH) // view.MILLISECOND
     return decisions.TimerScheduled(decisions.hashed(journey.name, looking.customer.id, "schedule", ms), "schedule", due)
 
@@ -52,6 +55,6 @@ def armed(journey: definition.Journey, looking: view.View, due: datetime.datetim
 def entry(
     journey: definition.Journey, customer: str, timer_id: str, due: datetime.datetime, now: datetime.datetime
 ) -> inputs.Event:
-    """The event that a scheduled entry enters with."""
+    """Return the event with which a scheduled entry enters the journey."""
     data = {"journey": journey.name, "due": inputs.text(due)}
     return inputs.Event(f"schedule-{timer_id}", inputs.SCHEDULE_DUE, due, now, customer, SOURCE, data)

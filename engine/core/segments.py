@@ -1,7 +1,7 @@
-"""Segments: who is in them, and when that can change by itself.
+"""Segments: the segments that a customer is in, and the moments at which passing time can change that.
 
-Called by the decider after every input that changed what segments read, and by the customer's segment timer. Looks and
-answers; records nothing.
+The decider calls this file after every input that changed what segments read, and when the customer's segment timer fires. It
+only answers; it records nothing.
 """
 
 import datetime
@@ -15,8 +15,10 @@ Change = decisions.SegmentEntered | decisions.SegmentLeft
 def untouched(
     reads: Iterable[tuple[definition.Trait, bool]], before: state.Customer, after: state.Customer, now: datetime.datetime
 ) -> bool:
-    """Whether segments are surely as they were for the customer before: profile and the traits that they read (those of
-    `Catalog.segmenting`) are the same, and her own timer says that passing time has changed none.
+    """Return True if the customer's segments surely are as they were in the state `before`.
+
+    That is so if the profile is the same, the traits that segments read (those of `Catalog.segmenting`) are the same, and no
+    segment timer is due.
     """
     if after.profile is not before.profile:
         return False
@@ -27,9 +29,10 @@ def untouched(
 
 
 def changes(looking: view.View, *, already: bool) -> tuple[Change, ...]:
-    """The segments that the customer came to or left, in the order of the bundle; one that is no more is left.
+    """Return the segments that the customer entered or left, in the order of the bundle.
 
-    `already`: found at an activation, so what made it true is older than the definition.
+    A segment that is not in the bundle any more is left. `already` is true at an activation: what made the condition true is then
+    older than the segment's definition.
     """
     within = looking.customer.segments
     found: list[Change] = []
@@ -45,7 +48,7 @@ def changes(looking: view.View, *, already: bool) -> tuple[Change, ...]:
 
 
 def next_change(looking: view.View) -> datetime.datetime | None:
-    """The first moment after now at which passing time alone may change a segment; None if it never can."""
+    """Return the first moment after now at which passing time alone may change a segment, or None if there is none."""
     return min(_moments(looking), default=None)
 
 
@@ -63,8 +66,10 @@ def _moments(looking: view.View) -> Iterator[datetime.datetime]:
 
 
 def _whole(at: datetime.datetime, offset: int) -> Iterator[datetime.datetime]:
-    """The moment as the fold knows moments, in whole milliseconds: the last one before it and the first one after it, as one
-    condition flips at it and another just behind. None outside of the calendar.
+    """Yield a moment in whole milliseconds; if it lies between two of them, yield both.
+
+    The fold knows whole milliseconds only, and one condition flips exactly at the moment, another just after it. Outside the
+    calendar nothing is yielded.
     """
     try:
         flips = at + offset * view.MILLISECOND

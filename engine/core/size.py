@@ -1,11 +1,12 @@
-"""How large the state of one customer may grow, judged before it does.
+"""The limit for the size of a customer's state, checked before the state grows past it.
 
-Called by the decider at the end of each transition. A state is one record of `customer.state`, and a record has a limit on
-every broker; a state that passed it could not be written, and its partition would stand still. So the input that would
-make it too large is refused, by the same rule in a worker and in a replay, and everybody else goes on.
+The decider calls `check` at the end of each transition. A state is one record of `customer.state`, and every broker has a limit
+for a record. A state past that limit could not be written, and its partition would stand still. So the input that would make the
+state too large is refused, by the same rule in a worker and in a replay, and all other customers go on:
+docs/semantics.md#a-state-has-a-limit
 
-The limit is held against the exact size. It is taken only where the state may have come near: whoever knows how large the
-state was at most (`held`) is told how large it is at most now, by what the new facts can have added to it.
+The limit holds for the exact size, but a state is measured only if it may be near the limit. For that, a caller who knows an
+upper bound of the size before (`held`) gets an upper bound of the size after: the facts show how much they can add at most.
 """
 
 from collections.abc import Sequence
@@ -16,17 +17,20 @@ import msgspec
 from engine.core import decisions, errors, inputs, state
 
 LARGEST: Final = 1 << 20
-"""Bytes that an event may make of a state. A quarter of the largest record of the topics."""
+"""The most bytes to which an event may bring a state: a quarter of the largest record of the topics."""
 LARGEST_BY_TIME: Final = 2 * LARGEST
-"""The engine's own inputs may go further: what a large state waits for must still happen, so that it becomes small again."""
+"""The most bytes to which the engine's own inputs may bring a state.
+
+This limit is higher so that timers of a large state still fire and make it small again.
+"""
 
 _TIMES: Final = 3
-"""What a fact says stands in the state three times at most: an entry's journey in the instance, the goal and the entries."""
+"""The most copies of a fact in the state: an entry's journey stands in the instance, the goal and the entries."""
 _EACH: Final = 512
-"""At most so many bytes come with a fact that are not in it: heads, defaults, counts."""
+"""The most bytes that the state takes for a fact beyond those copies: heads, defaults and counts."""
 
 _NO_MSGPACK: Final = (OverflowError, ValueError, TypeError, RecursionError)
-"""What an event says is JSON, and need not be msgpack."""
+"""The errors that msgpack raises for data that is valid JSON."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -36,10 +40,11 @@ Facts = Sequence[inputs.Event | decisions.Decision]
 def check(
     before: state.Customer | None, after: state.Customer | None, event: inputs.Event, facts: Facts = (), held: int = 0
 ) -> int:
-    """How many bytes the state has at most; `errors.StateTooLarge` if this input makes it larger than it may be. What makes it
-    smaller always may.
+    """Return an upper bound of the state's bytes after this input.
 
-    `facts` lead from the state before, which has at most `held` bytes (0: nobody knows), to the one after.
+    `facts` lead from the state before, which has at most `held` bytes (0: not known), to the state after. Raises
+    `errors.StateTooLarge` if this input makes the state larger than its limit; an input that makes a state smaller is always
+    taken. Raises `errors.BadData` if msgpack cannot hold the event's data.
     """
     if after is None or after is before:
         return held if after is before else 0
@@ -58,14 +63,17 @@ def check(
 
 
 def _growth(before: state.Customer | None, after: state.Customer, facts: Facts, unknown: int) -> int:
-    """How many bytes the facts can have added at most; `unknown` more than none where they do not say it."""
+    """Return an upper bound of the bytes that the facts can have added.
+
+    If the facts do not tell, return `unknown` + 1, so that the state is measured.
+    """
     try:
         growth = _TIMES * len(_encode(facts)) + _EACH * len(facts)
     except _NO_MSGPACK:
         return unknown + 1
     if _MIGRATED in [fact.type for fact in facts]:
-        return unknown + 1  # all timers and messages of the instance get the step's new name
-    if before is None or after.traits is not before.traits:  # what an expression gave is not in the facts
+        return unknown + 1  # all timers and messages of the instance get the step's new name, which the fact does not count
+    if before is None or after.traits is not before.traits:  # the facts do not hold the values of expressions
         growth += sum([each.size + 5 + 4 * len(name) for name, each in after.traits.items()])
     return growth
 

@@ -1,8 +1,9 @@
-"""SMS: how many parts a text takes, which is what it costs.
+"""SMS: the number of parts that a text takes, which decides its cost.
 
-Called by `steps/send.py` for each SMS, and by the linter. Source: 3GPP TS 23.038 section 6.2.1 (the GSM 7-bit alphabet
-and its extension) and TS 23.040 section 9.2.3.24.1 (parts of a long message carry a header of 6 octets): 160 septets alone
-or 153 a part; as soon as one character is not in the alphabet, 70 UTF-16 units alone or 67 a part.
+Called by `steps/send.py` for each SMS, and by the linter. Sources: 3GPP TS 23.038 section 6.2.1 (the GSM 7-bit alphabet and its
+extension) and TS 23.040 section 9.2.3.24.1 (each part of a long message carries a header of 6 octets). A text in the alphabet
+takes 160 septets in one part, or 153 in each of several. If one character is not in the alphabet, the text takes 70 UTF-16 units
+in one part, or 67 in each of several.
 """
 
 from typing import Final, Literal
@@ -14,7 +15,7 @@ BASIC: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 EXTENSION: Final = "\f^{}\\[~]|€"
-"""Each of them takes an escape and itself: two septets."""
+"""The characters that take two septets, because an escape stands before each."""
 
 ALPHABET: Final = BASIC.union(EXTENSION)
 
@@ -23,7 +24,7 @@ _A_PART: Final = {"gsm7": 153, "ucs2": 67}
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """What a text takes: parts, and units (septets of GSM 7-bit, or UTF-16 units of UCS-2) without headers."""
+    """The number of parts of a text, and its units without headers (septets of GSM 7-bit or UTF-16 units of UCS-2)."""
 
     count: int
     encoding: Literal["gsm7", "ucs2"]
@@ -31,9 +32,10 @@ class Parts(msgspec.Struct, frozen=True):
 
 
 def parts(text: str) -> Parts:
-    """The parts of a text; an empty one is sent as one. What takes two units is never divided between parts.
+    """Return the parts of a text; an empty text is sent as one part.
 
-    A long emoji of several characters may be: phones put the parts together before they show them.
+    A character of two units is never divided between parts. A long emoji of several characters may be divided: phones join the
+    parts before they show them.
     """
     encoding: Literal["gsm7", "ucs2"] = "gsm7"
     if BASIC.issuperset(text):
@@ -51,7 +53,7 @@ def parts(text: str) -> Parts:
 
 
 def _filled(text: str, encoding: str, size: int) -> int:
-    """The parts when each character of two units must stand in one of them."""
+    """Return the number of parts if each character of two units must stand in one part."""
     count, room = 1, size
     for character in text:
         needs = 1 + (character > "\uffff" if encoding == "ucs2" else character in EXTENSION)

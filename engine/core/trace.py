@@ -1,6 +1,6 @@
-"""The trace: why. Each condition with its inputs and its result, keyed by its path in the YAML.
+"""The trace: each evaluated condition with its inputs and its result, by its path in the YAML.
 
-The decider is given a trace only where somebody listens (`dalang explain`, the tests); errors are counted always.
+The trace collects conditions only where somebody reads them (`dalang explain`, the tests). Elsewhere it only counts errors.
 """
 
 from collections import Counter
@@ -11,8 +11,10 @@ import msgspec
 
 
 class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One evaluated condition. `inputs` are the fields that it reads; `error` says why there was no value; `cause` is the id of
-    the event or timer for which it was looked at, as of a decision.
+    """One evaluated condition.
+
+    `inputs` are the fields that the condition reads. `error` says why there was no value. `cause` is the id of the event or timer
+    that led to the evaluation, as in a decision.
     """
 
     journey: str
@@ -25,7 +27,7 @@ class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Trace:
-    """Collects conditions while one input is handled. With `detailed` false only the errors are counted."""
+    """The conditions that were evaluated; if `detailed` is false, only the number of errors."""
 
     def __init__(self, *, detailed: bool = True) -> None:
         self.detailed = detailed
@@ -33,7 +35,7 @@ class Trace:
         self.errors: Counter[tuple[str, str]] = Counter()
 
     def add(self, condition: Condition) -> None:
-        """One evaluation; `errors` counts by (journey, path)."""
+        """Add one evaluation; `errors` counts failures by (journey, path)."""
         if condition.error:
             self.errors[condition.journey, condition.path] += 1
         if self.detailed:

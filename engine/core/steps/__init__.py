@@ -1,7 +1,7 @@
-"""The steps, one file each, and the table that says which file answers for which type.
+"""The steps, one file for each type, and the tables that say which function handles which type.
 
-A step module answers with `moves`: `begin` when the instance comes to the step, and, where the type needs them,
-`on_event`, `on_timer` and `on_receipt`. It never moves anything itself.
+The decider calls these functions. Each returns a move: `begin` when the instance comes to the step and, if the type needs them,
+`on_event`, `on_timer` and `on_receipt`. A step module never moves an instance itself.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,10 +1,13 @@
-"""`branch`: the first arm whose condition holds, else the rest."""
+"""The step `branch`: the first arm whose condition holds, or else the arm `else`."""
 
 from engine.core import decisions, definition, moves, view
 
 
 def begin(step: definition.Branch, looking: view.View) -> moves.Move:
-    """Takes the first true arm; with none true and no else, what follows the branch. The outcome is `arm N`, `else` or `none`."""
+    """Go to the first arm whose condition is true, or to the step after the branch if there is none.
+
+    The outcome is `arm N`, counted from 1, `else` or `none`.
+    """
     for index, arm in enumerate(step.arms):
         if looking.holds(arm.condition):
             outcome = "else" if arm.condition is None else f"arm {index + 1}"

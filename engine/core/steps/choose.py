@@ -1,12 +1,13 @@
-"""`choose`: the next best offer, the candidate with the highest score of those whose condition holds."""
+"""The step `choose`: the next best offer, which is the candidate with the highest score of those whose condition holds."""
 
 from engine.core import decisions, definition, moves, view
 
 
 def begin(step: definition.Choose, looking: view.View) -> moves.Move:
-    """Goes to the best candidate, the first in the file of several; without any to what follows, as `none`.
+    """Go to the candidate with the highest score; in a tie the first in the file wins.
 
-    A candidate whose score is no finite number cannot be had: it is passed over, and the trace says why.
+    Without a candidate the outcome is `none`, and the step after this one follows. A candidate whose score is not a finite number
+    is skipped, and the trace says why.
     """
     scores: dict[str, float] = {}
     best: definition.Candidate | None = None

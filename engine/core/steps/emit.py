@@ -1,13 +1,18 @@
-"""`emit`: put an event about the same customer on the log, through which a journey can start another.
+"""The step `emit`: it puts an event about the same customer on the log, so that one journey can start another.
 
-The decider takes it at once, at the end of the input; the worker writes its record to `customer.events` with the decisions.
+The decider takes the event at the end of the same instant: docs/semantics.md#an-emitted-event-is-taken-at-once. The worker writes
+the event's record to `customer.events` with the decisions.
 """
 
 from engine.core import decisions, definition, inputs, moves, view
 
 
 def begin(step: definition.Emit, looking: view.View) -> moves.Move:
-    """Emits the event; its id is that of this visit of the step, its depth one more than that of the event that led here."""
+    """Emit the event; its id is a hash of the instance, the step and the visit.
+
+    The event's depth is one more than that of the entry or of the event that led here, whichever is greater. Raises
+    `errors.BadData` if the type is one of the engine's own and the data lacks what that type needs.
+    """
     at = looking.here
     data, failed = looking.given(step.data)
     led = looking.scope().event
@@ -21,5 +26,5 @@ def begin(step: definition.Emit, looking: view.View) -> moves.Move:
         data={name: value for name, value in data.items() if value is not None},
         depth=max(at.entry.depth, led.depth if led is not None else 0) + 1,
     )
-    inputs.check(event)  # of a type that the engine reads itself: as strict as with anybody else's
+    inputs.check(event)  # an event of the engine's own type must be complete, as one from outside
     return moves.Goto((decisions.EventEmitted(event, failed),), "emitted", step.next)

@@ -1,6 +1,7 @@
-"""`handoff`: ask a human. An action on `actions.agent`, with a summary of the customer; no policy asks for leave.
+"""The step `handoff`: it asks a human, by an action on `actions.agent` with a summary of the customer.
 
-It goes on at once; with `reply_within` it waits for the reply: `replied`, or `unanswered`.
+The policy is not asked for permission. Without `reply_within` the step goes on at once
+(docs/semantics.md#a-handoff-goes-on-at-once). With `reply_within` it waits for the reply and ends as `replied` or `unanswered`.
 """
 
 from engine.core import decisions, definition, moves, state, view
@@ -9,12 +10,12 @@ CHANNEL = "agent"
 
 
 def begin(step: definition.Handoff, looking: view.View) -> moves.Move:
-    """Asks. A held-out customer is not handed to anybody."""
+    """Request the handoff; nobody is asked about a held-out customer."""
     at = looking.here
     message_id = decisions.hashed(at.id, step.id, at.visit)
     if at.held_out:
         return moves.Goto((decisions.MessageSuppressed(message_id, "held_out"),), "held_out", step.next)
-    # The summary is for colleagues: days and numbers are written in the workspace's language, not the customer's.
+    # Colleagues read the summary, so its dates and numbers are in the workspace's language, not the customer's.
     language = looking.catalog.policy.language
     body = {CHANNEL: {"text": step.summary}}
     rendered = looking.catalog.templates.render({language: body}, (language,), CHANNEL, looking.scope())
@@ -42,12 +43,12 @@ def begin(step: definition.Handoff, looking: view.View) -> moves.Move:
 
 
 def on_receipt(step: definition.Handoff, looking: view.View, report: decisions.MessageReported) -> moves.Move | None:
-    """The reply ends the wait; what else the agent's desk reports does not."""
+    """End the wait if the report is a reply, and ignore every other report of the agent's desk."""
     if report.status != "replied":
         return None
     return moves.Goto((*looking.disarmed(), decisions.MessageResolved(report.message_id, "reached")), "replied", step.next)
 
 
 def on_timer(step: definition.Handoff, looking: view.View, timer: state.Timer) -> moves.Move:
-    """Nobody answered in time."""
+    """End the step as `unanswered`, because nobody replied in time."""
     return moves.Goto((decisions.MessageResolved(looking.message().id, "unreached", "unanswered"),), "unanswered", step.next)

@@ -1,7 +1,7 @@
-"""`send`: one message over ordered channels, with fallback by time or by failure.
+"""The step `send`: one message over ordered channels, with a fallback after a time or after a failure.
 
-The step completes as `reached`, `unreached`, `suppressed` or, when its last channel names no success, `requested`.
-A channel that the policy refuses is skipped and takes no attempt number.
+The step completes as `reached`, `unreached`, `suppressed`, `held_out` or, if its last channel names no success, `requested`. A
+channel that the policy refuses is skipped: docs/semantics.md#a-skipped-channel-takes-no-attempt-number
 """
 
 import datetime
@@ -12,7 +12,7 @@ from engine.core import actions, decisions, definition, moves, policy, sms, stat
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is already known of the message when an attempt is planned."""
+    """The facts of a message that are known when an attempt is planned."""
 
     message_id: str
     attempt: int
@@ -22,14 +22,14 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def begin(step: definition.Send, looking: view.View) -> moves.Move:
-    """Requests the first attempt."""
+    """Request the first attempt."""
     expires_at = None if step.expires_after is None else looking.after(step.expires_after)
     at = looking.here
     return _request(step, looking, Plan(decisions.hashed(at.id, step.id, at.visit), 1, expires_at), 0)
 
 
 def on_timer(step: definition.Send, looking: view.View, timer: state.Timer) -> moves.Move:
-    """`fallback`: the channel had its time, the next one follows. `retry`: what was deferred is tried now."""
+    """Try the deferred attempt if there is one (`retry`), or else the next channel (`fallback`)."""
     known = looking.message()
     if known.waiting is not None:
         return resume(step, looking)
@@ -37,15 +37,15 @@ def on_timer(step: definition.Send, looking: view.View, timer: state.Timer) -> m
 
 
 def resume(step: definition.Send, looking: view.View) -> moves.Move:
-    """The attempt that was deferred, again."""
+    """Try the deferred attempt again."""
     known = looking.message()
     return _request(step, looking, _next(known), known.waiting or 0)
 
 
 def on_receipt(step: definition.Send, looking: view.View, report: decisions.MessageReported) -> moves.Move | None:
-    """What a report about the latest attempt leads to; None: nothing.
+    """Return the move that a report about the latest attempt leads to, or None if it leads to nothing.
 
-    A success ends the message, a failure goes to the next channel or is tried again, as its class says.
+    A success ends the message. A failure goes to the next channel or is tried again, as its failure class says.
     """
     known = looking.message()
     attempt = known.attempts[-1]
@@ -57,7 +57,7 @@ def on_receipt(step: definition.Send, looking: view.View, report: decisions.Mess
         resolved = decisions.MessageResolved(known.id, "reached")
         return moves.Goto((*looking.disarmed(), resolved), "reached", step.next)
     if known.waiting is not None and known.waiting != index:
-        return None  # the next channel is on its way already
+        return None  # the attempt on the next channel waits already
     if report.failure == "too_late":
         return _after(looking.disarmed(), _request(step, looking, _next(known), index))
     if report.failure == "retry":
@@ -70,7 +70,10 @@ def on_receipt(step: definition.Send, looking: view.View, report: decisions.Mess
 
 
 def _request(step: definition.Send, looking: view.View, plan: Plan, first: int) -> moves.Move:
-    """An attempt on the first channel from index `first` that the policy allows, now or later; else the end of the message."""
+    """Return the move for an attempt on the first channel, from index `first` on, that the policy allows.
+
+    The attempt goes now or is deferred. If the policy allows no channel, the message ends.
+    """
     skipped = list(plan.skipped)
     for index in range(first, len(step.places)):
         place = step.places[index]
@@ -103,7 +106,10 @@ def _request(step: definition.Send, looking: view.View, plan: Plan, first: int) 
 def _ended(
     step: definition.Send, looking: view.View, plan: Plan, reasons: tuple[str, ...], skipped: list[tuple[str, str]]
 ) -> moves.Move:
-    """No channel is left, or none may carry it: suppressed where it was never requested, else unreached."""
+    """Return the move that ends a message which no channel may carry.
+
+    The message is suppressed if it was never requested, and unreached if it was.
+    """
     reason = reasons[0] if reasons else skipped[0][1] if skipped else "no_more_channels"
     if plan.attempt == 1:
         suppressed = decisions.MessageSuppressed(plan.message_id, reason, tuple(skipped), reasons)
@@ -123,7 +129,7 @@ def _asked(step: definition.Send, looking: view.View, plan: Plan, channel: str) 
 
 
 def _held(looking: view.View, plan: Plan, index: int, verdict: policy.Verdict) -> moves.Move:
-    """Waits for the end of the pause, at most until the message expires."""
+    """Return the move that waits for the end of the pause, or until the message expires."""
     deferred = _deferral(looking, plan, index, None, verdict.reasons)
     expiry = () if plan.expires_at is None else (looking.timer("retry", plan.expires_at),)
     return moves.Stay((deferred, *expiry))
@@ -140,7 +146,7 @@ def _deferral(
 def _attempt(
     step: definition.Send, looking: view.View, plan: Plan, index: int, verdict: policy.Verdict
 ) -> decisions.MessageRequested | None:
-    """The request of one attempt, rendered; None if the template has no body for the channel."""
+    """Return the rendered request of one attempt, or None if the template has no body for the channel."""
     channel = step.places[index].channel
     reach = looking.catalog.reach
     bodies = looking.journey.templates[step.template]
@@ -169,7 +175,10 @@ def _attempt(
 
 
 def _place(step: definition.Send, attempt: state.Attempt) -> int:
-    """The index of the attempt's channel in the step as it is now; past the end if the live version has it no more."""
+    """Return the index of the attempt's channel in the step as it is now.
+
+    If a migration has removed the channel, return the number of channels, which is past the last index.
+    """
     channels = [place.channel for place in step.places]
     if channels[attempt.place : attempt.place + 1] == [attempt.channel]:
         return attempt.place
@@ -177,11 +186,11 @@ def _place(step: definition.Send, attempt: state.Attempt) -> int:
 
 
 def _next(message: state.Message) -> Plan:
-    """The plan of the next attempt: of one that is deferred, or after the latest."""
+    """Return the plan of the next attempt: the deferred one, or the one after the latest."""
     number = message.attempts[-1].number + 1 if message.attempts else 1
     return Plan(message.id, number, message.expires_at, policy.tried(message), message.skipped)
 
 
 def _after(facts: tuple[decisions.Payload, ...], move: moves.Move) -> moves.Move:
-    """The move with `facts` recorded before its own."""
+    """Return the move with `facts` recorded before its own; a `Leave` stays as it is."""
     return move if isinstance(move, moves.Leave) else msgspec.structs.replace(move, facts=(*facts, *move.facts))

@@ -1,10 +1,13 @@
-"""`split`: weighted arms. The arm is a hash of the salt and the customer (or the instance), recorded when it is reached."""
+"""The step `split`: it assigns the customer, or the instance, to one of several weighted arms.
+
+A hash of the salt and the customer or instance chooses the arm (`shares.py`). The arm is recorded when the step is reached.
+"""
 
 from engine.core import decisions, definition, moves, shares, view
 
 
 def begin(step: definition.Split, looking: view.View) -> moves.Move:
-    """Goes to the arm; the outcome is its id."""
+    """Go to the assigned arm; the outcome is the arm's id."""
     unit = looking.customer.id if step.by == "customer" else looking.here.id
     arm = shares.arm(step.salt, unit, step.arms)
     return moves.Goto((decisions.SplitAssigned(arm.id),), arm.id, arm.goto)

@@ -1,7 +1,8 @@
-"""`wait` for one of some events, with a timeout.
+"""The step `wait` for one of several events, with a timeout.
 
-With `since`, events count that came before the instance reached the wait. `keeps` finds them while they pass by, the
-decider records them (`event.kept`), and `begin` looks there first. One event a wait is kept: the first that matched.
+With `since`, events that came before the instance reached the wait count too. When such an event comes, `keeps` finds it and the
+decider records it (`event.kept`); `begin` looks for it first. A wait keeps one event, the first that matched:
+docs/semantics.md#an-event-is-kept-for-a-coming-since-wait
 """
 
 import datetime
@@ -10,7 +11,10 @@ from engine.core import decisions, definition, moves, state, view
 
 
 def begin(step: definition.WaitEvents, looking: view.View) -> moves.Move:
-    """Goes on at once with a kept event; else waits. The timeout counts from the step, whatever `since` says."""
+    """Go on at once with a kept event, or else wait.
+
+    The timeout counts from the step, whatever `since` says: docs/semantics.md#the-timeout-of-a-since-wait-counts-from-the-step
+    """
     kept = looking.here.kept.get(step.id)
     if kept is not None and kept.at >= _counts_from(step, looking.here):
         return moves.Goto((), kept.event.type, step.awaited[kept.index].goto, event=kept.event)
@@ -18,7 +22,7 @@ def begin(step: definition.WaitEvents, looking: view.View) -> moves.Move:
 
 
 def on_event(step: definition.WaitEvents, looking: view.View) -> moves.Move | None:
-    """The first item, in the file's order, that the event matches."""
+    """Go on with the first item, in the file's order, that the event matches; return None if it matches none."""
     index = _matching(step, looking)
     if index is None:
         return None
@@ -26,12 +30,15 @@ def on_event(step: definition.WaitEvents, looking: view.View) -> moves.Move | No
 
 
 def on_timer(step: definition.WaitEvents, looking: view.View, timer: state.Timer) -> moves.Move:
-    """Nothing came in time."""
+    """Go on with the step of the timeout, because no event came in time."""
     return moves.Goto((), "timeout", step.on_timeout)
 
 
 def keeps(step: definition.WaitEvents, looking: view.View) -> decisions.EventKept | None:
-    """The event as one to keep for this coming `since` wait; None if it does not match or an earlier one is kept already."""
+    """Return the fact that keeps the event for this coming `since` wait, or None.
+
+    None means that the event does not match, or that an earlier event is kept already.
+    """
     kept = looking.here.kept.get(step.id)
     if looking.event is None or (kept is not None and kept.at >= _counts_from(step, looking.here)):
         return None

@@ -1,6 +1,6 @@
-"""`wait` until a moment of the customer's calendar: a time of day, a payday, or a date that an expression gives.
+"""The step `wait` until a moment of the customer's calendar: a time of day, a payday, or a date that an expression gives.
 
-A moment that is exactly now is reached now. Days are those of the customer's zone at the time of asking.
+A moment that is exactly now is reached now. Days are those of the customer's time zone when the step begins.
 """
 
 import datetime
@@ -9,7 +9,7 @@ from engine.core import calendar, definition, moves, state, view
 
 
 def begin(step: definition.WaitUntil, looking: view.View) -> moves.Move:
-    """Arms the timer; goes on, or leaves, at once where a date is past or missing (`if_past`, `if_missing`)."""
+    """Set the timer; if a date is past or missing, go on or leave at once (`if_past`, `if_missing`)."""
     if step.date is not None:
         return _dated(step, step.date, looking)
     zone = looking.zone
@@ -22,7 +22,7 @@ def begin(step: definition.WaitUntil, looking: view.View) -> moves.Move:
 
 
 def on_timer(step: definition.WaitUntil, looking: view.View, timer: state.Timer) -> moves.Move:
-    """The moment has come."""
+    """Go on, because the moment has come."""
     return moves.Goto((), "reached", step.next)
 
 
@@ -33,7 +33,7 @@ def _until(step: definition.WaitUntil, looking: view.View, due: datetime.datetim
 
 
 def _dated(step: definition.WaitUntil, date: definition.Expression, looking: view.View) -> moves.Move:
-    """Past is judged after the offset."""
+    """Return the move for a date; the date is past if it is before now with `offset` added."""
     at = calendar.dated(looking.value(date), looking.zone)
     if at is None:
         return moves.Leave("date_missing") if step.if_missing == "exit" else moves.Goto((), "missing", step.next)
