@@ -1,7 +1,8 @@
-"""Bounds of tallies: what goes when a customer's traits would take too many bytes.
+"""Bounds of tallies: what is dropped when a customer's traits would take too many bytes.
 
-Called by `traits.py` when a tally has grown. Past `BUCKETS` neighbours join and leave the window together, at the later
-one's time; past `VALUES` the values that were not seen for longest go. Nothing here knows events or conditions.
+Called by `traits.py` when a tally has grown. Past `BUCKETS`, neighbouring buckets are joined and leave the window together, at
+the time of the later one. Past `VALUES`, the values that were not seen for longest are forgotten. Nothing here knows events or
+conditions. docs/semantics.md#the-traits-of-a-customer-are-bounded
 """
 
 from collections.abc import Mapping
@@ -13,32 +14,35 @@ from engine.core import measures, tallies
 from engine.core.tallies import Tally
 
 BUCKETS: Final = 400
-"""So many buckets of one trait are exact: a year of days, or 400 events of a rolling window."""
+"""The number of buckets of one trait that are exact: a year of days, or 400 events of a rolling window."""
 VALUES: Final = 100
-"""`distinct` and `most_frequent` keep so many values."""
+"""The most values that `distinct` and `most_frequent` keep."""
 EACH_BYTES: Final = 8_000
-"""No tally is larger."""
+"""The most bytes of one tally."""
 ALL_BYTES: Final = 32_000
-"""All tallies of a customer together; past that each has its equal share. Held for up to 75 traits, whatever they keep."""
+"""The most bytes of all tallies of a customer together; past that each has an equal share.
+
+The bound holds for up to 75 traits, whatever they keep.
+"""
 
 _WIDEST: Final = 1 << 62
 _MANY: Final = frozenset({"distinct", "most_frequent"})
 
 
 def one(tally: Tally) -> Tally:
-    """The tally within the bounds of one; itself where it is."""
+    """Return the tally within the bounds of one tally; the same object if it is within them already."""
     if tally.size > EACH_BYTES:
         tally = fit(tally, EACH_BYTES)
     if len(tally.marks) > BUCKETS:
         tally = fit(tally, EACH_BYTES, BUCKETS // 2)
     if len(tally.values) > VALUES and tally.compute in _MANY:
-        # One value of most_frequent has many buckets: several go at once, so that the next ones cost nothing.
+        # One value of most_frequent has many buckets: several values go at once, so that the next new values cost nothing.
         tally = _forget(tally, 1 if tally.compute == "distinct" else VALUES // 8)
     return tally
 
 
 def together(kept: Mapping[str, Tally]) -> Mapping[str, Tally]:
-    """All tallies of a customer within `ALL_BYTES`: past it, whoever has more than an equal share is joined or forgets."""
+    """Return all tallies of a customer within `ALL_BYTES`; past it, a tally with more than an equal share is made smaller."""
     if sum([tally.size for tally in kept.values()]) <= ALL_BYTES:
         return kept
     share = ALL_BYTES // len(kept)
@@ -46,7 +50,10 @@ def together(kept: Mapping[str, Tally]) -> Mapping[str, Tally]:
 
 
 def fit(tally: Tally, most_bytes: int, most_buckets: int = BUCKETS) -> Tally:
-    """The tally in fewer bytes, with a quarter left to grow, and at most so many buckets; one of them is always left."""
+    """Return the tally with at most three quarters of `most_bytes`, so that it can grow, and at most `most_buckets` buckets.
+
+    At least one bucket is left.
+    """
     while tally.size > most_bytes * 3 // 4 or len(tally.marks) > most_buckets:
         values = len(tally.values) if tally.compute in _MANY else 1
         buckets = len(tally.marks)
@@ -60,7 +67,7 @@ def fit(tally: Tally, most_bytes: int, most_buckets: int = BUCKETS) -> Tally:
 
 
 def _forget(tally: Tally, some: int) -> Tally:
-    """Without the values that were not seen for longest; of equals the first goes first."""
+    """Return the tally without the `some` values that were not seen for longest; in a tie the first value goes."""
     if tally.compute == "distinct":
         return _forget_distinct(tally, some)
     places, seen = [int(place) for place in tally.numbers], [0] * len(tally.values)
@@ -80,8 +87,9 @@ def _forget_distinct(tally: Tally, some: int) -> Tally:
 
 
 def _join(tally: Tally, most: int) -> Tally:
-    """At most so many buckets: those whose marks fall into one step become one, at the latest mark. The step only doubles,
-    so no event stays longer in the window than one step, however often its bucket is joined.
+    """Return the tally with at most `most` buckets: those whose marks fall into one step become one, at the latest mark.
+
+    The step only doubles, so no event stays in the window more than one step too long, however often its bucket is joined.
     """
     step, buckets = tally.step, range(len(tally.marks))
     while step < _WIDEST and len({_cell(tally, at, step) for at in buckets}) > most:

@@ -1,7 +1,7 @@
 """Decisions: the recorded facts of `journey.events`.
 
-One struct per type holds its `data`; `PAYLOADS` is the table of both. Type names and field names are the storage format
-of every history ever written: a change of shape is a new schema version with an upcaster and a saved history.
+Each type has one struct for its `data`; `PAYLOADS` is the table of both. Type names and field names are the storage format of
+every history ever written: a change of shape needs a new schema version with an upcaster and a saved history.
 """
 
 import hashlib
@@ -20,7 +20,10 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class JourneyEntered(Payload, frozen=True):
-    """A customer came into a journey. Older entries than `forget_before` do not bar a re-entry any more."""
+    """A customer came into a journey.
+
+    Entries before `forget_before` do not bar a re-entry any more.
+    """
 
     type = "journey.entered"
     entry: inputs.Event
@@ -75,11 +78,11 @@ class InstanceParked(Payload, frozen=True):
 
 
 class InstanceMigrated(Payload, frozen=True):
-    """The instance goes on by the live version, at this step, with the timers that it had."""
+    """The instance goes on by the live version, at this step."""
 
     type = "instance.migrated"
     before: str
-    """The version that it leaves."""
+    """The version that the instance leaves."""
     was_at: str
 
 
@@ -91,7 +94,7 @@ class StepEntered(Payload, frozen=True):
 
 
 class StepCompleted(Payload, frozen=True):
-    """The step is done. `event` is the event that moved the instance, where one did."""
+    """The step is done; `event` is the event that moved the instance, if one did."""
 
     type = "step.completed"
     outcome: str
@@ -99,14 +102,14 @@ class StepCompleted(Payload, frozen=True):
 
 
 class StepFailed(Payload, frozen=True):
-    """The step raised; the instance leaves, and nobody else is touched."""
+    """The step raised an error; the instance leaves, and no other instance is touched."""
 
     type = "step.failed"
     error: str
 
 
 class TimerScheduled(Payload, frozen=True):
-    """Something will happen at `due`."""
+    """A timer was set, which fires at `due` unless it is cancelled before."""
 
     type = "timer.scheduled"
     timer: str
@@ -115,28 +118,31 @@ class TimerScheduled(Payload, frozen=True):
 
 
 class TimerCancelled(Payload, frozen=True):
-    """It will not happen."""
+    """A timer was cancelled: it does not fire."""
 
     type = "timer.cancelled"
     timer: str
 
 
 class BranchTaken(Payload, frozen=True):
-    """The index of the arm; None when no condition held and there is no else."""
+    """A branch was taken; `arm` is the arm's index, or None if no condition held and there is no else."""
 
     type = "branch.taken"
     arm: int | None
 
 
 class SplitAssigned(Payload, frozen=True):
-    """The customer is in this arm: recorded when it is reached (exposure)."""
+    """The customer, or the instance, has reached a split and taken this arm (exposure)."""
 
     type = "split.assigned"
     arm: str
 
 
 class OfferChosen(Payload, frozen=True):
-    """The candidate with the highest score (None: none could be had), and the scores of all that could."""
+    """The offer with the highest score was chosen.
+
+    `offer` is None if there was no candidate. `scores` holds the scores of all candidates.
+    """
 
     type = "offer.chosen"
     offer: str | None
@@ -144,7 +150,10 @@ class OfferChosen(Payload, frozen=True):
 
 
 class ProfileUpdated(Payload, frozen=True):
-    """A step wrote attributes of the profile. `failed`: those whose expression gave no value; they stay as they were."""
+    """A step wrote attributes of the profile.
+
+    `failed` names the attributes whose expression gave no value; they stay as they were.
+    """
 
     type = "profile.updated"
     set: Mapping[str, Any] = {}
@@ -153,9 +162,10 @@ class ProfileUpdated(Payload, frozen=True):
 
 
 class EventEmitted(Payload, frozen=True):
-    """A step put an event on `customer.events`. It is taken at once; its record there tells the others.
+    """A step put an event on `customer.events`.
 
-    `taken` is false where one input led to so many that journeys seem to start each other without end.
+    The engine takes the event at once; its record there tells other systems. `taken` is false if one input led to so many events
+    that journeys seem to start each other without end.
     """
 
     type = "event.emitted"
@@ -165,7 +175,10 @@ class EventEmitted(Payload, frozen=True):
 
 
 class SegmentEntered(Payload, frozen=True):
-    """The customer came to be in a segment. `already`: she was in it when its definition went live, which enters nothing."""
+    """The customer came to be in a segment.
+
+    `already` is true if the customer was in it when its definition went live; then no journey is entered.
+    """
 
     type = "segment.entered"
     segment: str
@@ -181,7 +194,7 @@ class SegmentLeft(Payload, frozen=True):
 
 
 class GoalReached(Payload, frozen=True):
-    """What the journey is for happened, so many ms after the entry. `value`: what the goal's expression gives."""
+    """The journey's goal was reached, `after` ms after the entry; `value` is what the goal's expression gave."""
 
     type = "goal.reached"
     event: str
@@ -191,7 +204,10 @@ class GoalReached(Payload, frozen=True):
 
 
 class EventKept(Payload, frozen=True):
-    """An event came before the `since` wait that names it, and is kept for it. `index` is its place in the wait's list."""
+    """An event came before the `since` wait that names it, and is kept for that wait.
+
+    `index` is the place of the event's trigger in the wait's list.
+    """
 
     type = "event.kept"
     wait: str
@@ -200,7 +216,10 @@ class EventKept(Payload, frozen=True):
 
 
 class MessageRequested(Payload, frozen=True):
-    """One attempt of a message, complete: the action is made from this alone. `missing` names fields that rendered empty."""
+    """One attempt of a message, complete: the action is made from this alone.
+
+    `missing` names the fields that rendered empty.
+    """
 
     type = "message.requested"
     message_id: str
@@ -216,16 +235,19 @@ class MessageRequested(Payload, frozen=True):
     send_before: inputs.Instant | None = None
     expires_at: inputs.Instant | None = None
     skipped: tuple[tuple[str, str], ...] = ()
-    """The channels that were passed over on the way to this one, each with its reason."""
+    """`(channel, reason)` of each channel that was skipped before this one."""
     missing: tuple[str, ...] = ()
     parts: int = 0
-    """Of an SMS: how many it is sent as. `cost` is for all of them."""
+    """The number of parts of an SMS; `cost` is for all of them."""
     count_since: inputs.Instant | None = None
-    """It counts against caps, which look back to here at most; None: there are no caps."""
+    """The time back to which caps look at most; if set, the message counts against caps. None: there are no caps."""
 
 
 class MessageDeferred(Payload, frozen=True):
-    """The next attempt waits until a time; None: until the pause ends. `reason` is the first of `reasons`."""
+    """The next attempt waits until a time, or until a pause ends if `until` is None.
+
+    `reason` is the first of `reasons`.
+    """
 
     type = "message.deferred"
     message_id: str
@@ -239,9 +261,10 @@ class MessageDeferred(Payload, frozen=True):
 
 
 class MessageSuppressed(Payload, frozen=True):
-    """No channel may carry the message. `reason` is that of the first channel; `skipped` has each.
+    """The message was never requested, because no channel may carry it or the customer is held out.
 
-    `reasons` has all where one alone does not say it: deferred past its expiry is `quiet_hours`, `expired`.
+    `reason` is that of the first channel; `skipped` has the reason of each. `reasons` has all of them if one alone does not say
+    why: a message deferred past its expiry has `quiet_hours`, `expired`.
     """
 
     type = "message.suppressed"
@@ -252,7 +275,7 @@ class MessageSuppressed(Payload, frozen=True):
 
 
 class MessageResolved(Payload, frozen=True):
-    """The message is over, as far as its step is concerned."""
+    """The message is over for its step."""
 
     type = "message.resolved"
     message_id: str
@@ -261,7 +284,10 @@ class MessageResolved(Payload, frozen=True):
 
 
 class MessageReported(Payload, frozen=True):
-    """What a channel reported about an attempt. `cost` is what this receipt adds to what is known of the attempt's cost."""
+    """A channel reported about an attempt.
+
+    `cost` is the amount that this receipt adds to the attempt's known cost.
+    """
 
     type = "message.reported"
     message_id: str
@@ -272,9 +298,9 @@ class MessageReported(Payload, frozen=True):
     cost: float = 0.0
     code: str = ""
     failure: str = ""
-    """The failure class of `code`, for status `failed`."""
+    """The failure class of `code`, if `status` is `failed`."""
     stopped: str = ""
-    """The address that this failure stops, for failure class `stop_channel`."""
+    """The address that this failure stops, if the failure class is `stop_channel`."""
 
 
 class ConsentUpdated(Payload, frozen=True):
@@ -323,9 +349,10 @@ PAYLOADS: Final[Mapping[str, type[Payload]]] = {
 
 
 class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A recorded fact. `at` is logical time; `cause` is the id of the event or timer that led to it.
+    """A recorded fact.
 
-    `late`: a timer led to it that could not fire when it was due (docs/semantics.md#a-late-timer-runs-at-the-real-time).
+    `at` is logical time. `cause` is the id of the event or timer that led to the decision. `late` is true if that was a timer
+    which could not fire when it was due (docs/semantics.md#a-late-timer-runs-at-the-real-time).
     """
 
     id: str
@@ -362,12 +389,12 @@ _payload_decoders: Final = {name: msgspec.json.Decoder(payload) for name, payloa
 
 
 def encode(decision: Decision) -> bytes:
-    """The decision as one line of JSON, the same bytes everywhere."""
+    """Return the decision as one line of JSON, with the same bytes on every machine."""
     return _encoder.encode(decision)
 
 
 def decode(line: bytes) -> Decision:
-    """A decision from its JSON; `msgspec.DecodeError` or `KeyError` if it is none."""
+    """Return a decision from its JSON; raises `msgspec.DecodeError` or `KeyError` if it is none."""
     wire = _decoder.decode(line)
     data = _payload_decoders[wire.type].decode(wire.data)
     return Decision(
@@ -386,5 +413,8 @@ def decode(line: bytes) -> Decision:
 
 
 def hashed(*parts: str | int) -> str:
-    """A stable id of 24 hex digits: 96 bits of BLAKE2b over the parts as one msgpack array, in which they cannot run together."""
+    """Return a stable id of 24 hex digits: 96 bits of BLAKE2b over the parts.
+
+    The parts are packed as one msgpack array, so that they cannot run together.
+    """
     return hashlib.blake2b(_pack(parts), digest_size=12).hexdigest()

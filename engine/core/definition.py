@@ -1,9 +1,8 @@
 """The compiled form of a bundle: what the fold reads of journeys, policy and templates.
 
-Made by `engine/authoring/compile.py`, hashed and put on `journey.bundles`, read back by workers and replays:
-plain data with no callable in it, so that an instance can be decided on in any year. Field names are a storage format.
-A journey is flat here: every step of every nested list stands in `steps`, and knows where it goes on (`next`).
-Durations are whole milliseconds.
+`engine/authoring/compile.py` makes it; it is hashed, put on `journey.bundles` and read back by workers and replays. It is plain
+data without any callable, so that an instance can be decided on in any year. Field names are a storage format. A journey is flat
+here: every step of every nested list stands in `steps`, and says which step follows (`next`). Durations are whole milliseconds.
 """
 
 import datetime
@@ -36,7 +35,10 @@ class Trigger(msgspec.Struct, frozen=True):
 
 
 class Reentry(msgspec.Struct, frozen=True):
-    """When a customer may enter again with the same key: `after` in ms since the last entry, `parallel` instances at most."""
+    """The rule by which a customer may enter again with the same key.
+
+    `after` is the time since the last entry in ms. `parallel` is the most live instances at once.
+    """
 
     rule: Literal["never", "after_exit", "after", "parallel"]
     after: int = 0
@@ -44,8 +46,10 @@ class Reentry(msgspec.Struct, frozen=True):
 
 
 class Schedule(msgspec.Struct, frozen=True):
-    """When customers enter by the calendar: at `minute` of the local day, `every` day, payday, one of the weekdays in `days`
-    (0 is Monday), day of the month (`day`, 1 to 31; a month without it is passed over), or once, on `date`.
+    """The times of the customer's calendar at which a journey enters customers, at `minute` of the local day.
+
+    `every` says on which days: each day, each payday, the weekdays in `days` (0 is Monday), the day of the month `day` (1 to 31;
+    a month without that day is skipped), or once, on `date`. `audience` is the condition that the customer must meet.
     """
 
     minute: int
@@ -57,7 +61,7 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 class Enter(msgspec.Struct, frozen=True):
-    """How customers come into a journey: by `events`, by coming to be in `segment`, or by `schedule`; one of the three."""
+    """The way into a journey: by `events`, by entering `segment`, or by `schedule`; exactly one of the three."""
 
     events: tuple[str, ...]
     reentry: Reentry
@@ -70,14 +74,14 @@ class Enter(msgspec.Struct, frozen=True):
 
 
 class ExitRule(msgspec.Struct, frozen=True):
-    """Leaves the journey with `reason` when the trigger is seen."""
+    """A rule that ends an instance with `reason` when the trigger is seen."""
 
     trigger: Trigger
     reason: str
 
 
 class Goal(msgspec.Struct, frozen=True):
-    """What the journey is for: `trigger` within so many ms of the entry, whether the instance is still there or not."""
+    """The goal of a journey: `trigger` within `within` ms of the entry, whether the instance is still there or not."""
 
     trigger: Trigger
     within: int
@@ -85,7 +89,7 @@ class Goal(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """One channel of a send. `success` and `fallback_after` are both None only on the last."""
+    """One channel of a send; `success` and `fallback_after` (ms) are both None only on the last."""
 
     channel: str
     success: Status | None = None
@@ -93,7 +97,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Send(msgspec.Struct, frozen=True, tag="send"):
-    """Request one message over the channels in `places`, in this order."""
+    """The step `send`: it requests one message over the channels in `places`, in this order."""
 
     id: str
     path: str
@@ -105,7 +109,7 @@ class Send(msgspec.Struct, frozen=True, tag="send"):
 
 
 class WaitDuration(msgspec.Struct, frozen=True, tag="wait"):
-    """Wait so many milliseconds; `restart_on` starts the wait again."""
+    """The step `wait` for `duration` ms; the event of `restart_on` starts the wait again."""
 
     id: str
     path: str
@@ -115,10 +119,10 @@ class WaitDuration(msgspec.Struct, frozen=True, tag="wait"):
 
 
 class WaitUntil(msgspec.Struct, frozen=True, tag="wait_until"):
-    """Wait for a moment of the customer's calendar: the next `minute` of a local day (of `days`, 0 is Monday, where any are
-    named), the next payday at `minute`, or the moment that `date` gives, moved by `offset` ms.
+    """The step `wait` until a moment of the customer's calendar.
 
-    `if_past` and `if_missing` are for `date` alone.
+    The moment is the next `minute` of a local day (only on the weekdays in `days`, if there are any; 0 is Monday), the next
+    payday at `minute`, or the moment that `date` gives, moved by `offset` ms. `if_past` and `if_missing` are for `date` alone.
     """
 
     id: str
@@ -134,14 +138,14 @@ class WaitUntil(msgspec.Struct, frozen=True, tag="wait_until"):
 
 
 class Awaited(msgspec.Struct, frozen=True):
-    """One event that a wait is for, and the step that it leads to (None: the end of the journey)."""
+    """One event that ends a wait, and the step that it leads to (None: the end of the journey)."""
 
     trigger: Trigger
     goto: str | None
 
 
 class WaitEvents(msgspec.Struct, frozen=True, tag="wait_for"):
-    """Wait for the first of some events, at most `timeout`. `since`: from when events count."""
+    """The step `wait` for the first of several events, for at most `timeout` ms; `since` is the time from which events count."""
 
     id: str
     path: str
@@ -149,7 +153,7 @@ class WaitEvents(msgspec.Struct, frozen=True, tag="wait_for"):
     awaited: tuple[Awaited, ...]
     timeout: int
     on_timeout: str | None = None
-    """The step after the timeout: the first of `on_timeout`, else what follows the wait; None: the end."""
+    """The first step of the file's `on_timeout`, or else the step after the wait; None: the end of the journey."""
     since: Literal["step", "previous_send", "entry"] = "step"
 
 
@@ -161,7 +165,7 @@ class Arm(msgspec.Struct, frozen=True):
 
 
 class Branch(msgspec.Struct, frozen=True, tag="branch"):
-    """The first arm whose condition holds; with none, `next`."""
+    """The step `branch`: the first arm whose condition holds, or `next` if there is none."""
 
     id: str
     path: str
@@ -170,7 +174,7 @@ class Branch(msgspec.Struct, frozen=True, tag="branch"):
 
 
 class Exit(msgspec.Struct, frozen=True, tag="exit"):
-    """Leave the journey with a reason."""
+    """The step `exit`: it leaves the journey with a reason."""
 
     id: str
     path: str
@@ -179,7 +183,7 @@ class Exit(msgspec.Struct, frozen=True, tag="exit"):
 
 
 class SplitArm(msgspec.Struct, frozen=True):
-    """One arm of a split with its weight, relative to the others, and the step that it leads to."""
+    """One arm of a split: its relative weight, and the step that it leads to (None: the end of the journey)."""
 
     id: str
     weight: int
@@ -187,7 +191,7 @@ class SplitArm(msgspec.Struct, frozen=True):
 
 
 class Split(msgspec.Struct, frozen=True, tag="split"):
-    """Weighted arms; the arm is a hash of `salt` and the customer, or the instance."""
+    """The step `split`: weighted arms, one of which is chosen by a hash of `salt` and the customer, or the instance."""
 
     id: str
     path: str
@@ -198,7 +202,7 @@ class Split(msgspec.Struct, frozen=True, tag="split"):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """One offer: it counts where `condition` holds (None: always) and `score` gives a number."""
+    """One offer, which counts if `condition` holds (None: always) and `score` gives a number."""
 
     id: str
     score: Expression
@@ -207,7 +211,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Choose(msgspec.Struct, frozen=True, tag="choose"):
-    """The candidate with the highest score, the first of them in a tie; with none, `next`."""
+    """The step `choose`: the candidate with the highest score, the first of them in a tie, or `next` if there is none."""
 
     id: str
     path: str
@@ -216,14 +220,14 @@ class Choose(msgspec.Struct, frozen=True, tag="choose"):
 
 
 class Given(msgspec.Struct, frozen=True):
-    """A value: a constant (None removes), or what `expression` gives."""
+    """A value to write: a constant (None removes the attribute), or the result of `expression`."""
 
     constant: bool | int | float | None = None
     expression: Expression | None = None
 
 
 class Set(msgspec.Struct, frozen=True, tag="set"):
-    """Write attributes of the profile."""
+    """The step `set`: it writes attributes of the profile."""
 
     id: str
     path: str
@@ -232,7 +236,7 @@ class Set(msgspec.Struct, frozen=True, tag="set"):
 
 
 class Emit(msgspec.Struct, frozen=True, tag="emit"):
-    """Put an event about the same customer on the log."""
+    """The step `emit`: it puts an event about the same customer on the log."""
 
     id: str
     path: str
@@ -242,7 +246,10 @@ class Emit(msgspec.Struct, frozen=True, tag="emit"):
 
 
 class Handoff(msgspec.Struct, frozen=True, tag="handoff"):
-    """Ask a human of `queue`; `summary` is Liquid. With `reply_within` (ms) the step waits for a reply."""
+    """The step `handoff`: it asks a human of `queue`; `summary` is Liquid.
+
+    With `reply_within` (ms) the step waits for a reply.
+    """
 
     id: str
     path: str
@@ -257,7 +264,10 @@ Step = Send | WaitDuration | WaitUntil | WaitEvents | Branch | Split | Choose | 
 
 
 class Journey(msgspec.Struct, frozen=True):
-    """One compiled journey. `version` is the hash of everything else here with the templates that it names."""
+    """One compiled journey.
+
+    `version` is the hash of everything else here, with the templates that the journey names.
+    """
 
     name: str
     version: str
@@ -271,19 +281,19 @@ class Journey(msgspec.Struct, frozen=True):
     priority: int = 0
     exits: tuple[ExitRule, ...] = ()
     templates: Mapping[str, Mapping[str, Mapping[str, object]]] = {}
-    """template -> language -> channel -> body as written (Liquid), of the templates that the steps name."""
+    """`{template: {language: {channel: body}}}` of the templates that the steps name, with bodies as written (Liquid)."""
     goal: Goal | None = None
     holdout: int = 0
-    """In hundredths of a percent: these enter and are never messaged."""
+    """The share of customers who enter and are never messaged, in hundredths of a percent."""
     on_update: Literal["pin", "migrate"] = "pin"
     migrations: Mapping[str, str] = {}
-    """Step of another version -> step of this one, or `exit`."""
+    """`{step of another version: step of this version, or "exit"}`."""
     hours: str = ""
-    """The rule of `policy.quiet_hours` that holds for its messages; the purpose's unless named."""
+    """The rule of `policy.quiet_hours` for the journey's messages; empty: the rule of the journey's purpose."""
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """A channel of the policy: where its address is, what one attempt costs (in the policy's currency) and what it reports."""
+    """A channel of the policy: its address, the cost of one attempt (in the policy's currency), and its reports."""
 
     address: Expression
     cost: float = 0.0
@@ -291,7 +301,10 @@ class Channel(msgspec.Struct, frozen=True):
 
 
 class FailureClass(msgspec.Struct, frozen=True):
-    """What a provider's code means. `retry_after` is in ms, tried again `at_most` times; both for kind `retry` only."""
+    """The meaning of a provider's error code.
+
+    `retry_after` (ms) and `at_most` (the number of retries) are for the kind `retry` only.
+    """
 
     kind: Literal["next_channel", "retry", "stop_channel", "withdraw_consent", "configuration"]
     retry_after: int = 0
@@ -299,7 +312,7 @@ class FailureClass(msgspec.Struct, frozen=True):
 
 
 class Calendar(msgspec.Struct, frozen=True):
-    """The workspace's working days. `holidays` are the dates on which it rests, of the years from `first` to `last`."""
+    """The workspace's working days; `holidays` are the free dates of the years from `first` to `last`."""
 
     country: str = "ID"
     cuti_bersama: bool = False
@@ -309,15 +322,17 @@ class Calendar(msgspec.Struct, frozen=True):
     first: int = 0
     last: int = 0
     zones: Mapping[str, str] = {}
-    """Calling code (`65`) -> zone, of the countries that have one zone and share their code with no other zone."""
+    """`{calling code: zone}` (such as `65`) of the countries that have one zone and share their code with no other zone."""
     tzdata: str = ""
     """The version of the zone database with which the bundle was compiled."""
 
 
 class QuietHours(msgspec.Struct, frozen=True):
-    """When a purpose may not ring: local minutes of the day from `start` (quiet) to `end` (open), over midnight where
-    start > end; the whole of `days_off` (0 is Monday), and of the calendar's holidays where `holidays_off`.
-    `source` says which rule it comes from.
+    """The hours in which messages of a purpose are not sent, by the customer's clock.
+
+    They last from the minute `start` (quiet) to the minute `end` (open) of a day, over midnight if start > end. The whole of
+    `days_off` is quiet too (0 is Monday), and with `holidays_off` the calendar's holidays. `source` says which rule it comes
+    from.
     """
 
     start: int = 0
@@ -328,10 +343,10 @@ class QuietHours(msgspec.Struct, frozen=True):
 
 
 class Cap(msgspec.Struct, frozen=True):
-    """At most so many messages `per` window, of a purpose, a channel or a journey where they are named.
+    """The greatest number of messages in a window, of a purpose, a channel or a journey if they are named.
 
-    `days` > 0: that many of the customer's calendar days, today included; else the last `rolling` ms. At the cap a message is
-    dropped, or deferred until there is a place; a channel's cap only skips the channel.
+    If `days` > 0, the window is that many of the customer's calendar days, today included; else it is the last `rolling` ms. At
+    the cap a message is dropped, or deferred until there is a place. A channel's cap only skips the channel.
     """
 
     at_most: int
@@ -344,7 +359,10 @@ class Cap(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """The workspace's rules. `failure_classes` holds the engine's usual ones too, so that a replay needs no other table."""
+    """The workspace's rules; `late_after` is in ms.
+
+    `failure_classes` holds the engine's defaults too, so that a replay needs no other table.
+    """
 
     timezone: str = "Asia/Jakarta"
     language: str = "id"
@@ -354,20 +372,21 @@ class Policy(msgspec.Struct, frozen=True):
     failure_classes: Mapping[str, Mapping[str, FailureClass]] = {}
     calendar: Calendar = Calendar()
     quiet_hours: Mapping[str, QuietHours] = {}
-    """Purpose, or the name of a rule that journeys choose by `hours`, -> when not to ring."""
+    """`{purpose, or name of a rule that journeys choose by "hours": quiet hours}`."""
     caps: tuple[Cap, ...] = ()
     languages: Mapping[str, tuple[str, ...]] = {}
-    """A language -> what is tried when a template is not there in it, in this order, before `language`."""
+    """`{language: languages to try}` if a template lacks the language, in this order, before `language`."""
 
 
 Compute = Literal["count", "sum", "average", "min", "max", "first", "last", "distinct", "most_frequent", "rfm"]
 
 
 class Trait(msgspec.Struct, frozen=True):
-    """A value computed from a customer's events. `when` and `value` see `event` and `profile` only.
+    """A value computed from a customer's events; `when` and `value` see `event` and `profile` only.
 
-    `days` > 0: the customer's own calendar days, today included; `rolling` > 0: the last so many ms, exactly; neither: all
-    her events. The bands are rfm's, from low to high. `hash` is that of all the rest: a changed trait starts anew.
+    If `days` > 0, the window is that many of the customer's own calendar days, today included. If `rolling` > 0, it is exactly
+    the last `rolling` ms. If neither, all events count. The bands are those of rfm, from low to high. `hash` is that of all the
+    rest: a changed trait starts anew.
     """
 
     name: str
@@ -391,7 +410,10 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """A named condition over profile and traits. `traits` are those that it reads, `moments` what it does with the clock."""
+    """A named condition over profile and traits.
+
+    `traits` are the traits that it reads, `moments` the times at which the clock may change it.
+    """
 
     name: str
     condition: Expression
@@ -400,7 +422,10 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 class Bundle(msgspec.Struct, frozen=True):
-    """All of one directory, compiled; `sources` maps each file's relative path to its text. `id` is the hash of the rest."""
+    """The compiled form of everything in one directory.
+
+    `sources` is `{relative path of a file: its text}`. `id` is the hash of the rest.
+    """
 
     id: str
     journeys: tuple[Journey, ...]
@@ -411,14 +436,14 @@ class Bundle(msgspec.Struct, frozen=True):
 
 
 def triggers_of(journey: Journey) -> Iterator[Trigger]:
-    """All that a live instance of this journey listens for; its goal is watched apart."""
+    """Yield all triggers that a live instance of this journey listens for, without that of its goal."""
     yield from (rule.trigger for rule in journey.exits)
     for step in journey.steps.values():
         yield from heard_by(step)
 
 
 def heard_by(step: Step) -> tuple[Trigger, ...]:
-    """What an instance listens for that waits at this step."""
+    """Return the triggers that an instance listens for while it waits at this step."""
     match step:
         case WaitDuration(restart_on=Trigger() as trigger):
             return (trigger,)
@@ -429,13 +454,13 @@ def heard_by(step: Step) -> tuple[Trigger, ...]:
 
 
 def events_of(journey: Journey) -> frozenset[str]:
-    """The event types that can touch a live instance of this journey, or its goal."""
+    """Return the event types that can touch a live instance of this journey, or its goal."""
     types = {trigger.event for trigger in triggers_of(journey)}
     return frozenset(types if journey.goal is None else types | {journey.goal.trigger.event})
 
 
 def goes_to(step: Step) -> tuple[str | None, ...]:
-    """Every step that this one can lead to; None is the end of the journey."""
+    """Return every step that this one can lead to; None is the end of the journey."""
     match step:
         case Branch(arms=arms):
             return (*(arm.goto for arm in arms), step.next)
@@ -452,7 +477,7 @@ def goes_to(step: Step) -> tuple[str | None, ...]:
 
 
 def reachable(journey: Journey, step: str) -> tuple[str, ...]:
-    """The ids of the steps that come after `step`, in the order of the file."""
+    """Return the ids of the steps that can come after `step`, in the order of the file."""
     found: set[str] = set()
     ahead = [step]
     while ahead:

@@ -1,7 +1,7 @@
-"""What the core asks of the outside: to evaluate an expression, to render a template, to find a time zone. All are pure.
+"""The ports: the core asks the outside to evaluate an expression, to render a template and to find a time zone.
 
-`engine/authoring` implements them with CEL (`expressions.py`), Liquid (`templates.py`) and the zone database
-(`calendars.py`); `PythonExpressions`, `PlainTemplates` and `FixedZones` are their in-memory twins, for tests and simple
+All are pure. `engine/authoring` implements them with CEL (`expressions.py`), Liquid (`templates.py`) and the zone database
+(`calendars.py`). `PythonExpressions`, `PlainTemplates` and `FixedZones` are their in-memory twins, for tests and simple
 embeddings.
 """
 
@@ -14,22 +14,28 @@ import msgspec
 from engine.core import definition, errors, inputs, scope
 
 Screen = Callable[[inputs.Event], bool]
-"""Whether a condition is false by the event alone, whoever it is about."""
+"""A function that returns True if a condition is false by the event alone, for every customer."""
 
 
 class Expressions(Protocol):
-    """Evaluates expressions over a scope."""
+    """The port that evaluates expressions over a scope."""
 
     def evaluate(self, expression: definition.Expression, names: scope.Scope) -> Any:
-        """The expression's value as plain Python, or `errors.EvaluationError`. The same scope always gives the same value."""
+        """Return the expression's value as plain Python, or raise `errors.EvaluationError`.
+
+        The same scope always gives the same value.
+        """
         ...
 
     def inputs(self, expression: definition.Expression, names: scope.Scope) -> Mapping[str, Any]:
-        """The fields that the expression reads and their values, for the trace: `{"event.data.total": 275000}`."""
+        """Return the fields that the expression reads with their values, for the trace: `{"event.data.total": 275000}`."""
         ...
 
     def screen(self, condition: definition.Expression) -> Screen | None:
-        """What the event alone says of a condition; None: nothing. Where it says false, `evaluate` gives False and no error."""
+        """Return the screen of a condition, or None if the event alone says nothing about the condition.
+
+        If the screen returns True for an event, `evaluate` gives False and no error.
+        """
         ...
 
 
@@ -42,23 +48,23 @@ class Rendered(msgspec.Struct, frozen=True):
 
 
 class Templates(Protocol):
-    """Renders the bodies of templates over a scope."""
+    """The port that renders the bodies of templates over a scope."""
 
     def render(
         self, bodies: Mapping[str, Mapping[str, Any]], languages: tuple[str, ...], channel: str, names: scope.Scope
     ) -> Rendered | None:
-        """The body for one channel in the first of `languages` that has it; None if no language has one.
+        """Return the body for one channel in the first of `languages` that has it, or None if no language has one.
 
-        `bodies` is language -> channel -> body as written in the template's files.
+        `bodies` is `{language: {channel: body}}`, as written in the template's files.
         """
         ...
 
 
 class Zones(Protocol):
-    """Time zones by their IANA name."""
+    """The port that finds time zones by their IANA name."""
 
     def zone(self, name: str) -> datetime.tzinfo | None:
-        """The zone; None if there is none of that name."""
+        """Return the zone, or None if no zone has that name."""
         ...
 
 
@@ -69,28 +75,31 @@ class PythonExpressions:
         self.functions = functions
 
     def evaluate(self, expression: definition.Expression, names: scope.Scope) -> Any:
-        """The function's value; its KeyError, TypeError or AttributeError is the missing field of CEL."""
+        """Return the function's value; raises `errors.EvaluationError` for a KeyError, TypeError or AttributeError.
+
+        These errors of the function stand for a missing field in CEL.
+        """
         try:
             return self.functions[expression.text](names)
         except (KeyError, TypeError, AttributeError) as exc:
             raise errors.EvaluationError(f"{expression.text}: {exc!r}.") from None
 
     def inputs(self, expression: definition.Expression, names: scope.Scope) -> Mapping[str, Any]:
-        """Nothing: a function does not tell what it reads."""
+        """Return an empty mapping, because a function does not tell what it reads."""
         return {}
 
     def screen(self, condition: definition.Expression) -> Screen | None:
-        """Nothing, for the same reason."""
+        """Return None, because a function does not tell what it reads."""
         return None
 
 
 class PlainTemplates:
-    """Bodies as they are written, with no placeholders."""
+    """Templates whose bodies are returned as they are written, without placeholders."""
 
     def render(
         self, bodies: Mapping[str, Mapping[str, Any]], languages: tuple[str, ...], channel: str, names: scope.Scope
     ) -> Rendered | None:
-        """The first language's body that has the channel."""
+        """Return the body of the first language that has the channel."""
         for language in languages:
             body = bodies.get(language, {}).get(channel)
             if body is not None:
@@ -99,11 +108,11 @@ class PlainTemplates:
 
 
 class FixedZones:
-    """Zones of one offset each: `FixedZones({"Asia/Jakarta": 7})`, in hours."""
+    """Time zones with one fixed offset each, in hours: `FixedZones({"Asia/Jakarta": 7})`."""
 
     def __init__(self, hours: Mapping[str, float] | None = None) -> None:
         self._zones = {name: datetime.timezone(datetime.timedelta(hours=each), name) for name, each in (hours or {}).items()}
 
     def zone(self, name: str) -> datetime.tzinfo | None:
-        """The zone of that name, UTC among them."""
+        """Return the zone of that name, UTC included, or None."""
         return datetime.UTC if name == "UTC" else self._zones.get(name)

@@ -1,9 +1,9 @@
-"""Quiet hours: when a purpose may not ring.
+"""Quiet hours: the hours in which messages of a purpose are not sent.
 
-Called by policy.py for every attempt. Knows nothing of channels, caps or consent.
+`policy.py` asks for every attempt. Nothing here knows channels, caps or consent.
 
-What the customer's own clock shows decides: minutes that do not exist are neither quiet nor open, and minutes that happen
-twice are quiet both times. `20:00-08:00`: 20:00 is quiet, 08:00 is open.
+The time on the customer's own clock decides. Minutes that do not exist are neither quiet nor open, and minutes that happen twice
+are quiet both times. With `20:00-08:00`, 20:00 is quiet and 08:00 is open.
 """
 
 import datetime
@@ -13,11 +13,11 @@ from typing import Final
 from engine.core import calendar, definition
 
 HORIZON: Final = datetime.timedelta(days=366)
-"""Where no moment is found within this, there is none."""
+"""The longest time for which a moment is searched."""
 
 
 def quiet(rule: definition.QuietHours, wall: datetime.datetime, holidays: Container[datetime.date]) -> bool:
-    """Whether the rule is quiet when the customer's clock shows `wall`."""
+    """Return True if the rule is quiet when the customer's clock shows `wall`."""
     if wall.weekday() in rule.days_off or (rule.holidays_off and wall.date() in holidays):
         return True
     minute = wall.hour * 60 + wall.minute
@@ -27,8 +27,10 @@ def quiet(rule: definition.QuietHours, wall: datetime.datetime, holidays: Contai
 
 
 class Hours:
-    """The stretch of each rule and zone that was looked at last: customers of one zone ask one after the other about the same
-    night. What it says is what `opens_at` and `closes_at` say.
+    """A cache of the stretch that was found last for each rule and zone.
+
+    Customers of one zone ask one after the other about the same night. The answers are those of the functions `opens_at` and
+    `closes_at`.
     """
 
     def __init__(self, holidays: Container[datetime.date]) -> None:
@@ -36,7 +38,7 @@ class Hours:
         self._known: dict[tuple[definition.QuietHours, datetime.tzinfo], _Stretch] = {}
 
     def opens_at(self, rule: definition.QuietHours, at: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime | None:
-        """As the function."""
+        """Return what the function `opens_at` returns."""
         since, until, is_open = self._known.get((rule, zone), (at, at, False))
         if since <= at < until:
             return at if is_open else until
@@ -46,7 +48,7 @@ class Hours:
         return found
 
     def closes_at(self, rule: definition.QuietHours, at: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime | None:
-        """As the function."""
+        """Return what the function `closes_at` returns."""
         since, until, is_open = self._known.get((rule, zone), (at, at, False))
         if is_open and since <= at < until:
             return until
@@ -57,20 +59,20 @@ class Hours:
 
 
 _Stretch = tuple[datetime.datetime, datetime.datetime, bool]
-"""From, until (not included), and whether it is open."""
+"""(from, until, open): `until` is not included, and `open` is True if the stretch is not quiet."""
 
 
 def opens_at(
     rule: definition.QuietHours, at: datetime.datetime, zone: datetime.tzinfo, holidays: Container[datetime.date]
 ) -> datetime.datetime | None:
-    """The first moment at or after `at` that is open, `at` itself if it is; None: none within 366 days."""
+    """Return the first moment at or after `at` that is not quiet, or None if there is none within 366 days."""
     return _first(rule, at, zone, holidays, wanted=False)
 
 
 def closes_at(
     rule: definition.QuietHours, at: datetime.datetime, zone: datetime.tzinfo, holidays: Container[datetime.date]
 ) -> datetime.datetime | None:
-    """The first moment at or after `at` that is quiet, `at` itself if it is; None: none within 366 days."""
+    """Return the first moment at or after `at` that is quiet, or None if there is none within 366 days."""
     if rule.start == rule.end and not rule.days_off and not rule.holidays_off:
         return None
     return _first(rule, at, zone, holidays, wanted=True)
@@ -84,10 +86,10 @@ def _first(
     *,
     wanted: bool,
 ) -> datetime.datetime | None:
-    """The first moment from `at` on at which `quiet` is `wanted`.
+    """Return the first moment from `at` on at which `quiet` is `wanted`, or None if there is none within 366 days.
 
-    Walks over stretches in which the clock runs evenly: to the next midnight or, before it, to where the clocks change.
-    Within one, the answer changes only where the window starts or ends.
+    The search goes from stretch to stretch in which the clock runs evenly. A stretch ends at the next midnight or, before it, at
+    a change of the clocks. Within a stretch the answer changes only where the window starts or ends.
     """
     limit = at + HORIZON
     while at <= limit:

@@ -1,6 +1,6 @@
-"""Receipts and replies: which message they belong to, and what of them is news.
+"""Receipts and replies: the message to which each belongs, and what is new in it.
 
-Called by the decider for every `message.*` event. Looks and answers; records nothing.
+The decider calls this file for every `message.*` event. It only answers; it records nothing.
 """
 
 import datetime
@@ -12,15 +12,20 @@ import msgspec
 from engine.core import decisions, definition, inputs, state
 
 REPLY_WITHIN: Final = datetime.timedelta(hours=24)
-"""How old a message may be for a reply that names none: docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message"""
+"""The greatest age of a message to which a reply without a message id may belong.
+
+docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message
+"""
 
 BILLED: Final[Mapping[str, str]] = {"whatsapp": "delivered"}
-"""Channel -> the status at which an attempt costs its price. WhatsApp bills delivered messages (Meta, per-message
-pricing since 1 Jul 2025); all others when they were accepted (SMS: on submission)."""
+"""`{channel: status at which an attempt costs its price}`; on all other channels the status is `accepted`.
+
+WhatsApp bills delivered messages (Meta, per-message pricing since 1 Jul 2025). SMS is billed on submission.
+"""
 
 
 class News(msgspec.Struct, frozen=True):
-    """A report with what it leads to beside itself."""
+    """A report that is new, with its message and the withdrawal of a consent if the report leads to one."""
 
     message: state.Message
     report: decisions.MessageReported
@@ -28,13 +33,15 @@ class News(msgspec.Struct, frozen=True):
 
 
 def is_about_message(event: inputs.Event) -> bool:
-    """Whether the event is a receipt or a reply."""
+    """Return True if the event is a receipt or a reply."""
     return event.type in inputs.RECEIPTS or event.type == inputs.MESSAGE_RECEIVED
 
 
 def message_of(event: inputs.Event, customer: state.Customer, now: datetime.datetime) -> state.Message | None:
-    """The message that the receipt or reply belongs to: the one it names, or, for a reply that names none, the latest one
-    on its channel within 24 hours.
+    """Return the message that the receipt or reply belongs to, or None.
+
+    That is the message that the event names. A reply that names none belongs to the latest message on its channel within 24
+    hours: docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message
     """
     named = event.field("message_id" if event.type in inputs.RECEIPTS else "in_reply_to")
     if named is not None:
@@ -48,7 +55,10 @@ def message_of(event: inputs.Event, customer: state.Customer, now: datetime.date
 
 
 def news(event: inputs.Event, message: state.Message, customer: state.Customer, policy: definition.Policy) -> News | None:
-    """What is new in a receipt; None if all of it is known (a repeat, a lower status, a failure after the delivery)."""
+    """Return what is new in a receipt, or None if all of it is known.
+
+    A repeat, a lower status and a failure after the delivery are known.
+    """
     status = inputs.RECEIPTS.get(event.type, "replied")
     attempt = _attempt(event, message)
     if attempt is None:
@@ -73,13 +83,16 @@ def news(event: inputs.Event, message: state.Message, customer: state.Customer, 
     )
     withdrawal = None
     if failure == "withdraw_consent":
-        # Who stops a business at the provider stops its marketing, whatever the message was that met with it (Meta, 131050).
+        # A customer who stops a business at the provider stops its marketing, whatever this message's purpose (Meta, 131050).
         withdrawal = decisions.ConsentUpdated("marketing", attempt.channel, False, code)
     return News(message, report, withdrawal)
 
 
 def _attempt(event: inputs.Event, message: state.Message) -> state.Attempt | None:
-    """The attempt that is named by number; else the latest on the named channel; else the latest."""
+    """Return the attempt with the named number, else the latest on the named channel, else the latest.
+
+    Return None if the message has no such attempt.
+    """
     number, channel = event.field("attempt"), event.field("channel")
     for attempt in reversed(message.attempts):
         if attempt.number == number if type(number) is int else channel in (None, attempt.channel):
@@ -88,7 +101,10 @@ def _attempt(event: inputs.Event, message: state.Message) -> state.Attempt | Non
 
 
 def _cost(event: inputs.Event, attempt: state.Attempt, status: str, policy: definition.Policy) -> float:
-    """What the receipt adds to the attempt's known cost: what it says itself, else the price once it is billed."""
+    """Return what the receipt adds to the attempt's known cost.
+
+    The receipt's own cost counts if it names one. Otherwise the price of the attempt counts, once it is billed.
+    """
     said = event.field("cost")
     if isinstance(said, (int, float)) and not isinstance(said, bool):
         return float(said) - attempt.cost
@@ -104,7 +120,10 @@ def _code(event: inputs.Event) -> str:
 
 
 def _failure(channel: str, code: str, policy: definition.Policy) -> str:
-    """The failure class; an unknown code means the next channel, and an adapter that came too late is asked again."""
+    """Return the failure class; an unknown code means the next channel.
+
+    An attempt that came too late at the adapter is planned again.
+    """
     if code == "dalang.too_late":
         return "too_late"
     known = policy.failure_classes.get(channel, {}).get(code)

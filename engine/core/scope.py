@@ -1,6 +1,6 @@
-"""The names that an expression or a template may use, over one customer, instance and event.
+"""The scope: the names that an expression or a template may use, over one customer, instance and event.
 
-Built by the decider for each evaluation, read by the ports' implementations; values are made only when asked for.
+`View.scope` builds it; the implementations of the ports read it. Values are made only when asked for.
 """
 
 import datetime
@@ -15,15 +15,15 @@ NAMES: Final = ("event", "entry", "profile", "consent", "traits", "segments", "s
 
 
 def nothing(_: state.Customer, __: datetime.datetime, ___: Iterable[str] | None) -> Mapping[str, Any]:
-    """The traits of a scope without any."""
+    """Return no traits, for a scope without any."""
     return {}
 
 
 class Scope(msgspec.Struct):
-    """What is in scope. `event` and `entry` are None where there is none. `reckoned` are the traits that were asked for already.
+    """The values that expressions and templates see; `event` and `entry` are None if there is none.
 
-    `reckon` gives the values of a customer's traits at a time, of those that are wanted (None: of all); `segments` are the names
-    of all segments that there are.
+    `reckon` gives the values of a customer's traits at a time, of the wanted names (None: of all). `reckoned` holds the values
+    that were asked for already. `segments` are the names of all segments of the bundle.
     """
 
     customer: state.Customer
@@ -40,18 +40,18 @@ class Scope(msgspec.Struct):
 
     @property
     def zone(self) -> datetime.tzinfo | None:
-        """The customer's zone; None where nobody says how to find it."""
+        """The customer's time zone; None if the scope has no `zone_of`."""
         return None if self.zone_of is None else self.zone_of(self.customer)
 
     def traits(self, wanted: tuple[str, ...] | frozenset[str] | None) -> Mapping[str, Any]:
-        """The values of the traits that are wanted; None: of all. Those that have none are left out."""
+        """Return the values of the wanted traits (None: of all), without the traits that have no value."""
         found = self.reckoned.get(wanted)
         if found is None:
             found = self.reckoned[wanted] = self.reckon(self.customer, self.now, wanted)
         return found
 
     def value(self, name: str) -> Any:
-        """The value of one of `NAMES` as plain Python; times are datetimes in UTC."""
+        """Return the value of one of `NAMES` as plain Python; times are datetimes in UTC."""
         match name:
             case "event":
                 return _event(self.event)
@@ -78,7 +78,7 @@ class Scope(msgspec.Struct):
 
 
 def consents(policy: definition.Policy, customer: state.Customer) -> dict[str, dict[str, bool]]:
-    """Purpose -> channel -> allowed, for the policy's channels, with `any` beside them."""
+    """Return `{purpose: {channel: allowed}}` for the policy's channels, with `any` beside the channels."""
     allowed: dict[str, dict[str, bool]] = {}
     for purpose in definition.PURPOSES:
         channels = {channel: consented(policy, customer, purpose, channel) for channel in policy.channels}
@@ -87,9 +87,10 @@ def consents(policy: definition.Policy, customer: state.Customer) -> dict[str, d
 
 
 def consented(policy: definition.Policy, customer: state.Customer, purpose: str, channel: str) -> bool:
-    """Whether the customer may be messaged for this purpose on this channel (UU PDP 27/2022 art. 20, 22: opt-in is the default).
+    """Return True if the customer may be messaged for this purpose on this channel.
 
-    What was said of the channel wins over what was said of all; with neither, `implied` allows and `opt_in` does not.
+    What the customer said of the channel wins over what was said of all channels. With neither, `implied` allows and `opt_in`
+    does not; `opt_in` is the default (UU PDP 27/2022 art. 20, 22).
     """
     said = customer.consent.get(purpose)
     if said is not None:

@@ -1,8 +1,8 @@
-"""Screening: events that can do nothing to a customer, found before anything is looked at closely.
+"""Screening: the check that finds events which can do nothing to a customer.
 
-Called by the decider for each event of a customer who is known. Most events name a type that some journey or trait asks for
-and yet meet no condition (`event.data.path == "/pricing"`), whoever the customer is. What is said here is for speed alone: an
-event that is let by would have had no effect. What the engine itself understands is never let by.
+The decider asks for each event of a customer who is known, before it handles the event. Most events have a type that some journey
+or trait names, and yet meet no condition (`event.data.path == "/pricing"`), whoever the customer is. Screening is for speed
+alone: an event that it lets by would have had no effect. It never lets by an event of the engine's own types.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,10 +13,11 @@ Screens = tuple[ports.Screen, ...]
 
 
 class Screening:
-    """What names an event type, with the screens of its conditions; worked out when a type is first seen.
+    """The screens of the conditions on each event type, with the journeys and traits that name the type.
 
-    `anyone`: the journeys and traits that look at an event of the type for whomever it is about. `inside` and `watching`: the
-    version of a journey that looks at it for those who are in it, and for its goal. None: the event alone says nothing.
+    Screens are made when a type is first seen. `_anyone` holds those of entries and traits, which concern every customer.
+    `_inside` holds those of a version for the customers inside it, and `_watching` those of a version's goal. None means that the
+    event alone says nothing.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Screening:
         self._watching: dict[tuple[str, str], Screens | None] = {}
 
     def lets_by(self, event: inputs.Event, customer: state.Customer) -> bool:
-        """Whether the event, and the time until it, surely do nothing to the customer."""
+        """Return True if the event, and the time until it, surely do nothing to the customer."""
         kind = event.type
         if kind in inputs.BUILT_IN or not self._stops(self._of_anyone(kind), event) or customer.is_due(event.recorded):
             return False
@@ -47,7 +48,7 @@ class Screening:
         return True
 
     def entrants(self, event: inputs.Event) -> Iterable[definition.Journey]:
-        """The journeys that an event of the type may enter, without those whose condition is false whoever it is about."""
+        """Return the journeys that the event may enter, without those whose condition is false by the event alone."""
         known = self._entered.get(event.type)
         if known is None:
             journeys = self._entries.get(event.type, ())
@@ -55,7 +56,7 @@ class Screening:
         return [journey for journey, screen in known if screen is None or not screen(event)]
 
     def counted(self, event: inputs.Event) -> Iterable[definition.Trait]:
-        """The traits that an event of the type may change, without those whose condition is false whoever it is about."""
+        """Return the traits that the event may change, without those whose condition is false by the event alone."""
         known = self._counted.get(event.type)
         if known is None:
             traits = self._counting.get(event.type, ())
@@ -79,7 +80,10 @@ class Screening:
         return self._anyone[kind]
 
     def _of_inside(self, version: str, kind: str) -> Screens | None:
-        """A version that is not here can be asked nothing: the instance is parked by the full look."""
+        """Return the screens of a version for the customers inside it, or None if the version is missing.
+
+        A missing version has no conditions to ask: the decider handles the event and parks the instance.
+        """
         key = (version, kind)
         if key not in self._inside:
             journey = self._versions.get(version)
