@@ -1,7 +1,7 @@
-"""The admitter: segments, schedules and entries, while one input is handled. With `decider.py` and `mover.py` it moves journeys.
+"""The admitter: segments, schedules and entries, while one input is handled.
 
-Called by the decider alone. Who may enter, and when the calendar says so, is asked of `entering.py`, `segments.py` and
-`schedules.py`; what they answer is done here. It does no I/O, knows no clock and takes no chances, as the decider.
+The decider alone calls it. `entering.py`, `segments.py` and `schedules.py` answer who may enter, and when; this file carries out
+their answers. Only this file, `mover.py` and `decider.py` move instances. It does no I/O, reads no clock and takes no chances.
 """
 
 import datetime
@@ -14,12 +14,17 @@ from engine.core import decisions, definition, entering, inputs, mover, recorder
 from engine.core.view import MILLISECOND
 
 MOST_ROUNDS: Final = 10
-"""How often in one input steps may change the profile, and so the segments, and so enter journeys whose steps change it again."""
+"""The most rounds of one input in which steps change the profile, and so the segments, and so enter journeys.
+
+docs/semantics.md#journeys-that-change-each-others-segments-end
+"""
 
 
 class Admitter(mover.Mover):
-    """Brings customers into journeys. `joined` are the segments that she came to, `examined` is the profile for which they were
-    looked at last.
+    """The part of the decider that brings customers into journeys.
+
+    `joined` are the segments that the customer has entered and whose journeys are still to be asked. `examined` is the profile
+    for which the segments were examined last.
     """
 
     def __init__(self, given: recorder.Given) -> None:
@@ -30,7 +35,10 @@ class Admitter(mover.Mover):
     # Segments and schedules.
 
     def look_again(self, before: state.Customer | None, *, already: bool) -> None:
-        """What of the customer's own depends on profile and traits: her schedules, if her zone is new, and her segments."""
+        """Plan the schedules again if the customer's zone is new, and examine the segments again if what they read has changed.
+
+        Without a state `before`, do both. `already` is true at an activation: segments found now then enter no journeys.
+        """
         known = self.known
         if before is None or (known.profile is not before.profile and self._zone(known) != self._zone(before)):
             for journey, name, fact in tuple(schedules.planned(self.looking(None))):
@@ -43,7 +51,7 @@ class Admitter(mover.Mover):
         return self.catalog.zone_of(customer)
 
     def examine(self, *, already: bool) -> None:
-        """Which segments she is in now, and when passing time may change that."""
+        """Record which segments the customer enters and leaves, and set the timer of the next moment that may change them."""
         self.examined = self.known.profile
         if not self.catalog.segments and not self.known.segments:
             return
@@ -55,7 +63,7 @@ class Admitter(mover.Mover):
         armed = {id_: timer for id_, timer in self.known.timers.items() if timer.kind == "segment" and id_ != self.cause}
         for id_, timer in armed.items():
             if due is not None and timer.due <= due:
-                return  # it looks again, and then arms the next
+                return  # this timer examines the segments again, and then sets the next one
             self.record("", "", "", "", decisions.TimerCancelled(id_))
         if due is not None:
             id_ = decisions.hashed(self.customer_id, "segments", (due - state.EPOCH) // MILLISECOND)
@@ -64,15 +72,18 @@ class Admitter(mover.Mover):
     # Entering.
 
     def entrants(self) -> Iterable[definition.Journey]:
-        """The journeys that the event may enter; all that it names where somebody wants to know why not."""
+        """Return the journeys that the event may enter.
+
+        With a detailed trace, return all that name the event's type, so that the trace says why a journey was not entered.
+        """
         if self.trace is not None and self.trace.detailed:
             return self.catalog.entries.get(self.event.type, ())
         return self.catalog.screening.entrants(self.event)
 
     def enter_all(self, by_event: Iterable[definition.Journey]) -> None:
-        """The journeys that the event enters, and those of the segments that she came to, by priority, then name."""
+        """Enter the journeys of the event and those of the segments that the customer has entered, by priority, then name."""
         entrants = [(journey, self.event) for journey in by_event]
-        if not self.joined and len(entrants) < 2:  # in no need of an order
+        if not self.joined and len(entrants) < 2:  # nothing to sort
             for journey, entry in entrants:
                 self.enter(journey, entry)
             return
@@ -88,7 +99,7 @@ class Admitter(mover.Mover):
             self.enter(journey, entry)
 
     def enter(self, journey: definition.Journey, event: inputs.Event, *, by_hand: bool = False) -> None:
-        """Enter, restart, update or refuse; an event that does not meet the condition does none of it."""
+        """Enter, restart, update or refuse; if the event does not meet the condition, do none of these."""
         admission = entering.judge(self.looking(journey, event), event, by_hand=by_hand)
         if admission is None:
             return
@@ -99,7 +110,7 @@ class Admitter(mover.Mover):
         self._begin(journey, admission.key, event)
 
     def _enter_again(self, journey: definition.Journey, instance: state.Instance, event: inputs.Event) -> None:
-        """A second entry event for a live instance: `while_active` of the live version says what it does."""
+        """Handle a second entry event for a live instance, as `while_active` of the live version says."""
         if journey.enter.while_active == "ignore" or instance.parked:
             return self._refuse(journey, "active", instance.key)
         own = self.journey_of(instance)
@@ -131,7 +142,7 @@ class Admitter(mover.Mover):
     # Timers of the customer's own.
 
     def fire_schedule(self, id_: str, timer: state.Timer) -> None:
-        """A scheduled entry, and the timer of the next one; a journey that is not scheduled any more lets the timer go."""
+        """Enter by the schedule and set the timer of the next entry; if there is none, cancel the timer."""
         journey = next((each for each in self.catalog.scheduled if each.name == timer.step), None)
         due = None if journey is None else schedules.next_entry(journey, self.looking(None))
         if journey is None or due is None:
@@ -145,7 +156,7 @@ class Admitter(mover.Mover):
                 self.enter(journey, entry)
 
     def fire_segments(self, id_: str) -> None:
-        """The moment at which passing time can change a segment."""
+        """Examine the segments, because passing time may have changed one."""
         mark = len(self.facts)
         self.examine(already=False)
         if len(self.facts) == mark:
@@ -155,7 +166,7 @@ class Admitter(mover.Mover):
     # Messages, and what steps changed.
 
     def quiesce(self) -> None:
-        """The end of an instant: the messages that were asked for, in their order, and what the steps' own writing led to."""
+        """End an instant: request the messages that were asked for, then follow what the steps wrote to the profile."""
         if not self.asking and (self.customer is None or self.customer.profile is self.examined):
             return
         for _ in range(MOST_ROUNDS):
@@ -165,7 +176,7 @@ class Admitter(mover.Mover):
                 return
             self.look_again(msgspec.structs.replace(known, profile=self.examined or {}), already=False)
             self.enter_all(())
-        # Journeys that change each other's segments without end: what was asked for goes out, and nobody enters any more.
+        # Journeys change each other's segments without end: request what was asked for, and let nobody enter any more.
         self.request_all()
         self.look_again(msgspec.structs.replace(self.known, profile=self.examined or {}), already=False)
         self.joined.clear()

@@ -1,6 +1,6 @@
-"""The catalog: the live bundle with every version that an instance may still be on, and the ports that give it meaning.
+"""The catalog: the live bundle with every version that an instance may still be on, and the ports that evaluate and render.
 
-Built once per activation by `engine/authoring/catalogs.py`, read for every event.
+`engine/authoring/catalogs.py` builds it once per activation. The decider reads it for every event.
 """
 
 import datetime
@@ -12,17 +12,22 @@ from engine.core import caps, definition, errors, inputs, languages, ports, quie
 MOST_ZONES: Final = 1_000
 MOST_LANGUAGES: Final = 1_000
 LONGEST_LANGUAGE: Final = 35
-"""No tag in use is longer (RFC 5646 section 4.4.1); what is, is not kept."""
+"""The longest wish, in characters, whose order is kept; no tag in use is longer (RFC 5646 section 4.4.1)."""
 
 
 class Catalog:
-    """What `decide` decides by.
+    """The definitions by which the decider decides, with tables and caches made from them.
 
-    `entries` lists, per event type, the journeys that it may enter in their order (priority, then name), `joining` the same per
-    segment, `scheduled` those that enter by the calendar. `counting` lists the traits that an event type changes, `segmenting`
-    those that segments read (`_read`). `named` is every event type that any version or trait names, so that all others cost
-    nothing. `reach` is how far back caps look. `hours` and `due` keep what was last found of quiet hours and, by version and
-    zone, of schedules: from when on the next entry is the next, and when it is.
+    - `entries`: `{event type: journeys that it may enter}`, by priority, then name.
+    - `joining`: the same for each segment.
+    - `scheduled`: the journeys that enter by the calendar.
+    - `counting`: `{event type: traits that it changes}`.
+    - `segmenting`: the traits that segments read (`_read`).
+    - `named`: every event type that any version or trait names; all other types cost nothing.
+    - `reach`: how far back caps look.
+    - `hours`: the quiet hours that were found last.
+    - `due`: `{(version, zone): (since, due)}` of the schedules; `due` is the next entry for every moment from `since` until
+      `due`.
     """
 
     def __init__(
@@ -74,16 +79,19 @@ class Catalog:
             self.scheduled = (*self.scheduled, journey)
 
     def takes(self, event_type: str, *, known: bool) -> bool:
-        """Whether an event of that type can have an effect by itself: it is named, or it is the first of a customer for whom
-        schedules are planned and segments examined.
+        """Return True if an event of that type can have an effect by itself.
+
+        That is so if the type is named or the engine's own. It is also so if the customer is not `known`, because the first event
+        plans schedules and examines segments, if the bundle has any.
         """
         if event_type in self.named or event_type in inputs.BUILT_IN:
             return True
         return not known and bool(self.scheduled or self.segments)
 
     def concerns_all(self, before: "Catalog") -> bool:
-        """Whether its activation after `before` can have an effect on every customer: schedules, segments and migrations of
-        either, and the end of a pause.
+        """Return True if the activation of this catalog after `before` can have an effect on every customer.
+
+        Schedules, segments and migrations of either catalog can have one, and so can the end of a pause.
         """
         if self is before:
             return False
@@ -96,27 +104,27 @@ class Catalog:
         return bool(self.scheduled or self.segments or migrating)
 
     def zone_of(self, customer: state.Customer) -> datetime.tzinfo:
-        """The customer's own zone: the profile's, else that of the phone's country, else the workspace's; else UTC."""
+        """Return the customer's time zone: the profile's, else that of the phone's country, else the workspace's, else UTC."""
         profile = customer.profile
-        if profile is not self._asked[0]:  # who asks, asks again about the same customer
+        if profile is not self._asked[0]:  # the same customer is asked about many times in a row
             name = zones.zone_of(profile, self.policy.calendar, self.policy.timezone, self._knows)
             self._asked = (profile, self._zone(name) or datetime.UTC)
         return self._asked[1]
 
     def reckoned(self, customer: state.Customer, now: datetime.datetime, wanted: Iterable[str] | None) -> Mapping[str, Any]:
-        """The values of the customer's traits at a time, of those that are wanted (None: of all)."""
+        """Return the values of the customer's traits at a time, of those that are wanted (None: of all)."""
         known = self.traits
         chosen = known.values() if wanted is None else [known[name] for name in wanted if name in known]
         return traits.values(chosen, customer.traits, now, self.zone_of(customer))
 
     def languages_of(self, customer: state.Customer) -> tuple[str, ...]:
-        """The languages to try for a customer, in their order."""
+        """Return the languages to try for a customer, in their order."""
         wished = customer.profile.get("language")
         if not isinstance(wished, str) or len(wished) > LONGEST_LANGUAGE:
             return languages.order(wished, self.policy)
         found = self._languages.get(wished)
         if found is None:
-            if len(self._languages) > MOST_LANGUAGES:  # profiles may hold any text
+            if len(self._languages) > MOST_LANGUAGES:  # profiles may hold any text, so the cache has a limit
                 self._languages.clear()
             found = self._languages[wished] = languages.order(wished, self.policy)
         return found
@@ -126,20 +134,20 @@ class Catalog:
 
     def _zone(self, name: str) -> datetime.tzinfo | None:
         if name not in self._zones:
-            if len(self._zones) > MOST_ZONES:  # profiles may hold any text
+            if len(self._zones) > MOST_ZONES:  # profiles may hold any text, so the cache has a limit
                 self._zones.clear()
             self._zones[name] = self.zones.zone(name)
         return self._zones[name]
 
     def journey(self, version: str) -> definition.Journey:
-        """The journey of that version, or `errors.BundleError`: never another version of it."""
+        """Return the journey of that version; raises `errors.BundleError` if it is missing, and never returns another version."""
         try:
             return self.versions[version]
         except KeyError:
             raise errors.BundleError(f"No bundle here holds the journey version {version}.") from None
 
     def coming(self, journey: definition.Journey, step: str) -> tuple[definition.WaitEvents, ...]:
-        """The waits with a `since` that an instance at `step` may still come to: events that they name are kept."""
+        """Return the `since` waits that an instance at `step` may still come to; events that they name are kept."""
         known = self._coming.get((journey.version, step))
         if known is None:
             later = (journey.steps[id_] for id_ in definition.reachable(journey, step))
@@ -149,10 +157,10 @@ class Catalog:
 
 
 def _read(bundle: definition.Bundle) -> Iterator[tuple[definition.Trait, bool]]:
-    """The traits that any segment reads, and whether it may read the days of an rfm, which are others every day."""
+    """Return each trait that a segment reads, with True if a segment may read the days of an rfm, which change every day."""
     named: dict[str, bool] = {}
     for segment in bundle.segments:
-        # A name by index may be made of anything, so it may be that of the days.
+        # A field name in brackets may be the result of any expression, so it may be that of the days.
         daily = "recency_days" in segment.condition.text or "[" in segment.condition.text
         named |= {name: daily or named.get(name, False) for name in segment.traits}
     return ((trait, named[trait.name]) for trait in bundle.traits if trait.name in named)

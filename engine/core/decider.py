@@ -1,12 +1,11 @@
 """The decider: decide, evolve, react.
 
 1. Everything that moves a journey is in this file, and in `admitter.py`, `mover.py` and `recorder.py` below it. Steps, policy and
-   receipts look and answer; what they answer is done here.
-   `evolution.py` only carries out the facts that were recorded.
-2. This file does no I/O, knows no clock and takes no chances. Time is the input's time.
+   receipts only answer; these files carry out the answers. `evolution.py` only applies the facts that were recorded.
+2. This file does no I/O, reads no clock and takes no chances. Time is the input's time.
 
-Called by the replay and by the worker, once for each input of each customer. `transition` gives the facts (the input, if it
-had an effect, and the decisions, in their order) and the state to which they fold.
+The replay and the worker call `transition` once for each input of each customer. It returns the facts (the input, if it had an
+effect, and the decisions, in their order) and the state to which they fold.
 """
 
 import datetime
@@ -40,9 +39,9 @@ emissions = recorder.emissions
 
 
 class Transition(msgspec.Struct, frozen=True):
-    """What one input did. `state` is the very same object where it had no effect, and None when the customer was erased.
+    """The result of one input: `state` is the very same object if the input had no effect, and None after an erasure.
 
-    `weighs`: the state has at most so many bytes of msgpack (0: nobody knows).
+    `weighs` is an upper bound of the state's bytes in msgpack (0: not known).
     """
 
     state: state.Customer | None
@@ -51,14 +50,14 @@ class Transition(msgspec.Struct, frozen=True):
 
     @property
     def decisions(self) -> tuple[decisions.Decision, ...]:
-        """The facts that were decided."""
+        """The facts that are decisions."""
         return tuple([fact for fact in self.facts if type(fact) is decisions.Decision])
 
 
 def decide(
     catalog: catalog.Catalog, customer: state.Customer | None, event: inputs.Event, *, punctual: bool = True
 ) -> tuple[decisions.Decision, ...]:
-    """The decisions that the event, and the time until it, lead to. See `transition` for the arguments."""
+    """Return the decisions that the event, and the time until it, lead to; `transition` explains the arguments."""
     return transition(catalog, customer, event, punctual=punctual).decisions
 
 
@@ -75,11 +74,11 @@ def transition(
 ) -> Transition:
     """Handle one input of one customer (None: not known yet).
 
-    `customer_id` is needed if the event has no subject. `punctual` is false only under the wall clock: then a timer that is
-    later than the policy's `late_after` runs at the input's time (docs/semantics.md#a-late-timer-runs-at-the-real-time).
-    `held` are the journeys that an operator has paused for everybody (`*`: all), this input included. At `bundle.activated` the
-    catalog is the new one. `weighs` is the previous transition's `weighs`, for speed alone; 0 if it is not known.
-    Raises `errors.StateTooLarge` if the state would grow past its limit: the input is then refused as a whole.
+    `customer_id` is needed if the event has no subject. `punctual` is false only under the wall clock: a timer that is later than
+    the policy's `late_after` then runs at the input's time (docs/semantics.md#a-late-timer-runs-at-the-real-time). `held` are the
+    journeys that an operator has paused for everybody (`*`: all), this input included. At `bundle.activated` the catalog is the
+    new one. `weighs` is the previous transition's `weighs`, for speed alone; 0 if it is not known. Raises `errors.StateTooLarge`
+    if the state would grow past its limit: the input is then refused as a whole.
     """
     if customer is not None and (trace is None or not trace.detailed) and catalog.screening.lets_by(event, customer):
         return Transition(customer, (), weighs)
@@ -96,7 +95,7 @@ def transition(
 
 
 def react(decision: decisions.Decision) -> tuple[actions.Action, ...]:
-    """The actions that a decision asks for: one for each attempt of a message, none for anything else."""
+    """Return the actions that a decision asks for: one for an attempt of a message, none for anything else."""
     data = decision.data
     if type(data) is not decisions.MessageRequested:
         return ()
@@ -124,7 +123,7 @@ def react(decision: decisions.Decision) -> tuple[actions.Action, ...]:
 
 
 class _Handling(admitter.Admitter):
-    """One input of one customer, with the timers before and after it.
+    """One input of one customer while it is handled, with the timers before and after it.
 
     docs/semantics.md#one-input-is-handled-in-a-fixed-order
     """
@@ -136,7 +135,7 @@ class _Handling(admitter.Admitter):
     # Time passes: docs/semantics.md#time-and-timers
 
     def fire(self, *, through: bool) -> None:
-        """Fire the timers that are due before the input, or, `through` it, those due at its very time too."""
+        """Fire the timers that are due before the input; with `through`, also those that are due at its very time."""
         if self.customer is None or not self.customer.is_due(self.until):
             return
         instant: datetime.datetime | None = None
@@ -156,12 +155,12 @@ class _Handling(admitter.Admitter):
         self.late = False
 
     def _next(self, through: bool) -> tuple[str, state.Timer, datetime.datetime] | None:
-        """The next timer that is due, with its id and the logical time at which it fires."""
+        """Return the next timer that is due, with its id and the logical time at which it fires."""
         customer, until = self.customer, self.until
         if customer is None:
             return None
         due = [each for each in customer.timers.items() if each[1].due <= until and (through or each[1].due < until)]
-        if due and self.asking:  # what fired, and waits for its turn to be sent, does not fire again
+        if due and self.asking:  # a timer that fired, and whose message waits for its turn, does not fire again
             fired = {asking.cause for asking in self.asking}
             due = [each for each in due if each[0] not in fired]
         if not due:
@@ -190,7 +189,10 @@ class _Handling(admitter.Admitter):
     # An event: docs/semantics.md#one-input-is-handled-in-a-fixed-order
 
     def take(self, event: inputs.Event) -> None:
-        """Profile, consent, traits and segments, receipts, exits, goals, waits, entries; nothing for an event that was seen."""
+        """Handle an event: profile, consent, traits and segments, receipts, exits, goals, waits, entries.
+
+        An event that was seen does nothing: docs/semantics.md#a-repeated-event-changes-nothing
+        """
         before = self.customer
         short = evolution.digest(event.id)
         if before is not None and evolution.has_seen(before, short):
@@ -220,7 +222,7 @@ class _Handling(admitter.Admitter):
         self.taking = None
 
     def take_emitted(self) -> None:
-        """The events that steps emitted in this instant, in their order, and those that they lead to."""
+        """Take the events that steps emitted in this instant, in their order, and those that they lead to."""
         while self.emitted:
             self.late = False
             self.take(self.emitted.pop(0))
@@ -236,7 +238,7 @@ class _Handling(admitter.Admitter):
         self.taking = None
 
     def _take_part(self, before: state.Customer) -> bool:
-        """What the event does to the instances that existed before it; whether it may enter any."""
+        """Apply the event to the instances that existed before it, and return True if it may enter journeys."""
         concerned = waiting = tuple(before.instances.values())
         goals, news = tuple(before.goals), None
         if self.event.type == inputs.JOURNEY_COMMAND:
@@ -246,8 +248,9 @@ class _Handling(admitter.Admitter):
             message = receipts.message_of(self.event, before, self.now)
             news = self._report(message) if message is not None else None
             if message is not None and news is None and self.event.type in inputs.RECEIPTS:
-                return False  # it says nothing new, so nothing happened
-            # A receipt is about one message, so it concerns one instance; a reply that belongs to none may end any.
+                return False  # the receipt says nothing new, so nothing happened
+            # A receipt is about one message, so it concerns one instance.
+            # A reply that belongs to no message may make any instance leave.
             own = "" if message is None else message.instance
             waiting = (before.instances[own],) if own in before.instances else ()
             if message is not None or self.event.type in inputs.RECEIPTS:
@@ -282,14 +285,14 @@ class _Handling(admitter.Admitter):
                 return self.leave(instance, rule.reason)
 
     def _reach(self, id_: str) -> None:
-        """The goal of an entry, once, whether the instance is still there or not."""
+        """Record the goal of an entry if the event reaches it, whether the instance is still there or not."""
         goal = self.known.goals.get(id_)
         journey = self.catalog.versions.get(goal.version) if goal is not None else None
         if goal is None or journey is None or journey.goal is None or goal.until <= self.now:
             return
         if journey.goal.trigger.event != self.event.type:
             return
-        # Its expressions see the entry, as they would inside the instance.
+        # The goal's expressions see the entry, as they would inside the instance.
         entered = state.Instance(id_, goal.journey, goal.version, "", 0, goal.entered_at, goal.entry)
         looking = self.looking(journey, self.event, entered)
         if looking.matches(journey.goal.trigger):
@@ -299,7 +302,7 @@ class _Handling(admitter.Admitter):
             self.record(goal.journey, goal.version, id_, "", reached)
 
     def _keep(self, instance: state.Instance) -> None:
-        """The event is kept for each coming `since` wait that it matches."""
+        """Keep the event for each coming `since` wait that it matches."""
         journey = self.journey_of(instance)
         if journey is None or instance.id not in self.known.instances:
             return
@@ -309,7 +312,7 @@ class _Handling(admitter.Admitter):
                 self.record(journey.name, journey.version, instance.id, instance.step, kept)
 
     def _settle(self, news: receipts.News) -> None:
-        """The step that waits for this message goes on, if the report was about its latest attempt."""
+        """Let the step that waits for this message go on, if the report was about the message's latest attempt."""
         message, report = news.message, news.report
         instance = self.known.instances.get(message.instance)
         if instance is None or message.outcome or report.late or instance.step != message.step:
@@ -321,7 +324,7 @@ class _Handling(admitter.Admitter):
             self.guarded(journey, instance.id, lambda: on_receipt(step, self.view(journey, instance.id), report))
 
     def _wake(self, before: state.Instance) -> None:
-        """The step at which the instance waited before this event sees it."""
+        """Show the event to the step at which the instance waited before this event."""
         instance = self.known.instances.get(before.id)
         if instance is None or instance.step != before.step or instance.outcomes != before.outcomes:
             return
@@ -335,7 +338,10 @@ class _Handling(admitter.Admitter):
     # Operators and bundles.
 
     def _obey(self) -> None:
-        """An operator's command, for this customer or for everybody. A pause is in the state, or in `held`, already."""
+        """Carry out an operator's command, for this customer or for everybody.
+
+        A pause is in the state, or in `held`, already.
+        """
         command, journey, key = (self.event.field(name) for name in ("command", "journey", "key"))
         if command == "stop":
             for instance in tuple(self.known.instances.values()):
@@ -349,7 +355,7 @@ class _Handling(admitter.Admitter):
             self._release()
 
     def _release(self) -> None:
-        """Ask again for the messages that a pause held, where it has ended."""
+        """Ask again for the messages that a pause held, if that pause has ended."""
         for message in tuple(self.known.messages.values()):
             instance = self.known.instances.get(message.instance)
             if message.held != "paused" or message.outcome or instance is None:
@@ -363,7 +369,7 @@ class _Handling(admitter.Admitter):
             self.ask(journey, instance.id, step, resumed=True)
 
     def activate(self, event: inputs.Event) -> None:
-        """A bundle goes live: instances migrate, segments are found as they are, schedules are planned, pauses may end."""
+        """Apply a bundle that goes live: instances migrate, segments are examined, schedules are planned, pauses may end."""
         if self.customer is None:
             return
         self.now = max(self.customer.now, event.recorded)

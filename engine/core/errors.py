@@ -1,14 +1,14 @@
-"""Every error of Dalang, drawn once.
+"""The errors of Dalang, as one tree.
 
     DalangError
     ├── Malformed          DLG10x  an input that cannot be taken; it goes to the dead letters
     ├── EvaluationError    DLG201  a condition that gives no value for this customer (false, and traced)
     ├── BundleError        DLG3xx  a directory of journeys that cannot be used
-    ├── HistoryError, …     DLG4xx  a history or an output that cannot be used (`engine/replay`, `engine/cli`)
+    ├── HistoryError, …    DLG4xx  a history or an output that cannot be used (`engine/replay`, `engine/cli`)
     └── RuntimeFailure     DLG5xx  the broker, the topics, the worker
 
-An error's docstring is its default message, so none can ship without a sentence; `hint` says what to do.
-The findings of `dalang check` are values, not errors: they live in `engine/authoring/findings.py`.
+The docstring of an error is its default message, so every error has a sentence. `hint` says what the reader can do. The findings
+of `dalang check` are values, not errors: they live in `engine/authoring/findings.py`.
 """
 
 from typing import ClassVar

@@ -1,7 +1,8 @@
-"""Evolve: what a recorded fact does to a customer's state. It makes no choice; `engine/core/decider.py` makes them all.
+"""Evolve: the effect of a recorded fact on a customer's state.
 
-A fact is an event that had an effect, or a decision. Folding the facts of a history, in their order, gives the state.
-What an event says of traits depends on their definitions, so an event is folded with the catalog that was live.
+It makes no choice; `engine/core/decider.py` makes them all. A fact is an event that had an effect, or a decision. The facts of a
+history, folded in their order, give the state. The effect of an event on traits depends on their definitions, so an event is
+folded with the catalog that was live.
 """
 
 import hashlib
@@ -23,14 +24,14 @@ _replace = msgspec.structs.replace
 def evolve(
     customer: state.Customer | None, fact: inputs.Event | Decision, catalog: catalog.Catalog | None = None
 ) -> state.Customer | None:
-    """The state after the fact; None is a customer who is not known, or not any more (`customer.erased`)."""
+    """Return the state after the fact; None is a customer who is not known, or not any more (`customer.erased`)."""
     if isinstance(fact, inputs.Event):
         return None if fact.type == inputs.ERASED else take(customer or state.Customer(fact.subject), fact, catalog)
     return fold(customer or state.Customer(fact.customer), fact)
 
 
 def fold(customer: state.Customer, fact: Decision) -> state.Customer:
-    """The state after a decision."""
+    """Return the state after a decision."""
     if fact.cause in customer.timers:  # the timer that led to this has fired
         customer = _replace(customer, now=max(customer.now, fact.at), timers=_without(customer.timers, fact.cause))
     elif fact.at > customer.now:
@@ -40,12 +41,12 @@ def fold(customer: state.Customer, fact: Decision) -> state.Customer:
 
 
 def take(customer: state.Customer, event: inputs.Event, catalog: catalog.Catalog | None) -> state.Customer:
-    """The state after an event that had an effect: what it says, and that it was seen."""
+    """Return the state after an event that had an effect: with what the event says, and the event among those that were seen."""
     return mark(tell(customer, event, catalog), event, digest(event.id))
 
 
 def mark(customer: state.Customer, event: inputs.Event, short: bytes) -> state.Customer:
-    """The state with the event among those that were seen; `short` is the digest of its id."""
+    """Return the state with the event among those that were seen; `short` is the digest of the event's id."""
     seen = (customer.seen + short)[-SEEN_BYTES * MOST_SEEN :]
     return _replace(customer, now=max(customer.now, event.recorded), seen=seen)
 
@@ -53,11 +54,11 @@ def mark(customer: state.Customer, event: inputs.Event, short: bytes) -> state.C
 def tell(
     customer: state.Customer, event: inputs.Event, catalog: catalog.Catalog | None, trace: traces.Trace | None = None
 ) -> state.Customer:
-    """The state after what the event says of profile, consent, operators and traits; the same object where that is no news."""
+    """Return the state with what the event says of profile, consent, operators and traits; the same object if nothing is new."""
     now = max(customer.now, event.recorded)
     after = _told(customer, event, now)
     if after is not customer:
-        after = messages.forgotten(after, now)  # with what is news anyway: forgetting alone is none
+        after = messages.forgotten(after, now)  # only together with other news: forgetting alone is no change
     if catalog is None or event.type not in catalog.counting:
         return after
     detailed = trace is not None and trace.detailed
@@ -66,28 +67,28 @@ def tell(
         return after
     looking = view.View(catalog, None, after, None, now, event, trace, cause=event.id)
     kept = after.traits
-    if not catalog.traits.keys() >= kept.keys():  # those that are no longer in the bundle go with the next that changes
+    if not catalog.traits.keys() >= kept.keys():  # tallies of removed traits go when another trait changes
         kept = {name: tally for name, tally in kept.items() if name in catalog.traits}
     tallies = traits.take(counting, kept, event, now, looking.zone, looking.value)
     return after if tallies is kept else _replace(after, traits=tallies)
 
 
 def digest(event_id: str) -> bytes:
-    """The eight bytes by which an event id is remembered."""
+    """Return the eight bytes by which an event id is remembered."""
     return hashlib.blake2b(event_id.encode(), digest_size=SEEN_BYTES).digest()
 
 
 def has_seen(customer: state.Customer, wanted: bytes) -> bool:
-    """Whether the event of that digest had an effect on this customer, among the last 64 that had one."""
+    """Return True if the event of that digest is among the last 64 that had an effect on this customer."""
     seen = customer.seen
     at = seen.find(wanted)
-    while at >= 0 and at % SEEN_BYTES:  # found across two neighbours
+    while at >= 0 and at % SEEN_BYTES:  # the bytes were found across two digests
         at = seen.find(wanted, at + 1)
     return at >= 0
 
 
 def _told(customer: state.Customer, event: inputs.Event, now: Any) -> state.Customer:
-    """What the event itself says; the same object where that is nothing new."""
+    """Return the state with what the event itself says; the same object if nothing is new."""
     if event.type not in _TELLING:
         return customer
     match event.type:
@@ -111,14 +112,17 @@ _TELLING: Final = frozenset(
 
 
 def _profiled(customer: state.Customer, said: Mapping[str, Any]) -> state.Customer:
-    """The profile with what was said merged into it; null removes."""
+    """Return the state with `said` merged into the profile; null removes an attribute."""
     merged = {**customer.profile, **said}
     profile = {name: value for name, value in merged.items() if value is not None}
     return customer if profile == customer.profile else _replace(customer, profile=profile)
 
 
 def _commanded(customer: state.Customer, event: inputs.Event) -> state.Customer:
-    """An operator's pause of this customer, or its end: resuming a journey ends what was paused of it, resuming all ends all."""
+    """Return the state with an operator's pause of this customer, or without the pauses that a `resume` ends.
+
+    A `resume` ends the pauses of the journey and the key that it names; without a name it ends those of all.
+    """
     command, journey, key = event.field("command"), event.field("journey") or "", event.field("key")
     pause = state.Pause(journey, key)
     if command == "pause":
@@ -130,7 +134,10 @@ def _commanded(customer: state.Customer, event: inputs.Event) -> state.Customer:
 
 
 def _consented(customer: state.Customer, purpose: str, channel: str | None, granted: bool) -> state.Customer:
-    """A word on one channel holds for that channel; a word on none replaces all that was said of the purpose."""
+    """Return the state with a consent that was granted or withdrawn.
+
+    With a channel, the consent holds for that channel. Without one, it replaces all that was said of the purpose.
+    """
     before = customer.consent.get(purpose, state.Consent())
     if isinstance(channel, str):
         after = _replace(before, channels={**before.channels, channel: granted})
@@ -180,7 +187,7 @@ def _updated(customer: state.Customer, fact: Decision, data: decisions.JourneyUp
 
 
 def _with_entry(customer: state.Customer, instance: str, entry: inputs.Event) -> state.Customer:
-    """The goal of the instance with the entry that is now the instance's."""
+    """Return the state in which the goal of the instance has the instance's new entry."""
     goal = customer.goals.get(instance)
     return customer if goal is None else _replace(customer, goals={**customer.goals, instance: _replace(goal, entry=entry)})
 
@@ -195,8 +202,9 @@ def _parked(customer: state.Customer, fact: Decision, data: decisions.InstancePa
 
 
 def _migrated(customer: state.Customer, fact: Decision, data: decisions.InstanceMigrated) -> state.Customer:
-    """By the live version from here on; its timers and its open message go with it to the step's new name. A new visit of every
-    step, so that one that it was at before, under either version, makes no id again.
+    """Put the instance on the live version and its new step, with its timers and its open message.
+
+    The migration is a new visit of every step: a step that the instance was at before, under either version, makes no id again.
     """
     before = customer.instances[fact.instance]
     instance = _replace(before, version=fact.version, step=fact.step, visit=before.visit + 1, parked="")
@@ -231,7 +239,7 @@ def _step_completed(customer: state.Customer, fact: Decision, data: decisions.St
 def _scheduled(customer: state.Customer, fact: Decision, data: decisions.TimerScheduled) -> state.Customer:
     timer = state.Timer(data.due, fact.instance, fact.step or fact.journey, data.kind)
     before, timers = customer.instances.get(fact.instance), {**customer.timers, data.timer: timer}
-    if before is None:  # a schedule or a segment: the customer's own
+    if before is None:  # a timer of a schedule or segment is the customer's own
         return _replace(customer, timers=timers)
     instances = {**customer.instances, before.id: _replace(before, armed=before.armed + 1)}
     return _replace(customer, instances=instances, timers=timers)
@@ -291,8 +299,10 @@ _APPLY: Final[Mapping[type[decisions.Payload], Callable[[state.Customer, Decisio
     decisions.SegmentLeft: _segment_left,
     decisions.GoalReached: _goal_reached,
 }
-"""The facts that change more than the clock. The others (`journey.refused`, `branch.taken`, `split.assigned`, …) are
-recorded for people."""
+"""The facts that change more than the clock, with what applies them.
+
+The others (`journey.refused`, `branch.taken`, `split.assigned`, …) are recorded for people.
+"""
 
 
 def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Inputs: the CloudEvents of `customer.events`, decoded and checked.
 
-Called by the replay and by the worker, with the same bytes, so that both refuse the same records.
-What comes out is an `Event` with its times cut to milliseconds; what cannot be taken raises `errors.Malformed`.
-Nothing here knows of customers' states or journeys.
+The replay and the worker call this file with the same bytes, so that both refuse the same records. The result is an `Event` with
+its times cut to milliseconds; an input that cannot be taken raises `errors.Malformed`. Nothing here knows customers' states or
+journeys.
 """
 
 import datetime
@@ -15,7 +15,7 @@ import msgspec
 from engine.core import definition, errors
 
 MAX_BYTES: Final = 1 << 20
-"""An event larger than this is refused as `too_large`."""
+"""The most bytes of an event; a larger one is refused as `too_large`."""
 
 Instant = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
 """A moment: aware, in UTC, in milliseconds."""
@@ -37,7 +37,7 @@ MESSAGE_RECEIVED: Final = "message.received"
 RECEIPTS: Final[Mapping[str, str]] = {
     f"message.{status}": status for status in ("accepted", "sent", "delivered", "read", "clicked", "replied", "failed")
 }
-"""Event type -> the status that it reports."""
+"""`{event type: status that it reports}`."""
 
 WITHOUT_SUBJECT: Final = frozenset({TIMER_DUE, JOURNEY_COMMAND, BUNDLE_ACTIVATED})
 BUILT_IN: Final = frozenset(
@@ -47,21 +47,28 @@ BUILT_IN: Final = frozenset(
 """The types that the engine itself understands, whatever the journeys name."""
 
 OWN_SOURCE: Final = "dalang/journeys"
-"""The source of the events that journeys emit. They are taken where they are emitted; on the log they only tell others."""
+"""The source of the events that journeys emit.
+
+The engine takes such an event where it is emitted; its record on the log only tells other systems.
+"""
 
 TIMELESS: Final = frozenset({JOURNEY_COMMAND, BUNDLE_ACTIVATED})
-"""What operators write has the time of the wall: under the stream clock it happens at the stream's time, and moves it not."""
+"""The types that operators write, with the time of the wall clock.
+
+Under the stream clock such an event takes the stream's current time and does not advance it.
+"""
 
 COMMANDS: Final = ("stop", "enter", "pause", "resume")
 
-# RFC 3339 section 5.6; a space for the T is allowed there, a missing zone is not.
+# RFC 3339 section 5.6: a space may replace the T, but the zone may not be missing.
 _RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One fact from outside. `time` is when it happened, `recorded` when the log took it; both UTC, in milliseconds.
+    """One fact from outside.
 
-    Stored inside states and decisions: its field names are a storage format.
+    `time` is when the fact happened, `recorded` when the log took it; both are in UTC, in milliseconds. Stored inside states and
+    decisions: its field names are a storage format.
     """
 
     id: str
@@ -72,15 +79,15 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str = ""
     data: Any = None
     depth: int = 0
-    """How many journeys stand behind it, each having emitted the event that moved the next; 0: the shop itself."""
+    """The number of emitted events behind this one, each of which led to the next; 0: an event from outside."""
 
     def field(self, name: str) -> Any:
-        """`data[name]` where data is an object that has it, else None."""
+        """Return `data[name]`, or None if data is no object or does not have it."""
         return self.data.get(name) if type(self.data) is dict else None
 
 
 class Record(msgspec.Struct, frozen=True):
-    """An event with its place in the log; `partition` is None where the history has none."""
+    """An event with its place in the log; `partition` and `offset` are None if the history has none."""
 
     event: Event
     partition: int | None = None
@@ -106,9 +113,9 @@ _decoder: Final = msgspec.json.Decoder(_Wire)
 
 
 def instant(text: str) -> datetime.datetime:
-    """An RFC 3339 text as UTC, cut (never rounded) to milliseconds; `errors.NotATime` if it is none."""
+    """Return an RFC 3339 text as UTC, cut (never rounded) to milliseconds; raises `errors.NotATime` if it is none."""
     if len(text) == 20 and text[4::3] == "--T::Z":
-        # The common form, which the standard library reads alone; the marks keep week dates and basic formats out.
+        # The standard library alone reads this common form; the marks keep week dates and basic formats out.
         try:
             at = datetime.datetime.fromisoformat(text)
         except ValueError as exc:
@@ -128,7 +135,10 @@ def instant(text: str) -> datetime.datetime:
 
 
 def bounded(at: datetime.datetime) -> datetime.datetime:
-    """`at` itself, if sums of it and a journey's durations stay in the calendar; else `errors.NotATime`."""
+    """Return `at` itself; raises `errors.NotATime` if its year is not between 1970 and 9000.
+
+    Within these years the sum of a time and a journey's durations stays in the calendar.
+    """
     if not 1970 <= at.year <= 9000:
         raise errors.NotATime(f"The year {at.year} is not between 1970 and 9000.")
     return at
@@ -141,11 +151,11 @@ def decode(
     logged: int | None = None,
     trust_recorded: bool = True,
 ) -> Record:
-    """One event from its bytes, or `errors.Malformed` with the reason.
+    """Return the record of one event from its bytes; raises `errors.Malformed` with the reason if they are no event.
 
-    `key` is the record's key, empty if it has none; None: a line of a file, whose `kafkakey` may tell. `logged` is the
-    record's own timestamp (Kafka, ms), which an event's `recordedtime` replaces only under `trust_recorded` (files and
-    `--clock stream`). Without either, `time` stands in.
+    `key` is the record's key, empty if the record has none. None means a line of a file, whose `kafkakey` may give the key.
+    `logged` is the record's own timestamp (Kafka, ms). An event's `recordedtime` replaces it only under `trust_recorded` (files
+    and `--clock stream`). Without either, `time` is the recorded time.
     """
     if value is None:
         raise errors.NoValue
@@ -153,7 +163,7 @@ def decode(
         raise errors.TooLarge(f"The event has {len(value)} bytes; the limit is {MAX_BYTES}.")
     try:
         if not value.isascii():
-            value.decode()  # msgspec checks only the strings that it keeps
+            value.decode()  # msgspec checks the UTF-8 of only those strings that it keeps
         wire = _decoder.decode(value)
     except UnicodeDecodeError as exc:
         raise errors.NotJson(f"The value is not UTF-8: byte {exc.start} is {value[exc.start]:#04x}.") from None
@@ -183,30 +193,30 @@ def decode(
 
 
 def _extended(event: Event, wire: _Wire) -> Record:
-    """The record with the extensions that most events lack."""
+    """Return the record with the extensions that most events lack."""
     depth = _whole(wire.dalangdepth) or 0
     return Record(msgspec.structs.replace(event, depth=depth), _whole(wire.kafkapartition), _whole(wire.kafkaoffset))
 
 
 def encode(event: Event) -> bytes:
-    """The event as a CloudEvent in structured JSON."""
+    """Return the event as a CloudEvent in structured JSON."""
     wire: dict[str, Any] = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
     if event.subject:
         wire["subject"] = event.subject
     wire["time"] = text(event.time)
-    wire["recordedtime"] = text(event.recorded)  # without it the stream clock would take the wall's time for it
+    wire["recordedtime"] = text(event.recorded)  # without it the stream clock would use the wall clock's time
     if event.depth:
         wire["dalangdepth"] = event.depth
     return msgspec.json.encode({**wire, "data": event.data})
 
 
 def tick(at: datetime.datetime) -> Event:
-    """A `timer.due` that a driver puts in: time has passed until `at`, nothing else."""
+    """Return a `timer.due` by which time passes until `at`; drivers of the fold put it in."""
     return Event(f"tick/{text(at)}", TIMER_DUE, at, at)
 
 
 def text(at: datetime.datetime) -> str:
-    """`at` as RFC 3339 in UTC, with milliseconds only where there are any."""
+    """Return `at` as RFC 3339 in UTC, with milliseconds only if there are any."""
     return at.isoformat(timespec="milliseconds" if at.microsecond else "seconds").removesuffix("+00:00") + "Z"
 
 
@@ -219,7 +229,7 @@ def _whole(number: int | str | None) -> int | None:
 
 
 def check(event: Event) -> None:
-    """The types that the engine reads itself must carry what it reads."""
+    """Raise `errors.BadData` if an event of the engine's own types lacks what the engine reads."""
     if event.type not in _CHECKED:
         return
     needed = _NEEDED.get(event.type)
@@ -234,7 +244,7 @@ def check(event: Event) -> None:
             raise errors.BadData(f"{event.type} needs data.{name} ({kind.__name__}).")
     channel = event.field("channel")
     if event.type in (CONSENT_GRANTED, CONSENT_WITHDRAWN) and channel is not None and channel not in definition.CHANNELS:
-        # A withdrawal that names no channel of ours must not be lost: somebody has to look at it.
+        # A withdrawal with an unknown channel must not be lost: in the dead letters somebody sees it.
         known = ", ".join(definition.CHANNELS)
         raise errors.BadData(f"{event.type} takes data.channel as one of {known}, or none for all; not {str(channel)[:40]!r}.")
     purpose = event.field("purpose")
@@ -266,4 +276,4 @@ _NEEDED: Final[Mapping[str, Mapping[str, type]]] = {
     **{type_: {"message_id": str} for type_ in RECEIPTS},
 }
 _CHECKED: Final = frozenset({*_NEEDED, TIMER_DUE, JOURNEY_COMMAND})
-"""The types of which `check` has something to say."""
+"""The types that `check` examines."""

@@ -1,4 +1,4 @@
-"""Messages: what the facts of a message do to a customer's state.
+"""Messages: the effect of a message's facts on a customer's state.
 
 Called by `evolution.py` alone, of which it is a part. It makes no choice.
 """
@@ -12,15 +12,18 @@ from engine.core import caps, decisions, state
 from engine.core.decisions import Decision
 
 MOST_SENDS: Final = 1_000
-"""Entries of the ledger for caps: the oldest go first."""
+"""The most entries of the ledger for caps; past it the oldest are dropped."""
 LATE_RECEIPTS_MS: Final = 30 * 24 * 3600 * 1000
-"""Closed messages are forgotten this long after their request: `customer.events` keeps no receipt longer by default."""
+"""The time after its request at which a closed message is forgotten, in ms.
+
+By default `customer.events` keeps no receipt longer: docs/semantics.md#a-closed-message-is-forgotten-after-30-days
+"""
 
 _replace = msgspec.structs.replace
 
 
 def requested(customer: state.Customer, fact: Decision, data: decisions.MessageRequested) -> state.Customer:
-    """An attempt was requested; the first takes a place under the caps."""
+    """Add an attempt to the message; the first attempt on a channel takes a place under the caps."""
     (address,) = data.to.values()
     attempt = state.Attempt(data.attempt, data.channel, data.place, fact.at, address, parts=data.parts)
     before = customer.messages.get(data.message_id)
@@ -41,7 +44,7 @@ def requested(customer: state.Customer, fact: Decision, data: decisions.MessageR
 
 
 def deferred(customer: state.Customer, fact: Decision, data: decisions.MessageDeferred) -> state.Customer:
-    """The next attempt waits."""
+    """Mark that the message's next attempt waits."""
     before = customer.messages.get(data.message_id)
     if before is None:
         before = _message(fact, data.message_id, data.purpose, data.expires_at)
@@ -50,7 +53,7 @@ def deferred(customer: state.Customer, fact: Decision, data: decisions.MessageDe
 
 
 def suppressed(customer: state.Customer, fact: Decision, data: decisions.MessageSuppressed) -> state.Customer:
-    """A message that was deferred and then refused is no message any more; a ghost counts as the previous send."""
+    """Remove a message that was deferred and then refused; a held-out message counts as the previous send."""
     if data.reason == "held_out":
         customer = with_instance(customer, _replace(customer.instances[fact.instance], sent_at=fact.at))
     if data.message_id not in customer.messages:
@@ -74,12 +77,12 @@ def _message(fact: Decision, id_: str, purpose: str, expires_at: Any) -> state.M
 
 
 def resolved(customer: state.Customer, fact: Decision, data: decisions.MessageResolved) -> state.Customer:
-    """The message is over."""
+    """Close the message with its outcome."""
     return _with_message(customer, _replace(customer.messages[data.message_id], outcome=data.outcome, waiting=None, held=""))
 
 
 def reported(customer: state.Customer, fact: Decision, data: decisions.MessageReported) -> state.Customer:
-    """A receipt of one attempt."""
+    """Add a receipt to the attempt that it is about."""
     message = customer.messages[data.message_id]
     attempts = tuple(
         _replace(each, reported=each.reported | state.REPORTED[data.status], cost=each.cost + data.cost)
@@ -95,14 +98,14 @@ def reported(customer: state.Customer, fact: Decision, data: decisions.MessageRe
 
 
 def wrote(customer: state.Customer, channel: Any, at: Any) -> state.Customer:
-    """When she wrote last on a channel."""
+    """Note when the customer last wrote on a channel."""
     if not isinstance(channel, str):
         return customer
     return _replace(customer, inbound={**customer.inbound, channel: at})
 
 
 def with_instance(customer: state.Customer, instance: state.Instance) -> state.Customer:
-    """The customer with the instance as it is now."""
+    """Return the customer with the instance as it is now."""
     return _replace(customer, instances={**customer.instances, instance.id: instance})
 
 
@@ -111,7 +114,7 @@ def _with_message(customer: state.Customer, message: state.Message) -> state.Cus
 
 
 def abandoned(customer: state.Customer, instance: str) -> state.Customer:
-    """The instance's open messages closed: what is still reported about them is late."""
+    """Close the instance's open messages; later reports about them are late."""
     closed = {
         id_: _replace(message, outcome="abandoned")
         for id_, message in customer.messages.items()
@@ -121,7 +124,7 @@ def abandoned(customer: state.Customer, instance: str) -> state.Customer:
 
 
 def forgotten(customer: state.Customer, now: datetime.datetime) -> state.Customer:
-    """Without the closed messages that no receipt can be about any more, and the goals whose time is over."""
+    """Remove the closed messages that no receipt can be about any more, and the goals whose time is over."""
     if not customer.messages and not customer.goals:
         return customer
     messages = {

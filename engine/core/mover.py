@@ -1,7 +1,7 @@
-"""The mover: carries out what steps answer. With `decider.py` the only file that moves an instance.
+"""The mover: it carries out the moves with which steps answer.
 
-Called by the decider alone, once a step, a receipt or a timer has an answer. It does no I/O, knows no clock and takes no
-chances, as the decider.
+The decider calls it when a step has answered an event, a receipt or a timer. Only this file, `admitter.py` and `decider.py` move
+instances. It does no I/O, reads no clock and takes no chances.
 """
 
 import datetime
@@ -14,11 +14,17 @@ from engine.core.steps import send
 from engine.core.view import MILLISECOND
 
 MOST_STEPS: Final = 100
-"""An instance that enters more steps in one input leaves: docs/semantics.md#a-hundred-steps-in-one-input-are-a-loop"""
+"""The most steps that an instance may enter in one input; past it the instance leaves.
+
+docs/semantics.md#a-hundred-steps-in-one-input-are-a-loop
+"""
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """A message that waits for its turn: at the end of an instant all that were asked for compete for the places under caps."""
+    """A message that waits for its turn.
+
+    At the end of an instant all messages that were asked for compete for the places under caps.
+    """
 
     journey: definition.Journey
     instance: str
@@ -32,7 +38,7 @@ class Asking(msgspec.Struct, frozen=True):
 
 
 class Mover(recorder.Recorder):
-    """Moves instances, and asks for their messages in turn."""
+    """The part of the decider that moves instances, and asks for their messages in turn."""
 
     def __init__(self, given: recorder.Given) -> None:
         super().__init__(given)
@@ -40,7 +46,7 @@ class Mover(recorder.Recorder):
         self.asking: list[Asking] = []
 
     def guarded(self, journey: definition.Journey, instance: str, ask: moves.Ask) -> None:
-        """Do what a step answers; if the step raises, end its instance.
+        """Carry out what a step answers; if the step raises an error, end its instance.
 
         docs/semantics.md#a-failing-step-ends-its-own-instance-only
         """
@@ -55,7 +61,7 @@ class Mover(recorder.Recorder):
             self.leave(at, "failed")
 
     def _move(self, journey: definition.Journey, instance: str, move: moves.Move) -> None:
-        """Carry out one answer, then those of the steps that it leads to, until the instance stays or leaves."""
+        """Carry out one move, then those of the steps that it leads to, until the instance stays or leaves."""
         while True:
             here = self.known.instances[instance]
             if isinstance(move, moves.Leave):
@@ -72,7 +78,7 @@ class Mover(recorder.Recorder):
             move = self._come_to(journey, instance, move.step)
 
     def go(self, journey: definition.Journey, instance: str, step: str) -> None:
-        """From the first step on."""
+        """Bring the instance to a step, and go on from there."""
         self.guarded(journey, instance, lambda: self._come_to(journey, instance, step))
 
     def _come_to(self, journey: definition.Journey, instance: str, id_: str) -> moves.Move:
@@ -86,7 +92,7 @@ class Mover(recorder.Recorder):
         return steps.BEGIN[type(step)](step, self.view(journey, instance))
 
     def leave(self, instance: state.Instance, reason: str) -> None:
-        """Timers cancelled, open message abandoned, out."""
+        """Cancel the instance's timers and record its exit, by which its open message is abandoned."""
         for id_, timer in tuple(self.known.timers.items()):
             if timer.instance == instance.id and id_ != self.cause:
                 cancelled = decisions.TimerCancelled(id_)
@@ -95,7 +101,10 @@ class Mover(recorder.Recorder):
         self.record(instance.journey, instance.version, instance.id, instance.step, exited)
 
     def journey_of(self, instance: state.Instance) -> definition.Journey | None:
-        """The version that the instance entered with; without it the instance is parked, never moved by another."""
+        """Return the version that the instance entered with; if it is missing, park the instance and return None.
+
+        No other version ever moves the instance: docs/semantics.md#a-missing-version-parks-the-instance
+        """
         try:
             return self.catalog.journey(instance.version)
         except errors.BundleError as exc:
@@ -108,7 +117,7 @@ class Mover(recorder.Recorder):
     # Messages that compete for a place under a cap.
 
     def ask(self, journey: definition.Journey, instance: str, step: definition.Send, *, resumed: bool = False) -> None:
-        """Ask for a step's message, the first time or (`resumed`) after it was deferred."""
+        """Ask for the message of a step, for the first time or (`resumed`) after it was deferred."""
         here = self.known.instances[instance]
         known = self.view(journey, instance).message() if resumed else None
         expires = None if step.expires_after is None else self.now + step.expires_after * MILLISECOND
@@ -117,7 +126,7 @@ class Mover(recorder.Recorder):
         self.asking.append(asked)
 
     def request_all(self) -> None:
-        """Every message that was asked for; who goes first takes the last place under a cap."""
+        """Request every message that was asked for; the first in order takes the last place under a cap."""
         while self.asking:
             self._request(min(self.asking, key=_precedence))
 
@@ -132,5 +141,8 @@ class Mover(recorder.Recorder):
 
 
 def _precedence(asking: Asking) -> tuple[int, datetime.datetime, str, str]:
-    """Priority, then earliest expiry, then name."""
+    """Return the sort key: priority, then earliest expiry, then name.
+
+    docs/semantics.md#the-last-place-goes-by-priority-then-expiry-then-name
+    """
     return -asking.journey.priority, asking.expires_at, asking.journey.name, asking.instance

@@ -1,8 +1,8 @@
-"""The one function that answers: may this message go on this channel, when, and if not why?
+"""The policy's answer for one attempt: may the message go on this channel, when, and if not, why.
 
-Called by `steps/send.py` at the moment of sending, for every attempt. The policy is always the newest one. What it looks at
-in turn: expiry, pause, consent, reachability, WhatsApp's window, caps, quiet hours. (The holdout is asked by the step, of what
-may go.)
+`steps/send.py` calls `judge` for every attempt at the moment of sending. The policy is always the newest one. The order of the
+checks is: expiry, pause, consent, reachability, WhatsApp's window, caps, quiet hours. The step checks the holdout, for messages
+that may go.
 """
 
 import datetime
@@ -13,13 +13,14 @@ import msgspec
 from engine.core import caps, definition, scope, state, view
 
 WINDOW: Final = datetime.timedelta(hours=24)
-"""How long after a customer's last message WhatsApp takes free text (Meta, customer service window)."""
+"""The time after a customer's last message in which WhatsApp takes free text (Meta, customer service window)."""
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What is asked about. `to` overrides the customer's own address; None: the policy's.
+    """The attempt that is judged.
 
-    `tried`: the channels on which the message was requested already; none: this would be its first attempt.
+    `to` overrides the customer's own address; None: the address that the policy names. `tried` are the channels on which the
+    message was requested already; if there are none, this is its first attempt.
     """
 
     channel: str
@@ -27,13 +28,14 @@ class Asked(msgspec.Struct, frozen=True):
     expires_at: datetime.datetime | None = None
     tried: tuple[str, ...] = ()
     free_text: bool = False
-    """Whether the body is free text, which WhatsApp takes only within 24 hours of the customer's last message."""
+    """True if the body is free text, which WhatsApp takes only within 24 hours of the customer's last message."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`send_at` is now, or later, or None where the message may not go on this channel; `reasons` say why not, or not yet.
+    """The answer: `send_at` is now, later, or None if the message may not go on this channel.
 
-    `held`: it waits for the end of a pause. `whole`: no other channel helps either. An adapter must not send after `send_before`.
+    `reasons` say why not, or why not yet. `held`: the message waits for the end of a pause. `whole`: no other channel helps
+    either. An adapter must not send after `send_before`.
     """
 
     send_at: datetime.datetime | None
@@ -45,7 +47,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def judge(looking: view.View, asked: Asked) -> Verdict:
-    """The verdict on one attempt now.
+    """Return the verdict on one attempt now.
 
     Reasons: `expired`, `paused`, `no_channel`, `no_consent` (UU PDP 27/2022 art. 20 and 40), `unreachable`, `stopped`,
     `outside_window`, `cap`, `quiet_hours`.
@@ -65,7 +67,7 @@ def judge(looking: view.View, asked: Asked) -> Verdict:
 
 
 def _barred(looking: view.View, asked: Asked, address: str) -> tuple[str, ...]:
-    """Why the channel may not, or cannot, carry it at any time."""
+    """Return the reasons, other than caps and quiet hours, why the channel may not or cannot carry the message."""
     reasons = []
     if not scope.consented(looking.catalog.policy, looking.customer, looking.journey.purpose, asked.channel):
         reasons.append("no_consent")
@@ -81,7 +83,10 @@ def _barred(looking: view.View, asked: Asked, address: str) -> tuple[str, ...]:
 
 
 def _timed(looking: view.View, asked: Asked, address: str) -> Verdict:
-    """When it may go: from the first moment with a place under every cap and outside quiet hours, if that comes in time."""
+    """Return when the message may go: at the first moment with a place under every cap and outside quiet hours.
+
+    The message may not go if that moment does not come before its expiry.
+    """
     rule = hours(looking)
     zone = looking.zone
     at, reasons = looking.now, list[str]()
@@ -89,13 +94,13 @@ def _timed(looking: view.View, asked: Asked, address: str) -> Verdict:
     if opens is None:
         return Verdict(None, reasons=("quiet_hours",), whole=True)
     for cap in _caps(looking, asked):
-        # A place is needed when the phone may ring: a day that is full now is over in the morning.
+        # The place is needed at the moment when quiet hours end: a day that is full now may be over by then.
         if caps.place_at(cap, looking.customer.sends, opens, zone) <= opens:
             continue
         if cap.channel or cap.then == "drop":
             return Verdict(None, reasons=("cap",), whole=not cap.channel)
         at, reasons = max(at, caps.place_at(cap, looking.customer.sends, looking.now, zone)), ["cap"]
-    if at > looking.now:  # a place comes free later: quiet hours are judged for that moment
+    if at > looking.now:  # a place becomes free later, so quiet hours are judged for that moment
         opens = _opens(rule, at, looking)
     if opens is None:
         return Verdict(None, reasons=(*reasons, "quiet_hours"), whole=True)
@@ -109,19 +114,20 @@ def _timed(looking: view.View, asked: Asked, address: str) -> Verdict:
 
 
 def _opens(rule: definition.QuietHours | None, at: datetime.datetime, looking: view.View) -> datetime.datetime | None:
-    """The first moment at or after `at` that is not quiet; None if there is none within a year."""
+    """Return the first moment at or after `at` that is not quiet, or None if there is none within 366 days."""
     return at if rule is None else looking.catalog.hours.opens_at(rule, at, looking.zone)
 
 
 def hours(looking: view.View) -> definition.QuietHours | None:
-    """The quiet hours of the journey's messages: the rule that it names, else its purpose's."""
+    """Return the quiet hours of the journey's messages: the rule that the journey names, or else its purpose's."""
     rules = looking.catalog.policy.quiet_hours
     return rules.get(looking.journey.hours or looking.journey.purpose)
 
 
 def _caps(looking: view.View, asked: Asked) -> list[definition.Cap]:
-    """The caps that this attempt would count against and did not yet: the message's at its first attempt, a channel's at its
-    first attempt there.
+    """Return the caps against which this attempt would count, and has not counted yet.
+
+    A message's cap counts its first attempt. A channel's cap counts its first attempt on that channel.
     """
     journey = looking.journey
     return [
@@ -133,12 +139,15 @@ def _caps(looking: view.View, asked: Asked) -> list[definition.Cap]:
 
 
 def text(value: object) -> str:
-    """An address as text: a profile may hold a phone or chat id as a number; anything but a number or text is no address."""
+    """Return an address as text; a value that is neither text nor a whole number is no address.
+
+    A profile may hold a phone number or a chat id as a number.
+    """
     if isinstance(value, str):
         return value.strip()
     return str(value) if type(value) is int else ""
 
 
 def tried(message: state.Message | None) -> tuple[str, ...]:
-    """The channels on which a message was requested already."""
+    """Return the channels on which a message was requested already."""
     return () if message is None else tuple(attempt.channel for attempt in message.attempts)

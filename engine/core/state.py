@@ -1,7 +1,7 @@
 """The state of one customer: what the fold carries from one input to the next.
 
-Written to `customer.state` as msgpack by `engine/runtime/codec.py`. All structs are arrays there: append fields with a
-default, never reorder or remove one. Nothing here decides; `engine/core/decider.py` is the only file that makes new ones.
+`engine/runtime/codec.py` writes it to `customer.state` as msgpack. All structs are arrays there: append fields with a default,
+never reorder or remove one. Nothing here decides; `evolution.py` and `messages.py` fold facts into new states.
 """
 
 import datetime
@@ -17,7 +17,10 @@ EPOCH: Final = inputs.EPOCH
 NEVER: Final = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC)
 
 TimerKind = Literal["wait", "timeout", "fallback", "retry", "reply", "schedule", "segment"]
-"""`reply` is a handoff's; `schedule` and `segment` are the customer's own. The `step` of a schedule is its journey."""
+"""The kind of a timer: `reply` is of a handoff; `schedule` and `segment` are of the customer, not of an instance.
+
+The `step` of a `schedule` timer is the name of its journey.
+"""
 
 # The lattice of receipts as bits: each status implies those below it; `clicked` and `replied` are not ordered.
 # docs/semantics.md#receipts-form-a-lattice
@@ -39,11 +42,11 @@ OWN_BIT: Final[Mapping[str, int]] = {
     "replied": 0b100000,
     "failed": 0b1000000,
 }
-"""Status -> its own bit, which is set when it, or a status above it, was reported."""
+"""`{status: its own bit}`, which is set when the status, or a status above it, was reported."""
 
 
 class Timer(msgspec.Struct, frozen=True, array_like=True):
-    """Something that happens to an instance at `due` unless it is cancelled before."""
+    """Something that happens to an instance or a customer at `due` unless it is cancelled before."""
 
     due: datetime.datetime
     instance: str
@@ -60,7 +63,10 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Instance(msgspec.Struct, frozen=True, array_like=True):
-    """One customer inside one journey. `visit` counts starts and migrations, `armed` the timers of this step."""
+    """One customer inside one journey.
+
+    `visit` counts starts and migrations. `armed` counts the timers that were set since the instance came to this step.
+    """
 
     id: str
     journey: str
@@ -77,7 +83,7 @@ class Instance(msgspec.Struct, frozen=True, array_like=True):
     """The last event that moved the instance; None: the entry."""
     kept: Mapping[str, Kept] = {}
     sent_at: datetime.datetime | None = None
-    """When its latest message was first requested (`since: previous_send`)."""
+    """The time at which the instance's latest message was first requested (`since: previous_send`)."""
     parked: str = ""
     held_out: bool = False
 
@@ -94,15 +100,17 @@ class Goal(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Pause(msgspec.Struct, frozen=True, array_like=True):
-    """An operator's pause for this customer: of a journey (empty: all), of one key (None: every)."""
+    """An operator's pause for this customer, of one journey (empty: of all) and of one key (None: of every key)."""
 
     journey: str = ""
     key: str | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
-    """One try on one channel at one address; `place` is its index in the step's channels, `reported` the bits of `REPORTED`,
-    `parts` are those of an SMS.
+    """One try on one channel at one address.
+
+    `place` is the index of the channel in the step. `reported` holds bits of `REPORTED`. `parts` is the number of parts of an
+    SMS.
     """
 
     number: int
@@ -116,7 +124,7 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):
-    """One logical message with its attempts; `outcome` is empty while it is open."""
+    """One logical message with its attempts; `outcome` is empty while the message is open."""
 
     id: str
     instance: str
@@ -129,35 +137,38 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
     attempts: tuple[Attempt, ...]
     outcome: str = ""
     waiting: int | None = None
-    """The place in the step's channels at which the next attempt waits, while it is deferred."""
+    """The index of the channel, among those of the step, on which the next attempt waits while it is deferred."""
     held: str = ""
-    """Why it waits."""
+    """The reason why the next attempt waits."""
     skipped: tuple[tuple[str, str], ...] = ()
 
 
 class Consent(msgspec.Struct, frozen=True, array_like=True):
-    """What a customer said about one purpose: for all channels (None: nothing), and for single ones."""
+    """A customer's word on one purpose: for all channels (None: no word), and for single channels."""
 
     everywhere: bool | None = None
     channels: Mapping[str, bool] = {}
 
 
 class Entries(msgspec.Struct, frozen=True, array_like=True):
-    """How often a customer entered a journey, and when last with each key that re-entry still asks about."""
+    """The number of a customer's entries into a journey, and the last entry for each key that re-entry still asks about."""
 
     count: int = 0
     last: Mapping[str, datetime.datetime] = {}
 
 
 class Customer(msgspec.Struct, frozen=True, array_like=True):
-    """Everything that the fold knows of one customer. `seen` holds eight bytes for each of the last 64 events with an effect."""
+    """Everything that the fold knows of one customer.
+
+    `seen` holds eight bytes for each of the last 64 events that had an effect.
+    """
 
     id: str
     now: datetime.datetime = EPOCH
     profile: Mapping[str, Any] = {}
     consent: Mapping[str, Consent] = {}
     stopped: Mapping[str, str] = {}
-    """Channel -> the address at which a failure stopped it."""
+    """`{channel: address at which a failure stopped it}`."""
     instances: Mapping[str, Instance] = {}
     timers: Mapping[str, Timer] = {}
     messages: Mapping[str, Message] = {}
@@ -165,22 +176,22 @@ class Customer(msgspec.Struct, frozen=True, array_like=True):
     seen: bytes = b""
     traits: Mapping[str, Tally] = {}
     segments: tuple[str, ...] = ()
-    """The segments that she is in, by name."""
+    """The names of the segments that the customer is in."""
     goals: Mapping[str, Goal] = {}
-    """Instance -> the goal of its entry."""
+    """`{instance id: goal of its entry}`."""
     sends: tuple[caps.Sent, ...] = ()
-    """What counts against caps."""
+    """The ledger of sends that count against caps."""
     inbound: Mapping[str, datetime.datetime] = {}
-    """Channel -> when she last wrote on it."""
+    """`{channel: time at which the customer last wrote on it}`."""
     pauses: tuple[Pause, ...] = ()
 
     @property
     def next_due(self) -> datetime.datetime:
-        """When the earliest timer is due; `NEVER` without one."""
+        """The due time of the earliest timer; `NEVER` without a timer."""
         return min([timer.due for timer in self.timers.values()], default=NEVER)
 
     def is_due(self, at: datetime.datetime) -> bool:
-        """Whether a timer is due at that moment, or was before."""
+        """Return True if a timer is due at or before that moment."""
         for timer in self.timers.values():  # noqa: SIM110 a generator takes twice the time
             if timer.due <= at:
                 return True
@@ -188,5 +199,5 @@ class Customer(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def drained(self) -> bool:
-        """Whether nothing but schedules is left, which never end."""
+        """True if no timer is left but those of schedules, which never end."""
         return all(timer.kind == "schedule" for timer in self.timers.values())

@@ -1,7 +1,8 @@
 """Tallies: what a customer's state keeps of one trait, and how one more event changes it.
 
-Called by `traits.py`, which decides whether an event counts. A tally is a list of buckets in order of their marks
-(`windows.py`): events that leave the window together. `bounds.py` keeps them few. Nothing here knows a trait's conditions.
+Called by `traits.py`, which decides whether an event counts, and by `bounds.py`, which keeps the buckets few. A tally is a list
+of buckets in order of their marks (`windows.py`). The events of one bucket leave the window together. Nothing here knows a
+trait's conditions.
 """
 
 import datetime
@@ -16,12 +17,18 @@ _SHORT_MARK: Final = 1 << 16
 
 
 class Tally(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept of one trait of one customer. Part of the state: append fields with a default, never reorder them.
+    """The tally of one trait of one customer, which is a part of the state: append fields with a default, never reorder them.
 
-    `hash` is that of the definition, `since` when it began to count. Buckets stand side by side in four columns: `marks`,
-    `numbers` (counts, sums, the least, the greatest; times in ms for first and last; places in `values` for most_frequent),
-    `counts` (of average, rfm and most_frequent) and `values`. Buckets whose marks fall into the same `step` may have been
-    joined (1: everything is exact). `size` is an upper bound of the bytes in msgpack.
+    `hash` is that of the trait's definition, and `since` is the time at which the tally began to count. Buckets stand side by
+    side in four columns:
+
+    - `marks`: the mark of each bucket.
+    - `numbers`: counts, sums, the least or the greatest; for first and last times in ms; for most_frequent indices of `values`.
+    - `counts`: the numbers of events, for average, rfm and most_frequent.
+    - `values`: the values, for first, last, distinct and most_frequent.
+
+    Buckets whose marks fall into the same `step` may have been joined (1: everything is exact). `size` is an upper bound of the
+    bytes in msgpack.
     """
 
     hash: str
@@ -36,9 +43,10 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
 
 
 def add(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """The tally with one more event; itself where that changes nothing.
+    """Return the tally with one more event; the same object if the event changes nothing.
 
-    `low` is the least mark in the window (None: no window), `time` the event's in ms. What has left the window goes.
+    `low` is the least mark in the window (None: no window), and `time` is the event's time in ms. Buckets that have left the
+    window are dropped.
     """
     return _ADD[tally.compute](tally, mark, low, value, time)
 
@@ -54,7 +62,10 @@ JOINED: Final[Mapping[str, Callable[[int | float, int | float], int | float]]] =
 
 
 def _end(marks: tuple[int, ...], mark: int) -> int:
-    """Where `mark` would be put in: after all that are not greater. Most events are the newest."""
+    """Return the index at which `mark` is inserted, after all marks that are not greater.
+
+    The search begins at the end, because most events are the newest.
+    """
     at = len(marks)
     while at and marks[at - 1] > mark:
         at -= 1
@@ -62,7 +73,7 @@ def _end(marks: tuple[int, ...], mark: int) -> int:
 
 
 def inside(marks: tuple[int, ...], low: int | None) -> int:
-    """The first bucket in the window."""
+    """Return the index of the first bucket in the window."""
     if low is None:
         return 0
     at = 0
@@ -72,7 +83,7 @@ def inside(marks: tuple[int, ...], low: int | None) -> int:
 
 
 def _add_number(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """count, sum, average, min, max, rfm: join the mark's bucket or open one."""
+    """Add to the bucket of the mark, or open one: for count, sum, average, min, max and rfm."""
     marks, numbers, counts = tally.marks, tally.numbers, tally.counts
     counted = tally.compute in _COUNTED
     at = (1 if marks else 0) if low is None else _end(marks, mark)
@@ -84,14 +95,14 @@ def _add_number(tally: Tally, mark: int, low: int | None, value: Any, time: int)
     new = JOINED[tally.compute](old, value)
     if not counted and new == old and type(new) is type(old):
         return tally
-    if mark > marks[at]:  # without a window: when it was last seen
+    if mark > marks[at]:  # without a window the mark says when a value was last seen
         marks = (mark,)
     counts = _put(counts, at, 1, counts[at] + 1) if counted else ()
     return _inside(tally, low, marks, _put(numbers, at, 1, new), counts)
 
 
 def _put(column: tuple[Any, ...], at: int, instead: int, value: Any) -> tuple[Any, ...]:
-    """The column with `value` at a place, instead of so many that stood there."""
+    """Return the column with `value` at index `at`, in place of the next `instead` elements."""
     return column[:at] + (value,) + column[at + instead :]  # noqa: RUF005 half the time of unpacking
 
 
@@ -107,7 +118,10 @@ def _inside(
 
 
 def _add_first(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """The earliest of each bucket, because the bucket before it may leave; at the same time the first to arrive."""
+    """Keep the earliest value of each bucket, because the bucket before it may leave.
+
+    Of two values of the same time, the first to arrive is kept.
+    """
     marks, numbers, values = tally.marks, tally.numbers, tally.values
     at = end = _end(marks, mark)
     if end and marks[end - 1] == mark:
@@ -127,14 +141,20 @@ def _add_first(tally: Tally, mark: int, low: int | None, value: Any, time: int) 
 
 
 def _add_last(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """The latest alone: when it leaves, all before it have left. At the same time the last to arrive."""
+    """Keep the latest value alone, because when it leaves the window, all before it have left.
+
+    Of two values of the same time, the last to arrive is kept.
+    """
     if tally.numbers and (time < tally.numbers[0] or (time == tally.numbers[0] and measures.same(value, tally.values[0]))):
         return tally
     return sized(tally, (mark,), (time,), (), (value,))
 
 
 def _add_distinct(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """Each value with the mark at which it was last seen, in the order first seen; one that had left comes last."""
+    """Keep each value with the mark at which it was last seen, in the order in which the values were first seen.
+
+    A value that had left the window and comes again is the last.
+    """
     if low is not None and tally.marks and min(tally.marks) < low:
         tally = reduced(tally, [at for at, each in enumerate(tally.marks) if each >= low])
     marks, values = tally.marks, tally.values
@@ -147,13 +167,13 @@ def _add_distinct(tally: Tally, mark: int, low: int | None, value: Any, time: in
 
 
 def _add_most_frequent(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """How often each value was seen in each bucket; without a window, how often and when last."""
+    """Count each value in each bucket; without a window, count each value and keep when it was last seen."""
     start = inside(tally.marks, low)
     if start:
         tally = reduced(tally, range(start, len(tally.marks)))
     marks, places, counts, values = tally.marks, tally.numbers, tally.counts, tally.values
     end, place = _end(marks, mark), _find(values, value)
-    # Without a window a value has one bucket; else those of the same mark stand together.
+    # Without a window a value has one bucket; else the buckets of the same mark stand together.
     first = _end(marks, mark - 1) if low is not None else 0
     after = end if low is not None else len(places)
     if place in places[first:after]:
@@ -182,7 +202,7 @@ _COUNTED: Final = frozenset({"average", "rfm", "most_frequent"})
 
 
 def _find(values: tuple[Any, ...], value: Any) -> int:
-    """Where the value stands; -1 if it does not."""
+    """Return the index of the value, or -1 if it is not there."""
     if value not in values:
         return -1
     at = values.index(value)
@@ -199,18 +219,18 @@ def sized(
     values: tuple[Any, ...],
     text: int | None = None,
 ) -> Tally:
-    """The tally with new columns; `text` is the bytes of the values where they are known."""
+    """Return the tally with new columns and their size; `text` is the bytes of the values if they are known."""
     size = _columns(tally, marks, numbers, counts) + (sum(map(measures.size, values)) if text is None else text)
     return Tally(tally.hash, tally.since, tally.compute, tally.step if marks else 1, size, marks, numbers, counts, values)
 
 
 def text(tally: Tally) -> int:
-    """At most so many bytes of msgpack are values."""
+    """Return an upper bound of the bytes that the values take in msgpack."""
     return tally.size - _columns(tally, tally.marks, tally.numbers, tally.counts) if tally.marks else 0
 
 
 def _columns(tally: Tally, marks: tuple[int, ...], numbers: tuple[int | float, ...], counts: tuple[int, ...]) -> int:
-    # In msgpack: the heads of arrays, `since` and `step` at most 64; a day 3, any other whole number or float 9, a count 5.
+    # Bytes of msgpack: 64 at most for the heads of arrays, `since` and `step`; 3 for a day, 9 for another number, 5 for a count.
     short = not marks or (max(marks) if tally.compute == "distinct" else marks[-1]) < _SHORT_MARK
     each = _NUMBER_BYTES.get(tally.compute, 9)
     return 64 + len(tally.hash) + len(marks) * (3 if short else 9) + len(numbers) * each + len(counts) * 5
@@ -220,7 +240,7 @@ _NUMBER_BYTES: Final = {"count": 5, "most_frequent": 1}
 
 
 def reduced(tally: Tally, kept: Iterable[int]) -> Tally:
-    """The tally (distinct or most_frequent) with some of its buckets; a value without any goes."""
+    """Return the tally (distinct or most_frequent) with the buckets `kept` alone; a value without any bucket is dropped."""
     kept = list(kept)
     marks = tuple([tally.marks[at] for at in kept])
     if tally.compute == "distinct":

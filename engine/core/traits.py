@@ -1,8 +1,9 @@
 """Traits: values computed from a customer's events, one event at a time.
 
-Called by the decider: `take` for each event that a trait names, `value` and `values` for conditions and segments,
-`changes_at` to know when passing time alone can change one. What is kept of the events stands in `tallies.py`, which moments
-a window counts in `windows.py`. Nothing here reads a clock, evaluates CEL or knows of journeys; reading never changes anything.
+`evolution.py` calls `take` for each event that a trait names. `values` and `value` serve conditions and segments, and
+`changes_at` says when passing time alone can change a trait. `tallies.py` holds what is kept of the events; `windows.py` says
+which moments a window counts. Nothing here reads a clock, evaluates CEL or knows journeys; reading a value never changes
+anything.
 """
 
 import datetime
@@ -15,7 +16,7 @@ from engine.core import bounds, definition, inputs, measures, tallies, windows
 
 Tally = tallies.Tally
 MISSING: Final = msgspec.UNSET
-"""What an average, least, greatest, first, last or most frequent of nothing is: a condition on it is false."""
+"""The value of an average, min, max, first, last or most_frequent of no events: a condition on it is false."""
 
 _NUMERIC: Final = frozenset({"sum", "average", "min", "max", "rfm"})
 
@@ -28,11 +29,11 @@ def take(
     zone: datetime.tzinfo,
     evaluate: Callable[[definition.Expression], Any],
 ) -> Mapping[str, Tally]:
-    """The tallies (by trait) after the event; the same object where it changes none.
+    """Return the tallies by trait after the event; the same object if the event changes none.
 
-    Only traits whose `of` names the event's type are given. `evaluate` gives None where an expression fails. `when` must be
-    true; a value of the wrong kind is not counted (`measures.number`, `measures.plain`), nor is an event that its window has
-    left already. By its own time, so that the order of arrival does not matter.
+    The caller gives only traits whose `of` names the event's type. `evaluate` gives None if an expression fails. `when` must be
+    true. A value of the wrong kind is not counted (`measures.number`, `measures.plain`), nor is an event that its window has left
+    already. An event counts by its own time, so that the order of arrival does not matter.
     """
     place = windows.Place(event.time, now, zone)
     after: dict[str, Tally] = {}
@@ -55,7 +56,7 @@ def take(
         if added.size > tally.size:
             within = bounds.one(added)
             if within is not added and within == tally:
-                continue  # a late value that would be the first to go
+                continue  # the bounds would drop this late value at once
             grown, added = True, within
         after[trait.name] = added
     if not after:
@@ -64,9 +65,9 @@ def take(
 
 
 def value(trait: definition.Trait, tally: Tally | None, now: datetime.datetime, zone: datetime.tzinfo) -> Any:
-    """The trait's value at `now`, or `MISSING`. A tally of another definition counts as empty.
+    """Return the trait's value at `now`, or `MISSING`; a tally of another definition counts as empty.
 
-    A number, a text, true or false, or a timestamp; a list for `distinct`; a mapping for `rfm`.
+    The value is a number, a text, a bool or a timestamp; for `distinct` a list, and for `rfm` a mapping.
     """
     return _value(trait, tally, windows.Place(now, now, zone), now, zone)
 
@@ -74,7 +75,7 @@ def value(trait: definition.Trait, tally: Tally | None, now: datetime.datetime, 
 def values(
     traits: Iterable[definition.Trait], kept: Mapping[str, Tally], now: datetime.datetime, zone: datetime.tzinfo
 ) -> dict[str, Any]:
-    """Trait -> its value at `now`; those that are missing are left out."""
+    """Return `{trait name: value}` at `now`, without the traits that have no value."""
     place, found = windows.Place(now, now, zone), {}
     for trait in traits:
         each = _value(trait, kept.get(trait.name), place, now, zone)
@@ -86,7 +87,7 @@ def values(
 def _value(
     trait: definition.Trait, tally: Tally | None, place: windows.Place, now: datetime.datetime, zone: datetime.tzinfo
 ) -> Any:
-    """`value`, where several traits share the place of now in their windows."""
+    """Return the value as `value` does; several traits share `place`, which is that of now in their windows."""
     if tally is None or tally.hash != trait.hash:
         tally = Tally(trait.hash, now, trait.compute)
     low = place.low(trait)
@@ -119,10 +120,11 @@ def _value(
 def changes_at(
     trait: definition.Trait, tally: Tally | None, now: datetime.datetime, zone: datetime.tzinfo, *, daily: bool = True
 ) -> datetime.datetime | None:
-    """The first moment after `now` at which the value may change although nothing happens; None if it never does.
+    """Return the first moment after `now` at which the value may change although nothing happens, or None if it never does.
 
-    That is when the oldest bucket leaves the window; for rfm also the customer's next midnight, when a day more has passed,
-    or, not `daily`, the midnight at which the score of recency falls: for whoever does not read the days themselves.
+    That is when the oldest bucket leaves the window. For rfm it is also the customer's next midnight, when one more day has
+    passed. If not `daily`, it is the midnight at which the score of recency falls, for a caller who does not read the days
+    themselves.
     """
     if tally is None or tally.hash != trait.hash:
         return None
@@ -140,7 +142,7 @@ def changes_at(
 
 
 def _most_frequent(tally: Tally, start: int) -> Any:
-    """The value seen most often; of several, the one seen first."""
+    """Return the value seen most often, in a tie the one seen first."""
     seen = [0] * len(tally.values)
     for place, count in zip(tally.numbers[start:], tally.counts[start:], strict=True):
         seen[int(place)] += count
@@ -149,7 +151,7 @@ def _most_frequent(tally: Tally, start: int) -> Any:
 
 
 def _rfm(trait: definition.Trait, tally: Tally, start: int, now: datetime.datetime, zone: datetime.tzinfo) -> dict[str, Any]:
-    """Recency, frequency and monetary value with their scores; a value on a band takes the better score."""
+    """Return recency, frequency and monetary value with their scores; a value on a band takes the better score."""
     orders, spend = sum(tally.counts[start:]), measures.total(tally.numbers[start:])
     days = max(0, windows.day(now, zone) - _last_day(trait, tally, zone)) if orders else None
     return {

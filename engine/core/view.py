@@ -1,6 +1,6 @@
-"""What a step may look at: the definitions, the customer, the instance and the moment.
+"""The view: all that a step may read, which is the definitions, the customer, the instance and the moment.
 
-Made by the decider for one instance at one moment; steps read it and answer with a move. It changes nothing.
+The decider makes a view of one instance at one moment. Steps read it and answer with a move. A view changes nothing.
 """
 
 import datetime
@@ -16,14 +16,14 @@ MILLISECOND = inputs.MILLISECOND
 
 
 NOTHING: Final = object()
-"""What an expression gives that fails."""
+"""The mark for an expression that failed."""
 
 
 class View(msgspec.Struct):
-    """One instance at `now`; no journey and no instance where only the customer is looked at.
+    """One instance at `now`; for entries, segments and schedules the customer without an instance.
 
-    `event` is the input that is being taken, None while a timer fires. `held` are the journeys that are paused for everybody
-    (`*`: all of them). `cause` is for the trace: the id of the event or timer that led here.
+    `event` is the current input, None while a timer fires. `held` are the journeys that are paused for everybody (`*`: all of
+    them). `cause` is for the trace: the id of the event or timer that led here.
     """
 
     catalog: catalog.Catalog
@@ -39,17 +39,17 @@ class View(msgspec.Struct):
 
     @property
     def journey(self) -> definition.Journey:
-        """The version of the journey that is looked at."""
+        """The version of the journey in this view."""
         assert self.of is not None
         return self.of
 
     @property
     def zone(self) -> datetime.tzinfo:
-        """The customer's zone."""
+        """The customer's time zone."""
         return self.catalog.zone_of(self.customer)
 
     def scope(self) -> scope.Scope:
-        """The names for expressions; after a timer `event` is the last event that moved the instance."""
+        """Return the names for expressions; after a timer, `event` is the last event that moved the instance."""
         if self.names is None:
             at = self.instance
             self.names = scope.Scope(
@@ -61,13 +61,13 @@ class View(msgspec.Struct):
                 journey=self.of,
                 outcomes=at.outcomes if at else {},
                 zone_of=self.catalog.zone_of,
-                reckon=self.catalog.reckoned,  # no method of the view: the two would hold each other until collected
+                reckon=self.catalog.reckoned,  # not a method of the view: view and scope would hold each other until collected
                 segments=self.catalog.segment_names,
             )
         return self.names
 
     def value(self, expression: definition.Expression, *, failed: Any = None) -> Any:
-        """The expression's value; `failed` where it gives none (the error is traced and counted)."""
+        """Return the expression's value, or `failed` if it gives none; the error is traced and counted."""
         result, error = failed, ""
         try:
             result = self.catalog.expressions.evaluate(expression, self.scope())
@@ -77,7 +77,7 @@ class View(msgspec.Struct):
         return result
 
     def given(self, values: Mapping[str, definition.Given]) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """The values that a step writes, as JSON has them (times as RFC 3339), and the names of those that failed."""
+        """Return the values that a step writes, as JSON has them (times as RFC 3339), and the names of those that failed."""
         written, failed = {}, []
         for name, each in values.items():
             result = each.constant if each.expression is None else self.value(each.expression, failed=NOTHING)
@@ -88,14 +88,14 @@ class View(msgspec.Struct):
         return written, tuple(failed)
 
     def paused(self, journey: str, key: str) -> bool:
-        """Whether the journey is paused: by its live version's status, by an operator for all, or for this customer."""
+        """Return True if the journey is paused: by its live version's status, by an operator for all, or for this customer."""
         live = self.catalog.live.get(journey)
         if (live is not None and live.status == "paused") or not self.held.isdisjoint((commands.ALL, journey)):
             return True
         return any(each.journey in ("", journey) and each.key in (None, key) for each in self.customer.pauses)
 
     def holds(self, condition: definition.Expression | None) -> bool:
-        """Whether the condition is true; a condition that fails to evaluate is false, no condition is true."""
+        """Return True if the condition is true, or if there is none; a condition that fails to evaluate is false."""
         if condition is None:
             return True
         result, error = None, ""
@@ -109,26 +109,29 @@ class View(msgspec.Struct):
         return result is True
 
     def matches(self, trigger: definition.Trigger) -> bool:
-        """Whether the event being taken is of the trigger's type and meets its condition."""
+        """Return True if the current event is of the trigger's type and meets its condition."""
         return self.event is not None and self.event.type == trigger.event and self.holds(trigger.when)
 
     def after(self, milliseconds: int) -> datetime.datetime:
-        """The moment so many milliseconds from now."""
+        """Return the moment so many milliseconds from now."""
         return self.now + milliseconds * MILLISECOND
 
     def timer(self, kind: state.TimerKind, due: datetime.datetime) -> decisions.TimerScheduled:
-        """A timer of the current step. Its id is the same whenever this arming is decided again."""
+        """Return a timer of the current step; its id is the same whenever this arming is decided again."""
         at = self.here
         return decisions.TimerScheduled(decisions.hashed(at.id, at.step, at.visit, at.armed + 1), kind, due)
 
     def disarmed(self) -> tuple[decisions.TimerCancelled, ...]:
-        """All timers of the instance, cancelled."""
+        """Return the cancellations of all timers of the instance."""
         return tuple(
             decisions.TimerCancelled(id_) for id_, timer in self.customer.timers.items() if timer.instance == self.here.id
         )
 
     def message(self) -> state.Message:
-        """The open message of the instance's step; a migration may have brought it from a step of another name."""
+        """Return the open message of the instance's step.
+
+        A migration may have brought the message from a step of another name.
+        """
         at = self.here
         return next(
             each
@@ -138,7 +141,7 @@ class View(msgspec.Struct):
 
     @property
     def here(self) -> state.Instance:
-        """The instance; only an entry condition is looked at without one."""
+        """The instance; views of entries, segments and schedules have none."""
         assert self.instance is not None
         return self.instance
 
@@ -151,14 +154,20 @@ class View(msgspec.Struct):
 
 
 def number(value: Any) -> float | None:
-    """A finite number as a float, as it is read back; None for anything else, booleans among them."""
+    """Return a finite number as a float, or None for anything else, booleans included.
+
+    A recorded number is read back as a float.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if value - value == 0 else None
 
 
 def plain(value: Any) -> Any:
-    """A value of an expression as JSON has it: times as RFC 3339 in UTC, maps and lists through and through."""
+    """Return the value of an expression as JSON has it, also inside maps and lists.
+
+    Times become RFC 3339 texts in UTC, durations become seconds, and NaN and infinity become null.
+    """
     match value:
         case datetime.datetime():
             return inputs.text(value.astimezone(datetime.UTC))
