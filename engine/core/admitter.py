@@ -1,7 +1,7 @@
 """The admitter: segments, schedules and entries, while one input is handled.
 
 The decider alone calls it. `entering.py`, `segments.py` and `schedules.py` answer who may enter, and when; this file carries out
-their answers. Only this file, `mover.py` and `decider.py` move instances. It does no I/O, reads no clock and takes no chances.
+their answers. Only this file, `mover.py` and `decider.py` move instances. It does no I/O, reads no clock and uses nothing random.
 """
 
 import datetime

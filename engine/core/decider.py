@@ -2,7 +2,7 @@
 
 1. Everything that moves a journey is in this file, and in `admitter.py`, `mover.py` and `recorder.py` below it. Steps, policy and
    receipts only answer; these files carry out the answers. `evolution.py` only applies the facts that were recorded.
-2. This file does no I/O, reads no clock and takes no chances. Time is the input's time.
+2. This file does no I/O, reads no clock and uses nothing random. Time is the input's time.
 
 The replay and the worker call `transition` once for each input of each customer. It returns the facts (the input, if it had an
 effect, and the decisions, in their order) and the state to which they fold.
@@ -248,7 +248,7 @@ class _Handling(admitter.Admitter):
             message = receipts.message_of(self.event, before, self.now)
             news = self._report(message) if message is not None else None
             if message is not None and news is None and self.event.type in inputs.RECEIPTS:
-                return False  # the receipt says nothing new, so nothing happened
+                return False  # the receipt says nothing new, so nothing more happens
             # A receipt is about one message, so it concerns one instance.
             # A reply that belongs to no message may make any instance leave.
             own = "" if message is None else message.instance

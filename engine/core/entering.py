@@ -1,4 +1,4 @@
-"""Entering: whether an event may bring a customer into a journey, and if not, why.
+"""Entering: the rules that allow an event to bring a customer into a journey, or refuse it with a reason.
 
 The decider calls `judge` for every journey that an event, a segment, a schedule or an operator may enter. It only answers; it
 records nothing.

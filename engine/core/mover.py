@@ -1,7 +1,7 @@
 """The mover: it carries out the moves with which steps answer.
 
 The decider calls it when a step has answered an event, a receipt or a timer. Only this file, `admitter.py` and `decider.py` move
-instances. It does no I/O, reads no clock and takes no chances.
+instances. It does no I/O, reads no clock and uses nothing random.
 """
 
 import datetime

@@ -2,7 +2,7 @@
 
 The decider asks for each event of a customer who is known, before it handles the event. Most events have a type that some journey
 or trait names, and yet meet no condition (`event.data.path == "/pricing"`), whoever the customer is. Screening is for speed
-alone: an event that it lets by would have had no effect. It never lets by an event of the engine's own types.
+alone: an event that it skips would have had no effect. It never skips an event of the engine's own types.
 """
 
 from collections.abc import Iterable, Mapping

@@ -36,7 +36,7 @@ def arm(salt: str, unit: str, arms: tuple[definition.SplitArm, ...]) -> definiti
 
 
 def held_out(salt: str, unit: str, hundredths: int) -> bool:
-    """Return True if `unit` belongs to a share of so many hundredths of a percent.
+    """Return True if `unit` belongs to the share of `hundredths` hundredths of a percent.
 
     A larger share contains every unit of a smaller one.
     """

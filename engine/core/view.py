@@ -113,7 +113,7 @@ class View(msgspec.Struct):
         return self.event is not None and self.event.type == trigger.event and self.holds(trigger.when)
 
     def after(self, milliseconds: int) -> datetime.datetime:
-        """Return the moment so many milliseconds from now."""
+        """Return the moment that is `milliseconds` after now."""
         return self.now + milliseconds * MILLISECOND
 
     def timer(self, kind: state.TimerKind, due: datetime.datetime) -> decisions.TimerScheduled:
