@@ -164,8 +164,9 @@ class ProfileUpdated(Payload, frozen=True):
 class EventEmitted(Payload, frozen=True):
     """A step put an event on `customer.events`.
 
-    The engine takes the event at once; its record there tells other systems. `taken` is false if one input led to so many events
-    that journeys seem to start each other without end.
+    The engine takes the event at once; its record there tells other systems.
+
+    `taken` is false if one input led to so many events that journeys seem to start each other without end.
     """
 
     type = "event.emitted"
@@ -263,8 +264,9 @@ class MessageDeferred(Payload, frozen=True):
 class MessageSuppressed(Payload, frozen=True):
     """The message was never requested, because no channel may carry it or the customer is held out.
 
-    `reason` is that of the first channel; `skipped` has the reason of each. `reasons` has all of them if one alone does not say
-    why: a message deferred past its expiry has `quiet_hours`, `expired`.
+    `reason` is that of the first channel; `skipped` has the reason of each.
+
+    `reasons` has all of them if one alone does not say why: a message deferred past its expiry has `quiet_hours`, `expired`.
     """
 
     type = "message.suppressed"

@@ -67,8 +67,9 @@ _RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """One fact from outside.
 
-    `time` is when the fact happened, `recorded` when the log took it; both are in UTC, in milliseconds. Stored inside states and
-    decisions: its field names are a storage format.
+    `time` is when the fact happened, `recorded` when the log took it; both are in UTC, in milliseconds.
+
+    Stored inside states and decisions: its field names are a storage format.
     """
 
     id: str
