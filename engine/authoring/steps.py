@@ -56,7 +56,7 @@ class Channel(Model):
 
 
 class Send(Model):
-    """One message over channels in their order."""
+    """One message, tried on its channels in their order."""
 
     template: TemplateName = Field(description="The template to render.", examples=["cart-reminder"])
     channels: list[Channel] = Field(
@@ -91,7 +91,7 @@ class WaitFor(Model):
 
 
 class Awaited(Trigger):
-    """One event that a wait is for."""
+    """One of the events that a wait waits for."""
 
     then: "list[Step] | None" = Field(
         None,
@@ -169,7 +169,7 @@ def _wait(value: object) -> str:
 
 
 class IfArm(Model):
-    """Steps for those for whom a condition is true."""
+    """Steps for customers for whom a condition is true."""
 
     if_: Condition = Field(alias="if", description="CEL; the first arm that is true is taken.", examples=["profile.vip"])
     then: "list[Step]" = Field(
@@ -179,7 +179,7 @@ class IfArm(Model):
 
 
 class ElseArm(Model):
-    """Steps for all others."""
+    """Steps for all other customers."""
 
     else_: "list[Step]" = Field(
         alias="else", description="The steps for all others; what follows the branch comes next.", examples=[[]]
