@@ -11,7 +11,7 @@ from typing import Final
 from engine.authoring.findings import Finding, Sighting
 
 MOST: Final = 20
-"""The most findings of one kind that are reported for one file: thousands of the same finding tell no more than twenty."""
+"""The most findings of one kind that are reported for one file: thousands of them tell no more than twenty."""
 
 
 class More(Finding, frozen=True):

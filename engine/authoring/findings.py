@@ -96,7 +96,7 @@ class Problem(msgspec.Struct, frozen=True):
     details: Mapping[str, object]
 
 
-# Shape.
+# The shape of a file.
 
 
 class UnknownKey(Kind):

@@ -206,7 +206,7 @@ class DateOutOfCalendar(Kind):
     hint = "{hint}"
 
 
-# What is probably not meant.
+# Probable slips.
 
 
 class NoConsentRule(Kind):

@@ -55,7 +55,7 @@ def _in_order(schema: Schema) -> Iterator[tuple[str, Schema]]:
     """Return the models that a file is made of, each after a model that names it."""
     definitions = schema.get("$defs", {})
     seen: list[str] = list(_named(schema.get("properties", {})))
-    for name in seen:  # grows while it is read
+    for name in seen:  # the list grows during the loop
         seen += (other for other in _named(definitions[name].get("properties", {})) if other not in seen)
     return ((name, definitions[name]) for name in dict.fromkeys(seen))
 

@@ -263,7 +263,7 @@ class Choose(Model):
     )
 
 
-# Writing and telling.
+# Attributes, events and requests to a human.
 
 
 class Emit(Model):
@@ -292,7 +292,7 @@ class Handoff(Model):
     )
 
 
-# The steps themselves.
+# The steps.
 
 
 class _Step(Model):

@@ -58,7 +58,8 @@ def _finding(error: ErrorDetails, document: places.Document, model: type[pydanti
     loc = error["loc"]
     path = tuple(part for part in loc if part not in _VARIANTS)
     if error["type"] in ("extra_forbidden", "missing"):
-        path = (*(part for part in loc[:-1] if part not in _VARIANTS), loc[-1])  # a key of the file itself, which may look like a variant
+        # The last part is a key of the file, even if it looks like the name of a variant.
+        path = (*(part for part in loc[:-1] if part not in _VARIANTS), loc[-1])
     at_key = loc[-1:] == ("[key]",)
     match error["type"]:
         case "extra_forbidden":

@@ -50,7 +50,7 @@ class Routes:
         return known
 
     def met(self, named: Callable[[definition.Step], Iterable[str]]) -> dict[str, frozenset[str]]:
-        """Return, for each step, all names that `named` gives for the steps that may come before it."""
+        """Return for each step all names that `named` gives for the steps that may come before it."""
         known: dict[str, frozenset[str]] = {}
         for id_ in self._ordered():
             found = frozenset[str]()
@@ -60,7 +60,7 @@ class Routes:
         return known
 
     def spans(self, counts: Callable[[definition.Step], bool], slack: float, depth: int) -> dict[str, list[float]]:
-        """Return, for each step, how long ago the last steps that `counts` names can be, as `{step: [milliseconds]}`.
+        """Return for each step how long ago the last steps that `counts` names can be, as `{step: [milliseconds]}`.
 
         The list begins with the last such step, then the second last, up to `depth` of them. On one way, a time is the longest
         possible, with each wait at its longest. Of all ways, the way with the least such time counts. `slack` is how much later

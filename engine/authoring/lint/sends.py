@@ -10,7 +10,7 @@ from engine.authoring import findings, hazards, language, steps, walk
 from engine.authoring.directory import File
 
 CODE_LIVES: Final = 600_000
-"""How long WhatsApp tries to deliver a code, in milliseconds.
+"""The time for which WhatsApp tries to deliver a code, in milliseconds.
 
 `message_send_ttl_seconds` of an authentication template is 10 minutes by default (Meta, template reference, time to live).
 """
