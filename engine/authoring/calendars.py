@@ -145,7 +145,7 @@ def _source(country: str, cuti_bersama: bool, years: tuple[int, ...]) -> holiday
     if not knows(country):
         raise UnknownCountry(f"No public holidays are known of the country {country[:40]!r}.")
     kind = type(holidays.country_holidays(country))
-    # The category `government` is Indonesia's joint leave. In other countries it means closed offices, and no payday moves for those.
+    # `government` is Indonesia's joint leave. In other countries it means closed offices, and no payday moves for those.
     categories = ("public", "government") if cuti_bersama and country == "ID" else ("public",)
     return kind(years=years, categories=categories, language=kind.default_language)
 

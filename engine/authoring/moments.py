@@ -214,7 +214,7 @@ def _first_clock(node: syntax.Node) -> syntax.Node:
 def _written(node: syntax.Node) -> str:
     """Return a node as CEL text.
 
-    Raises _UnforeseenError for a node that reads the clock, or that has names of its own (a comprehension).
+    Raises _UnforeseenError for a node that reads the clock, and for a form that is not listed here, such as a comprehension.
     """
     if _clocked(node):
         raise _UnforeseenError(_first_clock(node))
