@@ -72,7 +72,7 @@ def _awaited(path: places.Path, step: steps.WaitStep) -> Iterator[Awaited]:
 def _exits(file: File[language.Journey], way: routes.Routes, read: Directory) -> Found:
     """Yield findings about exits by a receipt that can never come.
 
-    Exits by a reply are not checked: a reply that belongs to no message may end any instance
+    Exits by `message.received` are not checked: a reply that belongs to no message may end any instance
     (docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message).
     """
     sent = frozenset(channel for id_ in way.before for channel in _channels(way.steps[id_]))
