@@ -1,8 +1,8 @@
-"""What the world says of calendars: holidays, the zones of the tz database, and which countries have one.
+"""Public calendar data: holidays, time zones, and the zone of a calling code.
 
-Called when a policy is compiled, and where a fold needs zones. The one module that knows `holidays`, `phonenumbers` and
-`tzdata`: what they say goes into the bundle, or is pinned with them, so that no machine's own settings decide. `today` comes
-from the caller.
+Called when a policy is compiled, and by a fold that needs zones. This is the one module that knows `holidays`, `phonenumbers` and
+`tzdata`. Their data goes into the bundle or is pinned with it, so that the settings of a machine never decide. `today` comes from
+the caller.
 """
 
 import datetime
@@ -35,29 +35,29 @@ class UnknownCountry(errors.BundleError):
 
 
 class Settings(Protocol):
-    """What a policy says under `calendar`."""
+    """The settings of a policy under `calendar`."""
 
     @property
     def country(self) -> str:
-        """ISO 3166, two letters."""
+        """The country, by two letters of ISO 3166."""
 
     @property
     def cuti_bersama(self) -> bool:
-        """Whether the government's joint leave counts as holidays too."""
+        """True if the government's joint leave counts as holidays too."""
 
     @property
     def payday(self) -> int:
-        """Day of the month."""
+        """The day of the month."""
 
     @property
     def payday_shift(self) -> Literal["previous", "next", "none"]:
-        """To which side payday moves from a free day."""
+        """The side to which payday moves from a free day."""
 
 
 def compiled(settings: Settings, today: datetime.date) -> definition.Calendar:
-    """The calendar of a bundle: from last year to five years on; `UnknownCountry` if nothing is known of the country.
+    """Return the calendar of a bundle, from last year to five years ahead.
 
-    It changes with the year of `today` alone.
+    It depends only on the settings and on the year of `today`. Raises `UnknownCountry` if the country's holidays are not known.
     """
     years = _years(today)
     return definition.Calendar(
@@ -74,7 +74,7 @@ def compiled(settings: Settings, today: datetime.date) -> definition.Calendar:
 
 
 def provisional(settings: Settings, today: datetime.date) -> Mapping[datetime.date, str]:
-    """Those of `compiled`'s holidays whose dates nobody has confirmed yet ("Idul Fitri (perkiraan)"), with their names."""
+    """Return the holidays of `compiled` whose dates are not confirmed yet ("Idul Fitri (perkiraan)"), as `{date: name}`."""
     source = _source(settings.country, settings.cuti_bersama, _years(today))
     label = getattr(source, "estimated_label", None)
     if label is None:
@@ -84,7 +84,7 @@ def provisional(settings: Settings, today: datetime.date) -> Mapping[datetime.da
 
 
 def knows(country: str) -> bool:
-    """Whether the holidays of a country (ISO 3166, two capitals) are known."""
+    """Return True if the holidays of a country (two capitals of ISO 3166) are known."""
     try:
         return _COUNTRY.fullmatch(country) is not None and bool(holidays.country_holidays(country).country)
     except NotImplementedError:
@@ -92,35 +92,37 @@ def knows(country: str) -> bool:
 
 
 def known_until(country: str) -> int | None:
-    """The last year whose holidays are known of a country; None: nothing is."""
+    """Return the last year whose holidays are known for a country; None if the country is not known."""
     return holidays.country_holidays(country).end_year if knows(country) else None
 
 
 class Zones:
-    """The port `Zones`: reads the PyPI package `tzdata` and nothing else, so that the system's database never decides."""
+    """The port `Zones`: reads the PyPI package `tzdata` only, so that the system's database never decides."""
 
     def zone(self, name: str) -> datetime.tzinfo | None:
-        """The zone of that name, however its letters and the space around it are written, or of Indonesia's own abbreviation
-        (WIB, WITA, WIT: Keputusan Presiden 41/1987); None if there is none.
+        """Return the zone of that name; None if there is none.
+
+        Case and surrounding white space do not matter. Indonesia's own abbreviations (WIB, WITA, WIT: Keputusan Presiden 41/1987)
+        are names too.
         """
         written = name.strip().lower()
         found = _INDONESIAN.get(written) or _spelt().get(written)
         return None if found is None else _zone(found)
 
     def known(self, name: str) -> bool:
-        """Whether the tz database spells a zone so, as files have to."""
+        """Return True if the tz database has a zone of exactly this spelling, which files have to use."""
         return name in names()
 
 
 @functools.cache
 def _spelt() -> Mapping[str, str]:
-    """Every zone's name by its small letters, in which no two are the same."""
+    """Return every zone's name by its lower-case form, as `{lower: name}`; no two names have the same one."""
     return {name.lower(): name for name in names()}
 
 
 @functools.cache
 def names() -> frozenset[str]:
-    """Every zone's name. `Factory` is none: it stands for a machine whose zone nobody has set."""
+    """Return every zone's name, without `Factory`, which stands for a machine whose zone nobody has set."""
     listed = resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
     return frozenset(listed) - {"Factory"}
 
@@ -143,14 +145,17 @@ def _source(country: str, cuti_bersama: bool, years: tuple[int, ...]) -> holiday
     if not knows(country):
         raise UnknownCountry(f"No public holidays are known of the country {country[:40]!r}.")
     kind = type(holidays.country_holidays(country))
-    # Indonesia's joint leave is the category `government`, which elsewhere means offices: nobody's wages move for those.
+    # `government` is Indonesia's joint leave. In other countries it means closed offices, and no payday moves for those.
     categories = ("public", "government") if cuti_bersama and country == "ID" else ("public",)
     return kind(years=years, categories=categories, language=kind.default_language)
 
 
 @functools.cache
 def _zones_by_code(years: tuple[int, ...]) -> Mapping[str, str]:
-    """Calling code -> zone, where every zone of every country with that code shows the same time in all these years."""
+    """Return `{calling code: zone}` for codes whose zones all show the same time in all these years.
+
+    The zones of a code are those of every country with that code.
+    """
     by_country = _zones_by_country()
     found = {}
     for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items():
@@ -180,7 +185,10 @@ def _agree(names: Sequence[str], years: tuple[int, ...]) -> bool:
 
 
 def _changes(zone: datetime.tzinfo, years: tuple[int, ...]) -> tuple[tuple[datetime.datetime, datetime.timedelta | None], ...]:
-    """When clocks change in these years, and to which offset; they stay so for more than a week."""
+    """Return when the clocks of a zone change in these years, and to which offset.
+
+    The search goes week by week, so it needs each offset to last longer than a week.
+    """
     at, end = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (years[0], years[-1] + 1))
     changes = []
     while at < end:

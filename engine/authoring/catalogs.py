@@ -1,6 +1,7 @@
-"""Catalogs: a bundle with Dalang's own expressions and templates, ready to decide by.
+"""Catalogs: a bundle with Dalang's own expressions, templates and zones, ready to decide with.
 
-Called by the replay for a directory, and by the runtime for bundles that it read back from `journey.bundles`.
+`bundle` is called by the CLI and the worker for a directory. `of` is called by `engine/replay/definitions.py`, also for bundles
+that were read back from `journey.bundles`.
 """
 
 import pathlib
@@ -14,16 +15,16 @@ from engine.core import catalog, definition, errors
 _EXPRESSIONS: Final = expressions.CelExpressions()
 _TEMPLATES: Final = templates.LiquidTemplates()
 _ZONES: Final = calendars.Zones()
-"""Shared by all catalogs: what is compiled once stays compiled when the next bundle comes."""
+"""Shared by all catalogs, with the two above: an expression or a text stays compiled when the next bundle comes."""
 
 
 def load(path: pathlib.Path | str) -> catalog.Catalog:
-    """The catalog of a directory; `errors.BundleError` with all error findings if it cannot be used."""
+    """Return the catalog of a directory; raises `errors.BundleError` with all error findings if it cannot be used."""
     return of(bundle(path))
 
 
 def bundle(path: pathlib.Path | str) -> definition.Bundle:
-    """The compiled bundle of a directory; `errors.BundleError` with all error findings if there is none."""
+    """Return the compiled bundle of a directory; raises `errors.BundleError` with all error findings if it cannot be used."""
     result = compiler.compile_directory(path)
     if result.bundle is None:
         told = "\n".join(f"  {finding}" for finding in result.errors)
@@ -32,6 +33,6 @@ def bundle(path: pathlib.Path | str) -> definition.Bundle:
 
 
 def of(live: definition.Bundle, others: Iterable[definition.Bundle] = ()) -> catalog.Catalog:
-    """The catalog of a compiled bundle; `others` are earlier ones, whose versions instances may still be on."""
+    """Return the catalog of a compiled bundle; `others` are older bundles, on whose versions instances may still be."""
     versions = {journey.version: journey for other in others for journey in other.journeys}
     return catalog.Catalog(live, _EXPRESSIONS, _TEMPLATES, versions, _ZONES)

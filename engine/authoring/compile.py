@@ -1,8 +1,8 @@
-"""YAML to bundle: the compiled form of a directory, with its content hashes.
+"""The compiler: from a directory of YAML files to a bundle with its content hashes.
 
-Called by the CLI, by `catalogs.py` and by the runtime when it deploys. The same files give the same bytes: nothing
-depends on the order in which a file system lists, on hash seeds or on the name of the directory; only the holidays that
-a bundle holds depend on the year in which it is made.
+Called by the CLI (check, deploy), by `catalogs.py` and by the pages of findings. The same files give the same bytes. Nothing
+depends on the order in which a file system lists files, on hash seeds or on the name of the directory. Only the holidays in a
+bundle depend on the year in which it is made.
 """
 
 import datetime
@@ -36,7 +36,10 @@ from engine.core import definition
 
 
 class Result(msgspec.Struct, frozen=True):
-    """The bundle, and all findings in the order of files and lines; `bundle` is None as soon as one is an error."""
+    """The bundle, and all findings in the order of files and lines.
+
+    `bundle` is None if any finding is an error.
+    """
 
     bundle: definition.Bundle | None
     findings: tuple[Finding, ...]
@@ -48,9 +51,10 @@ class Result(msgspec.Struct, frozen=True):
 
 
 def compile_directory(path: pathlib.Path | str, today: datetime.date | None = None) -> Result:
-    """Read, check and compile a directory. Whatever is wrong is a finding; nothing is raised.
+    """Read, check and compile a directory.
 
-    The bundle holds the holidays from last year to five years on; `today` says which year this is.
+    Every fault is a finding; nothing is raised. The bundle holds the holidays from last year to five years ahead; `today` tells
+    the year.
     """
     read = directory.read(pathlib.Path(path))
     today, scope = today or datetime.date.today(), lint.declared(read)
@@ -79,7 +83,7 @@ def compile_directory(path: pathlib.Path | str, today: datetime.date | None = No
 def compile_journey(
     journey: language.Journey, steps: dict[str, definition.Step], read: directory.Directory
 ) -> definition.Journey:
-    """One journey without errors, with its compiled steps, the templates that it names and its version."""
+    """Return one journey without errors, with its compiled steps, the templates that it names, and its version."""
     named = sorted({step.template for step in steps.values() if isinstance(step, definition.Send)})
     compiled = definition.Journey(
         name=journey.journey,
@@ -107,13 +111,13 @@ def compile_journey(
 
 
 def compile_traits(read: directory.Directory) -> tuple[definition.Trait, ...]:
-    """The traits of traits.yaml by name, each with its own hash."""
+    """Return the traits of traits.yaml by name, each with its own hash."""
     written = read.traits.model.traits if read.traits is not None else {}
     return tuple(_trait(name, trait) for name, trait in sorted(written.items()))
 
 
 def compile_segments(read: directory.Directory) -> tuple[definition.Segment, ...]:
-    """The segments of traits.yaml by name."""
+    """Return the segments of traits.yaml by name."""
     if read.traits is None:
         return ()
     model, compiled = read.traits.model, []
@@ -130,7 +134,10 @@ def _errors(found: Sequence[Finding | findings.Sighting]) -> bool:
 
 
 def _hash(compiled: definition.Journey | definition.Bundle | definition.Trait) -> str:
-    """The hash of the canonical JSON without the hash itself; the order of a journey's steps is part of it."""
+    """Return the hash of the canonical JSON, without the field that holds the hash itself.
+
+    The order of a journey's steps is part of the hash.
+    """
     plain = msgspec.to_builtins(compiled)
     for journey in plain["journeys"] if isinstance(compiled, definition.Bundle) else [plain]:
         if "steps" in journey:
@@ -141,7 +148,7 @@ def _hash(compiled: definition.Journey | definition.Bundle | definition.Trait) -
 
 
 _OWN: Final[dict[type[Any], str]] = {definition.Journey: "version", definition.Bundle: "id", definition.Trait: "hash"}
-"""The field that holds the hash of the rest."""
+"""The field that holds the hash of the other fields."""
 
 
 def _bodies(name: str, read: directory.Directory) -> dict[str, dict[str, dict[str, object]]]:

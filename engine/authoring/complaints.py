@@ -1,6 +1,6 @@
-"""What CEL's runtime says is wrong, as a sentence, and as problems at their places.
+"""Error messages of CEL's runtime, turned into a sentence, or into problems at their places.
 
-Called by `expressions.py` and `constants.py`; knows the runtime's words, and nothing of expressions.
+Called by `expressions.py` and `constants.py`. Knows the runtime's wording and nothing of expressions.
 """
 
 import re
@@ -14,7 +14,10 @@ _STATUS: Final = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
 
 
 def problems(text: str, exc: RuntimeError) -> Iterator[findings.Problem]:
-    """CEL's messages of an expression that does not compile: it counts lines and columns from 1, in characters."""
+    """Yield CEL's messages about an expression that does not compile.
+
+    CEL counts lines and columns from 1, in characters.
+    """
     lines = text.split("\n")
     said = _MESSAGE.findall(str(exc))
     for line, column, message in said:
@@ -22,11 +25,11 @@ def problems(text: str, exc: RuntimeError) -> Iterator[findings.Problem]:
         why = re.sub(r" expecting \{.*\}$", "", _STATUS.sub("", message)).replace(" (in container '')", "").rstrip(".")
         yield findings.Problem(max(0, min(offset, len(text))), findings.BadExpression, {"why": why})
         if why.startswith("Syntax error"):
-            return  # what follows the first is only its echo
+            return  # the messages after a syntax error only repeat it
     if not said:
         yield findings.Problem(0, findings.BadExpression, {"why": sentence(exc)})
 
 
 def sentence(told: object) -> str:
-    """The first line of an error without its status, and without a full stop."""
+    """Return the first line of an error, without its status code and its full stop."""
     return _STATUS.sub("", str(told).split("\n")[0])[:200].rstrip(".")

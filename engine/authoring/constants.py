@@ -1,8 +1,8 @@
-"""Constants that a CEL function cannot take: a duration of "1d", a time or zone that is none, a regular expression that does not
-close.
+"""Constants that a CEL function cannot take: `duration("1d")`, a text that is not a time or a zone, a bad regular expression.
 
-Called by `expressions.py` once an expression compiles. CEL looks at them only when it evaluates, and a condition that fails is
-false: it would never hold, and nobody would be told.
+Called by `expressions.py` once an expression compiles. CEL looks at such a constant only when it evaluates the expression. It
+would fail each time, and a condition that fails is false (docs/semantics.md#a-condition-that-fails-is-false). So the condition
+would never hold, and nobody would be told.
 """
 
 import json
@@ -28,13 +28,16 @@ _CALLS: Final = {
     **{name: f"{name}({{}})" for name in ("duration", "timestamp", "int", "uint", "double")},
     **{f"get{part}": f'timestamp("2026-01-01T00:00:00Z").get{part}({{}})' for part in _PARTS},
 }
-"""Function -> a call of it that has a value if the constant, its last argument, is one that it takes."""
+"""`{function: call}`: the call has a value only if the function takes the constant, which is its last argument."""
 
 FUNCTIONS: Final = frozenset(_CALLS)
 
 
 def impossible(root: syntax.Node, declared: Any) -> Iterator[findings.Problem]:
-    """The constants, where they stand, with what CEL says of them; `declared` is an environment of `environment.make`."""
+    """Yield each constant that its function cannot take, with CEL's message.
+
+    `declared` is an environment of `environment.make`.
+    """
     for node, _ in reading.nodes(root):
         match node:
             case syntax.Call(function=name, arguments=(*_, syntax.Literal(text=str(text), offset=offset))) if name in _CALLS:

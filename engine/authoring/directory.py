@@ -1,7 +1,8 @@
-"""One directory of journeys, read: which file is what, and each as the model it should be.
+"""The files of one directory of journeys, each read and turned into its model.
 
-Called by `compile.py`. Journeys, policy.yaml and traits.yaml stand at the top, templates in templates/<name>.<language>.yaml;
-`*.test.yaml` beside them belong to `dalang test`. Files are taken by name, so that no file system decides an order.
+Called by `compile.py`. Journeys, policy.yaml and traits.yaml are at the top of the directory, and templates are in
+templates/<name>.<language>.yaml. The files `*.test.yaml` belong to `dalang test` and are not read here. Files are read in the
+order of their names, so that no file system decides an order.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ _TEMPLATE: Final = re.compile(r"([a-z0-9-]{1,100})\.([a-z]{2,3}(?:-[A-Za-z0-9]{2
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class File(Generic[M]):
-    """One file that is what it should be: its document and what it says."""
+    """One valid file: its document and its model."""
 
     document: places.Document
     model: M
@@ -29,7 +30,9 @@ class File(Generic[M]):
 
 @dataclasses.dataclass(slots=True)
 class Directory:
-    """Everything of one directory. `policy` is None where there is no policy.yaml, or none that can be used; as is
+    """The files of one directory.
+
+    `policy` is None if there is no policy.yaml, or if it cannot be used (then `policy_broken` is true). The same holds for
     `traits`.
     """
 
@@ -39,13 +42,13 @@ class Directory:
     traits_broken: bool = False
     journeys: list[File[language.Journey]] = dataclasses.field(default_factory=list)
     templates: dict[str, dict[str, File[workspace.Template] | None]] = dataclasses.field(default_factory=dict)
-    """name -> language -> file; None where the file is there but cannot be used."""
+    """`{name: {language: file}}`; None in place of a file that exists but cannot be used."""
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
     found: list[findings.Sighting] = dataclasses.field(default_factory=list)
 
 
 def read(root: pathlib.Path) -> Directory:
-    """All files of the directory, with what is wrong with each by itself."""
+    """Read all files of the directory, and collect the findings about each of them alone."""
     directory = Directory()
     if not root.is_dir():
         why = "it is no directory" if root.exists() else "it does not exist"
@@ -84,7 +87,7 @@ def _templates(root: pathlib.Path, directory: Directory) -> None:
 
 
 def _listed(root: pathlib.Path, folder: pathlib.Path, directory: Directory) -> list[pathlib.Path]:
-    """The .yaml files of one folder by name; hidden files are nobody's business."""
+    """Return the .yaml files of one folder by name, without hidden files."""
     try:
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as exc:

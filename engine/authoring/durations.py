@@ -1,6 +1,7 @@
 """Durations of the journey language: a whole number and `s`, `m`, `h`, `d` or `w`.
 
-Called by `language.py` for every duration in a file. Knows nothing of calendars: a day is 24 hours here.
+Used by `fields.py` and `hours.py` for every duration in a file, and by the simulation. Knows nothing of calendars: a day is 24
+hours here.
 """
 
 import re
@@ -15,11 +16,14 @@ UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 6
 """Unit -> milliseconds."""
 
 LONGEST: Final = 3_650 * UNITS["d"]
-"""Ten years. A time of an event is before the year 9001, so the waits of a journey stay in the calendar."""
+"""The longest duration in milliseconds: ten years.
+
+An event's time is before the year 9001, so the end of a journey's waits is still a date of the calendar.
+"""
 
 _DURATION: Final = re.compile(PATTERN, re.ASCII)
 _ENDLESS: Final = re.compile(r"0*[1-9][0-9]{9,}[smhdw]", re.ASCII)
-"""Ten digits are more than ten years in any unit."""
+"""A number of ten digits or more: more than ten years in any unit."""
 
 
 class TooLong(ValueError):
@@ -30,7 +34,10 @@ class TooLong(ValueError):
 
 
 def parse(text: object) -> int:
-    """The milliseconds of `45m`, `3d`, …; ValueError with a sentence if it is no duration, `TooLong` if it is too long a one."""
+    """Return the milliseconds of a duration such as `45m` or `3d`.
+
+    Raises `TooLong` if the duration is longer than ten years, and ValueError with a sentence if the text is no duration.
+    """
     if isinstance(text, str) and _ENDLESS.fullmatch(text):
         raise TooLong
     if not isinstance(text, str) or not _DURATION.fullmatch(text):

@@ -1,6 +1,6 @@
-"""The environment that CEL expressions are compiled in: the variables with their types, and Dalang's own functions.
+"""The environment in which CEL expressions are compiled: the variables with their types, and Dalang's own functions.
 
-Called by `expressions.py`. The one module that imports CEL's runtime.
+Called by `expressions.py`. This is the one module that imports CEL's runtime.
 """
 
 import datetime
@@ -16,13 +16,13 @@ from engine.core import scope
 
 _DAY: Final = datetime.timedelta(days=1)
 _EARTH_KM: Final = 6371.0088
-"""The mean radius (IUGG)."""
+"""The mean radius of the earth in kilometres (IUGG)."""
 
 CLOCKED: Final = frozenset({"days_since", "local_hour"})
-"""Functions that read the clock."""
+"""The functions that read the clock."""
 
 ERROR: Final = cel.Type.ERROR
-"""The type of a result that is none."""
+"""The type of an evaluation result that is an error."""
 
 _KINDS: Final[Mapping[names.Kind, Any]] = {
     "bool": cel.Type.BOOL,
@@ -33,7 +33,7 @@ _KINDS: Final[Mapping[names.Kind, Any]] = {
 
 
 class Clock:
-    """What the functions go by: the time and the zone of the scope that is being evaluated."""
+    """The time and the zone of the scope that is being evaluated, for the functions that need them."""
 
     __slots__ = ("now", "zone")
 
@@ -42,16 +42,19 @@ class Clock:
         self.zone: datetime.tzinfo = datetime.UTC
 
     def days_since(self, at: datetime.datetime) -> float:
-        """Days, with their fraction, from `at` to now."""
+        """Return the days, with their fraction, from `at` to now."""
         return (self.now - at) / _DAY
 
     def local_hour(self, at: datetime.datetime) -> int:
-        """The hour, 0 to 23, that the customer's clock shows at `at`."""
+        """Return the hour, 0 to 23, that the customer's clock shows at `at`."""
         return at.astimezone(self.zone).hour
 
 
 def make(clock: Clock, declared: Iterable[tuple[str, names.Kind]] = ()) -> Any:
-    """An environment; `declared` are paths whose values have one kind, each a variable of its own there."""
+    """Make an environment.
+
+    `declared` are paths whose values have one kind. Each of them is a variable of its own in the environment.
+    """
     types: dict[str, Any] = dict.fromkeys(scope.NAMES, cel.Type.DYN)
     for of in ("event", "entry"):
         types |= {f"{of}.{name}": cel.Type.STRING for name in reading.FIELDS}
@@ -62,13 +65,13 @@ def make(clock: Clock, declared: Iterable[tuple[str, names.Kind]] = ()) -> Any:
 
 
 def _functions(clock: Clock) -> list[Any]:
-    # A number of JSON is an int or a double as it was written, and an overload takes one of them only.
+    # A JSON number is an int or a double, as it was written, and one overload takes only one of the two.
     numbers = itertools.product((cel.Type.INT, cel.Type.DOUBLE), repeat=4)
     distance = [
         cel.Overload(f"distance_km_{index}", cel.Type.DOUBLE, list(parameters), impl=distance_km)
         for index, parameters in enumerate(numbers)
     ]
-    # It gives a double; as dyn it may be compared with whole numbers: days_since(traits.last_order) >= 60.
+    # It returns a double. Declared as dyn, it may be compared with whole numbers: days_since(traits.last_order) >= 60.
     since = cel.Overload("days_since_timestamp", cel.Type.DYN, [cel.Type.TIMESTAMP], impl=clock.days_since)
     hour = cel.Overload("local_hour_timestamp", cel.Type.INT, [cel.Type.TIMESTAMP], impl=clock.local_hour)
     return [
@@ -79,7 +82,10 @@ def _functions(clock: Clock) -> list[Any]:
 
 
 def distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
-    """The great-circle distance (haversine), to the millimetre, so that no machine's sine shows."""
+    """Return the great-circle distance in kilometres (haversine).
+
+    The result is rounded to the millimetre, so that it is the same on machines with different sine functions.
+    """
     a, b = math.radians(lat), math.radians(other_lat)
     half = math.sin((b - a) / 2) ** 2
     half += math.cos(a) * math.cos(b) * math.sin(math.radians(other_lon - lon) / 2) ** 2

@@ -1,6 +1,7 @@
-"""The findings that are reported: the first twenty of a kind in a file, and how many more there are.
+"""The findings that are reported: the first twenty of a kind in a file, and the number of the others.
 
-Called by `compile.py` at the end, and by `dalang check --base`. Only what is reported is put into words.
+Called by `compile.py` at the end, by `dalang check --base`, by a deploy and by a simulation. Only a finding that is reported is
+put into words.
 """
 
 import itertools
@@ -10,18 +11,20 @@ from typing import Final
 from engine.authoring.findings import Finding, Sighting
 
 MOST: Final = 20
-"""Of one kind in one file. A finding that is repeated thousands of times tells no more than twenty of it do."""
+"""The most findings of one kind that are reported for one file: thousands of them tell no more than twenty."""
 
 
 class More(Finding, frozen=True):
-    """The finding that stands for all further ones of its kind in its file."""
+    """The finding that stands for all further findings of its kind in its file."""
 
     count: int = 1
 
 
 def of(found: Iterable[Sighting]) -> tuple[Finding, ...]:
-    """By place, then code, each thing said once. From the twenty-first of a kind in a file on they are only counted: one
-    finding of that kind says how many, where the first of them stands.
+    """Return the findings to report, by place, then by code, each once.
+
+    After twenty of one kind in a file, the others are only counted. One finding of that kind reports their number, at the place
+    of the first of them.
     """
     distinct = sorted(dict.fromkeys(found), key=lambda each: (each.place.file, each.code, each.place))
     kinds = itertools.groupby(distinct, lambda each: (each.place.file, each.code))
@@ -29,13 +32,13 @@ def of(found: Iterable[Sighting]) -> tuple[Finding, ...]:
 
 
 def merged(*found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings that were reported apart, by place."""
+    """Merge findings that were reported separately, by place."""
     return tuple(sorted(itertools.chain(*found), key=lambda each: (each.file, each.line, each.column, each.code, each.message)))
 
 
 def _of_one_kind(found: Sequence[Sighting]) -> Iterator[Finding]:
-    """`found` is of one kind in one file, by place."""
-    told: dict[Finding, None] = {}  # different details may make the same words
+    """Yield the findings to report from `found`, which is of one kind in one file and sorted by place."""
+    told: dict[Finding, None] = {}  # different details may give the same sentence
     for index, each in enumerate(found):
         if len(told) == MOST and each.told() not in told:
             yield from told

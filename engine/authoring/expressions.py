@@ -1,8 +1,8 @@
-"""Expressions: CEL, through Google's runtime.
+"""Expressions in CEL, evaluated by Google's runtime.
 
-`CelExpressions` is what the decider evaluates with; `check` is what the linter asks. An expression is compiled once.
-For speed only the fields that an expression reads are handed over, not the event with everything in it, and a bare path
-(`profile.phone`) is looked up without CEL, which would do no more.
+The decider evaluates with `CelExpressions`, and the linter calls `check`. An expression is compiled once. For speed, CEL gets
+only the fields that an expression reads, not the whole event. A bare path (`profile.phone`) is looked up without CEL, with the
+same result.
 """
 
 import dataclasses
@@ -54,9 +54,10 @@ _WANTED: Final[Mapping[fields.Wanted, tuple[str, frozenset[str], str]]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Compiled:
-    """An expression, ready: `bindings` are variables with their values' getter and the fields to hand over (None: all).
+    """An expression that is ready to be evaluated.
 
-    `lists` are gone through by `map` or `filter`. `fetch` is there for a bare path.
+    `bindings` are its variables, each with the getter of its value and the fields to hand over (None: all). `lists` are the paths
+    that a `map` or `filter` goes through. `fetch` is set for a bare path only.
     """
 
     program: Any
@@ -66,12 +67,12 @@ class _Compiled:
     fetch: Callable[[scope.Scope], Any] | None
     shortcuts: shortcuts.Shortcuts | None
     traits: bool
-    """Whether it reads traits: such a one may be a time, which the binding takes as a typed variable only."""
+    """True if the expression reads traits: a trait may be a time, which the binding takes only as a typed variable."""
     clocked: bool
 
 
 class CelExpressions:
-    """`ports.Expressions` by CEL."""
+    """The port `ports.Expressions`, implemented with CEL."""
 
     def __init__(self) -> None:
         self._compiled: dict[str, _Compiled] = {}
@@ -81,7 +82,10 @@ class CelExpressions:
         self._screens: dict[str, ports.Screen | None] = {}
 
     def evaluate(self, expression: definition.Expression, names: scope.Scope) -> Any:
-        """The value as plain Python, times as datetimes in UTC; `errors.EvaluationError` if there is none."""
+        """Return the value as plain Python, with times as datetimes in UTC.
+
+        Raises `errors.EvaluationError` if the expression has no value.
+        """
         compiled = self._compiled.get(expression.text) or self._compile(expression.text)
         if compiled.fetch is not None:
             value = compiled.fetch(names)
@@ -112,7 +116,7 @@ class CelExpressions:
         raise errors.EvaluationError(f"{expression.text}: {complaints.sentence(value)}.")
 
     def inputs(self, expression: definition.Expression, names: scope.Scope) -> Mapping[str, Any]:
-        """The fields that the expression reads, with their values; a field that is not there is left out."""
+        """Return the fields that the expression reads, with their values; missing fields are left out."""
         compiled = self._compiled.get(expression.text) or self._compile(expression.text)
         found = {}
         for use in compiled.reads.uses:
@@ -124,12 +128,15 @@ class CelExpressions:
         return found
 
     def screen(self, condition: definition.Expression) -> ports.Screen | None:
-        """What the event alone says, where a part of the condition compares one of its fields."""
+        """Return a function that tells from the event alone when the condition is false.
+
+        Return None if no part of the condition compares a field of the event.
+        """
         if condition.text not in self._screens:
             try:
                 short = shortcuts.of(tree(condition.text), _of_event)
             except RuntimeError:
-                short = None  # no expression: `evaluate` says so
+                short = None  # the text is no expression: `evaluate` raises for it
             self._screens[condition.text] = None if short is None else _screen(short)
         return self._screens[condition.text]
 
@@ -154,8 +161,10 @@ class CelExpressions:
         return compiled
 
     def _for_times(self, text: str, compiled: _Compiled, data: dict[str, Any]) -> Any:
-        """The program for the traits that are times here. They get into `data` as variables of their own, and the text names
-        those instead; in a mapping they are text.
+        """Return the program for this evaluation, in which each trait that is a time is a typed variable.
+
+        Such a trait gets into `data` as a variable of its own, and the text of the program names that variable. In the mapping
+        `data["traits"]` it stands as text.
         """
         held = data["traits"]
         times = {name: each for name, each in held.items() if isinstance(each, datetime.datetime)}
@@ -180,12 +189,12 @@ _ZONES: Final = calendars.Zones()
 
 
 def compiled(text: str, path: places.Path) -> definition.Expression:
-    """The expression as a bundle holds it."""
+    """Return the expression in the form in which a bundle holds it."""
     return definition.Expression(text, places.shown(path), roots(text))
 
 
 def roots(text: str) -> tuple[str, ...]:
-    """The scope names that the expression uses, sorted; none if it is no expression, which `check` finds."""
+    """Return the scope names that the expression uses, sorted; none for an invalid expression, which `check` reports."""
     try:
         return tuple(sorted({use.path[0] for use in _read(text).uses}))
     except RuntimeError:
@@ -193,7 +202,7 @@ def roots(text: str) -> tuple[str, ...]:
 
 
 def paths(text: str) -> tuple[reading.Path, ...]:
-    """The fields that the expression reads; none if it is no expression, which `check` finds."""
+    """Return the fields that the expression reads; none for an invalid expression, which `check` reports."""
     try:
         return tuple(use.path for use in _read(text).uses)
     except RuntimeError:
@@ -201,13 +210,13 @@ def paths(text: str) -> tuple[reading.Path, ...]:
 
 
 def fields_of(text: str, name: str) -> tuple[str, ...] | None:
-    """The fields of a scope name that the expression uses, sorted; None if it uses the whole."""
+    """Return the fields of a scope name that the expression uses, sorted; None if it uses the whole."""
     uses = [use for use in _read(text).uses if use.path[0] == name]
     return tuple(sorted({use.path[1] for use in uses})) if all(len(use.path) > 1 for use in uses) else None
 
 
 def kind(text: str, known: names.Tree) -> str:
-    """CEL's name of the type that an expression gives, where it can be known; DYN for any other."""
+    """Return CEL's name of the type that an expression gives; DYN if it cannot be known."""
     try:
         return str(_environment(known.kinds, frozenset()).compile(text).return_type().name()).split("<")[0]
     except RuntimeError:
@@ -215,7 +224,7 @@ def kind(text: str, known: names.Tree) -> str:
 
 
 def check(text: str, known: names.Tree, wanted: fields.Wanted) -> Iterator[findings.Problem]:
-    """Everything that is wrong with an expression, as far as it can be known without a customer."""
+    """Yield every problem of an expression that can be found without a customer."""
     try:
         reads = _read(text)
     except RuntimeError as exc:
@@ -226,7 +235,7 @@ def check(text: str, known: names.Tree, wanted: fields.Wanted) -> Iterator[findi
         yield from unknown
         return
     try:
-        # What has() asks for cannot be a variable of its own: CEL would take it for the value.
+        # A path inside has() cannot be a variable of its own: CEL would read the variable as the value.
         tested = frozenset(".".join(use.path) for use in reads.uses if use.tested)
         declared = _environment(known.kinds, tested)
         program = declared.compile(text)
@@ -267,7 +276,7 @@ _GETTERS: Final[Mapping[str, Callable[[scope.Scope], Any]]] = {
 
 
 def _getter(name: str, tree: _TREE | None) -> Callable[[scope.Scope], Any]:
-    """How a variable's value is had; of the traits only those that are handed over are reckoned."""
+    """Return the function that gets a variable's value; of the traits, it computes only those that are handed over."""
     if name != "traits" or tree is None:
         return _GETTERS[name]
     wanted = frozenset(tree)
@@ -275,8 +284,9 @@ def _getter(name: str, tree: _TREE | None) -> Callable[[scope.Scope], Any]:
 
 
 def _bound(compiled: _Compiled, names: scope.Scope) -> dict[str, Any]:
-    """What CEL is given. A `map` or `filter` over an object is refused: CEL goes through it in another order each
-    time.
+    """Return the values that CEL gets, as `{variable: value}`.
+
+    Raises ValueError for a `map` or `filter` over an object: CEL goes through the fields of an object in another order each time.
     """
     data = {}
     for name, get, tree in compiled.bindings:
@@ -296,7 +306,7 @@ def _picked(value: Any, tree: _TREE) -> Any:
 
 
 def _grow(trees: dict[str, Any], name: str, rest: reading.Path) -> None:
-    """Add a path to the fields that are handed over; the whole of a value takes its parts with it."""
+    """Add a path to the fields that are handed over; if a value is handed over as a whole, its parts need no entry."""
     if name in trees and trees[name] is None:
         return
     if not rest:
@@ -306,8 +316,10 @@ def _grow(trees: dict[str, Any], name: str, rest: reading.Path) -> None:
 
 
 def _double(value: Any, path: reading.Path) -> Any:
-    """The value with the whole number at the path as a double. CEL has no arithmetic of the two, and whether a sum of events
-    is the one or the other is chance.
+    """Return the value with the whole number at the path turned into a double.
+
+    CEL has no arithmetic of a whole number and a double, and a sum over events may be one or the other by chance
+    (docs/semantics.md#numeric-traits-compare-as-numbers).
     """
     if not path:
         return float(value) if type(value) is int else value
@@ -317,7 +329,7 @@ def _double(value: Any, path: reading.Path) -> Any:
 
 
 def _fetched(use: reading.Use) -> Callable[[scope.Scope], Any] | None:
-    """What fetches the value of a path."""
+    """Return the function that fetches the value of a path from a scope; None if there is none."""
     if use.variable == "traits" and use.rest:
         wanted = use.rest[:1]
         return _below(lambda names: names.traits(wanted), use.rest)
@@ -326,13 +338,13 @@ def _fetched(use: reading.Use) -> Callable[[scope.Scope], Any] | None:
 
 
 def _of_event(use: reading.Use) -> Callable[[inputs.Event], Any] | None:
-    """What fetches the value of a path from the event alone."""
+    """Return the function that fetches the value of a path from the event alone; None if the path is outside the event."""
     of, _, name = use.variable.partition(".")
     return _below(operator.attrgetter(name), use.rest) if of == "event" and name else None
 
 
 def _below(get: Callable[[Any], Any], rest: reading.Path) -> Callable[[Any], Any]:
-    """What fetches the fields below a value."""
+    """Return the function that fetches the fields below a value."""
     if not rest:
         return get
     if len(rest) > 1:
@@ -365,7 +377,7 @@ def _follow(value: Any, path: reading.Path) -> Any:
 
 
 def tree(text: str) -> syntax.Node:
-    """The syntax tree; RuntimeError if there is none."""
+    """Return the syntax tree; raises RuntimeError if the text is no expression."""
     return syntax.decode(_checking.compile(text, disable_check=True).serialize())
 
 

@@ -1,11 +1,10 @@
-"""What providers' codes mean, as far as it is the same for everybody: merged into the compiled policy, where a
-written line wins.
+"""The usual meanings of providers' error codes, as failure classes.
 
-Called by `compile.py`. Sources: WhatsApp, Meta's error codes (developers.facebook.com, WhatsApp Business Platform,
-support, error codes, 15 May 2026) with the wording of pywa's errors.py; SMS, Twilio's error dictionary (30003, 21610,
-…) and the SMPP 3.4 command statuses as smpplib names them; email, RFC 3463; push, FCM's ErrorCode; LINE and Telegram,
-the HTTP status of their push calls. What to do about each is our own judgement. A code that is not here means the
-next channel.
+`rules.py` merges them into the compiled policy, where a line of the policy wins. Sources: WhatsApp, Meta's error codes
+(developers.facebook.com, WhatsApp Business Platform, support, error codes, 15 May 2026) with the wording of pywa's errors.py;
+SMS, Twilio's error dictionary (30003, 21610, …) and the SMPP 3.4 command statuses as smpplib names them; email, RFC 3463; push,
+FCM's ErrorCode; LINE and Telegram, the HTTP status of their push calls. The reaction to each code is our own judgement. A code
+that is not listed here means the next channel.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,23 +30,22 @@ USUAL: Final[Mapping[str, Mapping[str, FailureClass]]] = {
     "whatsapp": {
         # Not a WhatsApp number or an old client; outside the window; the limit of marketing messages per user, for at
         # least 24 hours; in an experiment of Meta's; no such country; not by business-scoped id. Another channel may
-        # well arrive.
+        # reach the customer.
         **_each(_NEXT, "131026 131047 131049 130472 130497 131062 131021 131030"),
         # The user stopped marketing from this business.
         **_each(_WITHDRAW, "131050"),
         # Too fast for this user, or for this number; an account in maintenance for a minute.
         **_each(_SOON, "131056 131057"),
         **_each(_LATER, "130429 80007 4"),
-        # Unknown or unavailable: the outcome may be unknown too, so not often.
+        # Unknown error or unavailable service: the message may have gone out, so few retries.
         **_each(FailureClass("retry", retry_after=_MINUTE, at_most=2), "131000 131016 135000 1 2"),
-        # The sender, the account, the payment, the token or the template is wrong: no customer can be helped by a
-        # retry.
+        # The sender, the account, the payment, the token or the template is wrong: a retry helps no customer.
         **_each(_CONFIGURATION, "131048 131064 368 131031 131042 131044 131063 190 0 3 10 200"),
         **_each(_CONFIGURATION, "132000 132001 132005 132007 132008 132012 132015 132016 132068 132069"),
         **_each(_CONFIGURATION, "131008 131009 100 33"),
     },
     "sms": {
-        # Twilio. Handset unreachable: once more. Opted out: never again. No mobile: not at this address.
+        # Twilio. Handset unreachable: one retry. Opted out: withdraw the consent. No mobile number: stop this address.
         "30003": FailureClass("retry", retry_after=5 * _MINUTE, at_most=1),
         **_each(_WITHDRAW, "21610"),
         **_each(_STOP, "21211 21614"),
@@ -61,8 +59,8 @@ USUAL: Final[Mapping[str, Mapping[str, FailureClass]]] = {
         **_each(_CONFIGURATION, "ESME_RINVSRCADR ESME_RBINDFAIL ESME_RINVPASWD ESME_RINVSYSID"),
     },
     "email": {
-        # Reply codes of SMTP (RFC 5321) and enhanced status codes: 5.1.1 no such mailbox, 5.2.1 disabled, 4.x.x for
-        # now.
+        # Reply codes of SMTP (RFC 5321) and enhanced status codes: 5.1.1 no such mailbox, 5.2.1 disabled, 4.x.x
+        # temporary.
         **_each(_STOP, "5.1.1 5.1.2 5.1.3 5.1.6 5.1.10 5.2.1"),
         **_each(FailureClass("retry", retry_after=5 * _MINUTE, at_most=3), "421 450 451 452"),
         **_each(_CONFIGURATION, "530 535 5.7.0 5.7.8 5.7.26"),
@@ -84,6 +82,6 @@ USUAL: Final[Mapping[str, Mapping[str, FailureClass]]] = {
 
 
 def merged(written: Mapping[str, Mapping[str, FailureClass]], channels: Iterable[str]) -> dict[str, dict[str, FailureClass]]:
-    """Channel -> code -> meaning for the policy's `channels`: the usual ones under the written ones."""
+    """Return `{channel: {code: failure class}}` for the policy's `channels`; a written class overrides the usual one."""
     names = sorted({*channels, *written})
     return {name: dict(sorted({**USUAL.get(name, {}), **written.get(name, {})}.items())) for name in names}

@@ -1,8 +1,6 @@
-"""What the fields of the language are made of: kinds of text, durations, expressions, and variants told apart by
-their type.
+"""The building blocks of the language's models: kinds of text, expressions, constants, and variants told apart by type.
 
-Called by the models of the language (`language.py`, `steps.py`, `workspace.py`, `traits.py`). Times and
-shares stand in `hours.py`.
+Used by `language.py`, `steps.py`, `workspace.py`, `traits.py` and `hours.py`. Fields for times and shares are in `hours.py`.
 """
 
 import re
@@ -24,18 +22,21 @@ WORD: Final = r"^[a-z][a-z0-9_]{0,99}$"
 RULE: Final = r"^[a-z][a-z0-9_-]{0,99}$"
 
 Wanted = Literal["condition", "key", "address", "number", "moment", "value"]
-"""What an expression must give; `value`: anything that can be kept."""
+"""The kind of value that an expression must give; `value` is anything that can be kept."""
 
 
 class Marker:
-    """Says that a text is a CEL expression, and what it must give."""
+    """Marks a text as a CEL expression, and says which kind of value it must give."""
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
 
 
 def marked(field: FieldInfo) -> Wanted | None:
-    """What the field's text must give, if it is an expression; or what the texts of its mapping must."""
+    """Return the kind of value that the field's expression must give; None if the field is no expression.
+
+    If the field is a mapping of expressions, return the kind that each of them must give.
+    """
     found = [*field.metadata]
     for variant in (field.annotation, *typing.get_args(field.annotation)):
         found += typing.get_args(variant)[1:] if typing.get_origin(variant) is Annotated else ()
@@ -43,18 +44,18 @@ def marked(field: FieldInfo) -> Wanted | None:
 
 
 class Model(pydantic.BaseModel):
-    """What all models share: no unknown keys, nothing converted."""
+    """The base of all models: no unknown keys, and no conversion of values."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 def refused(kind: str, why: str) -> PydanticCustomError:
-    """The error of a validator, with a sentence without its full stop."""
+    """Return the error of a validator; `why` is a sentence without its full stop."""
     return PydanticCustomError(kind, "{why}", {"why": why})
 
 
 def parsed(parse: Callable[[object], Any], kind: str) -> pydantic.PlainValidator:
-    """A validator of a function that gives the value or raises ValueError with a sentence."""
+    """Return a validator made from a function that returns the value or raises ValueError with a sentence."""
 
     def check(value: object) -> Any:
         try:
@@ -77,7 +78,10 @@ def _named(pattern: str, told: str) -> pydantic.AfterValidator:
 
 
 def written(told: str, pattern: str) -> pydantic.WithJsonSchema:
-    """How the JSON Schema shows a text that is held as something else; the comment is its type in the reference."""
+    """Return the JSON Schema of a text that is held as another type.
+
+    `told` becomes the `$comment`, which is the type in the reference.
+    """
     return pydantic.WithJsonSchema({"$comment": told, "type": "string", "pattern": pattern})
 
 
@@ -86,7 +90,7 @@ def _cel(told: str, *others: str) -> pydantic.WithJsonSchema:
     return pydantic.WithJsonSchema({"$comment": told, "type": kinds, "minLength": 1, "maxLength": 10_000})
 
 
-# The CEL specification, section Syntax: words that are no identifiers.
+# Reserved words, which cannot be identifiers (CEL specification, section Syntax).
 _RESERVED: Final = frozenset({"true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function"}) | {
     *("if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while")
 }
@@ -99,7 +103,7 @@ def _unreserved(name: str) -> str:
 
 
 def _written(value: object) -> object:
-    # YAML makes a boolean of the expressions `true` and `false`.
+    # YAML reads the expressions `true` and `false` as booleans.
     return str(value).lower() if isinstance(value, bool) else value
 
 
@@ -138,11 +142,11 @@ Report = Literal["accepted", "sent", "delivered", "read", "clicked", "replied", 
 ChannelName = definition.ChannelName
 
 _MOST: Final = 2**63 - 1
-"""The greatest whole number of CEL and of a saved state."""
+"""The greatest whole number that CEL and a saved state can hold."""
 
 
 def _given(value: object) -> object:
-    """A constant, or the text of an expression."""
+    """Check a constant or the text of an expression, and return it."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -164,11 +168,11 @@ Given = Annotated[
     Marker("value"),
     pydantic.WithJsonSchema({"$comment": "constant or value (CEL)", "type": ["boolean", "number", "string", "null"]}),
 ]
-"""Numbers and booleans are themselves, text is CEL, null removes."""
+"""A constant or an expression: numbers and booleans are themselves, text is CEL, null removes."""
 
 
 def either(**variants: type) -> Discriminator:
-    """Which variant a value is, by its type in YAML: `mapping`, `list` or, for anything else, `other`."""
+    """Return a discriminator that chooses a variant by the value's type in YAML: `mapping`, `list` or, for others, `other`."""
     kinds = {"mapping": dict, "list": list}
 
     def choose(value: object) -> str:

@@ -1,7 +1,8 @@
-"""Filters of Dalang's own for Liquid: dates, numbers, plurals.
+"""Dalang's own Liquid filters: dates, numbers and plurals.
 
-Pure functions of the value, the tongue of the body and the customer's zone; `templates.py` gives them to Liquid. None knows
-a clock: "now" as text is no time. A value that cannot be written raises ValueError with the reason.
+Pure functions of the value, the tongue of the body and the customer's zone. `liquids.py` gives them to Liquid, `templates.py`
+uses them to check a text, and the CLI writes rupiah with them. No filter knows a clock: the text "now" is not a time. A filter
+raises ValueError with the reason if it cannot write the value.
 """
 
 import datetime
@@ -42,11 +43,14 @@ DIRECTIVES: Final[Mapping[str, Written]] = {
     "T": lambda at, _: f"{at.hour:02d}:{at.minute:02d}:{at.second:02d}",
     "%": lambda _, __: "%",
 }
-"""The letters of strftime that do not ask the machine for its language."""
+"""The letters of strftime that do not depend on the language of the machine."""
 
 
 def date(value: Any, pattern: Any, tongue: tongues.Tongue, zone: datetime.tzinfo) -> str:
-    """`"2026-12-25T02:00:00Z" | date: "%A, %d %B %Y"` is `Jumat, 25 Desember 2026`; `%-d` leaves zeros out."""
+    """Write a time by a pattern of strftime letters.
+
+    `"2026-12-25T02:00:00Z" | date: "%A, %d %B %Y"` is `Jumat, 25 Desember 2026`. `%-d` leaves out leading zeros.
+    """
     at = moment(value, zone)
 
     def written(found: re.Match[str]) -> str:
@@ -57,7 +61,7 @@ def date(value: Any, pattern: Any, tongue: tongues.Tongue, zone: datetime.tzinfo
 
 
 def directive(found: re.Match[str]) -> Written:
-    """What a letter of a pattern writes."""
+    """Return the function for a letter of a pattern; raises ValueError if `date` does not know the letter."""
     try:
         return DIRECTIVES[found[2]]
     except KeyError:
@@ -65,30 +69,33 @@ def directive(found: re.Match[str]) -> Written:
 
 
 def check(pattern: str) -> None:
-    """ValueError if the pattern has a letter that `date` does not know."""
+    """Check a pattern; raises ValueError if it has a letter that `date` does not know."""
     for found in _DIRECTIVE.finditer(pattern):
         directive(found)
 
 
 def day(value: Any, tongue: tongues.Tongue, zone: datetime.tzinfo) -> str:
-    """`tanggal`: 25 Desember 2026."""
+    """Write the day, for the filter `tanggal`: 25 Desember 2026."""
     return date(value, "%-d %B %Y", tongue, zone)
 
 
 def weekday(value: Any, tongue: tongues.Tongue, zone: datetime.tzinfo) -> str:
-    """`hari`: Jumat."""
+    """Write the day of the week, for the filter `hari`: Jumat."""
     return date(value, "%A", tongue, zone)
 
 
 def clock(value: Any, tongue: tongues.Tongue, zone: datetime.tzinfo) -> str:
-    """`jam`: 09.00, in English 09:00. A bare date has none: no customer is told to come at midnight."""
+    """Write the time of the day, for the filter `jam`: 09.00, in English 09:00.
+
+    Raises ValueError for a bare date, which has no time of day: no customer is told to come at midnight.
+    """
     if isinstance(value, str) and _BARE.fullmatch(value):
         raise ValueError(f"{value} is a day without an hour")
     return date(value, f"%H{tongue.clock}%M", tongue, zone)
 
 
 def moment(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
-    """The customer's local time: of RFC 3339 text, of a time, or of a bare date at 00:00 there."""
+    """Return the local time in the zone from RFC 3339 text, from a time, or from a bare date (00:00 in that zone)."""
     if isinstance(value, datetime.datetime) and value.tzinfo is not None:
         return value.astimezone(zone)
     if not isinstance(value, str):
@@ -104,15 +111,19 @@ def moment(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
 
 
 def rupiah(value: Any) -> str:
-    """`275000 | rupiah` is `Rp275.000`: whole rupiah, half up, thousands with dots, as prices are written in
-    Indonesia.
+    """Write an amount in rupiah: `275000 | rupiah` is `Rp275.000`.
+
+    Amounts are whole rupiah, rounded half up, with dots between thousands, as prices are written in Indonesia.
     """
     number = int(_number(value).quantize(decimal.Decimal(1), rounding=decimal.ROUND_HALF_UP))
     return f"{'-' if number < 0 else ''}Rp{abs(number):,}".replace(",", ".")
 
 
 def thousands(value: Any, tongue: tongues.Tongue) -> str:
-    """`ribuan`: 1.234.567, in English 1,234,567; at most three decimals, as CLDR's `#,##0.###`, half up."""
+    """Write a number with separators, for the filter `ribuan`: 1.234.567, in English 1,234,567.
+
+    There are at most three decimals, as in CLDR's pattern `#,##0.###`, rounded half up.
+    """
     number = _number(value).quantize(decimal.Decimal("0.001"), rounding=decimal.ROUND_HALF_UP)
     whole, _, fraction = f"{abs(number):,}".partition(".")
     fraction = fraction.rstrip("0")
@@ -121,7 +132,10 @@ def thousands(value: Any, tongue: tongues.Tongue) -> str:
 
 
 def plural(value: Any, one: Any, many: Any) -> Any:
-    """`{{ n }} {{ n | plural: "item", "items" }}`: the first word for exactly one, the second for any other number."""
+    """Return the first word for exactly one, and the second word for any other number.
+
+    `{{ n }} {{ n | plural: "item", "items" }}`
+    """
     return one if _number(value) == 1 else many
 
 

@@ -1,9 +1,9 @@
-"""Findings: what `dalang check` says about the files of a directory.
+"""Findings: the sentences of `dalang check` about the files of a directory.
 
-Values, never raised: all are collected and reported at once. One class per finding; the first line of its docstring is
-its sentence and `hint` says what to do, both filled with the details given. Codes are public and never used again.
-A check gives sightings; `excerpt.py` picks those that are reported and puts them into words. `suggestions.py` makes the
-details that cost something.
+Findings are values and are never raised: all of them are collected and reported at once. There is one class for each kind. The
+first line of its docstring is its sentence, and `hint` says what to do; both are filled with the details. Codes are public, and a
+code is never given to another finding. A check yields sightings; `excerpt.py` picks those that are reported and puts them into
+words. `suggestions.py` makes details that cost time.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ Severity = Literal["error", "warning"]
 
 
 class Place(msgspec.Struct, frozen=True, order=True):
-    """A place: a file relative to the checked directory; line and column count from 1, in characters."""
+    """A place in a file, which is named relative to the checked directory; line and column count from 1, in characters."""
 
     file: str
     line: int = 1
@@ -46,12 +46,15 @@ class Kind:
 
     @classmethod
     def at(cls, place: Place, **details: object) -> "Sighting":
-        """This kind, seen at a place; `details` will fill the sentence and the hint."""
+        """Return a sighting of this kind at a place; `details` will fill the sentence and the hint."""
         return Sighting(place, cls, details)
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """A kind of finding at a place, before it is put into words: a file may hold thousands, of which twenty are reported."""
+    """A kind of finding at a place, before it is put into words.
+
+    A file may hold thousands of them, of which twenty of a kind are reported.
+    """
 
     place: Place
     kind: type[Kind]
@@ -62,35 +65,38 @@ class Sighting(msgspec.Struct, frozen=True):
 
     @property
     def code(self) -> str:
-        """That of its kind."""
+        """The code of its kind."""
         return self.kind.code
 
     @property
     def severity(self) -> Severity:
-        """That of its kind."""
+        """The severity of its kind."""
         return self.kind.severity
 
     def told(self) -> Finding:
-        """The finding, in words."""
+        """Return the finding, in words."""
         message = (self.kind.__doc__ or "").split("\n")[0].format(**self.details)
         hint = self.kind.hint.format(**self.details).strip()
         return Finding(self.place.file, self.place.line, self.place.column, self.code, self.severity, message, hint)
 
 
 def kinds() -> list[type[Kind]]:
-    """Every kind that is defined by now, by code."""
+    """Return every kind of finding that is defined in the modules imported so far, by code."""
     return sorted(Kind.__subclasses__(), key=lambda kind: kind.code)
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A finding about a text of which only the text is known: the offset of the character, the kind and its details."""
+    """A finding about a text, before the place of the text in its file is known.
+
+    It holds the offset of the character in the text, the kind and its details.
+    """
 
     offset: int
     kind: type[Kind]
     details: Mapping[str, object]
 
 
-# Shape.
+# The shape of a file.
 
 
 class UnknownKey(Kind):
@@ -114,7 +120,7 @@ class WrongValue(Kind):
     hint = "{example}"
 
 
-# DLG623 said that a key was to come with a later release.
+# DLG623 was for a key that was planned for a later release; the code is not used again.
 
 
 class StepKind(Kind):

@@ -1,6 +1,7 @@
-"""The steps of a journey as the fold reads them: flat, each with the step that it goes on to.
+"""The steps of a journey as the fold reads them: a flat list in which each step names the step that follows.
 
-Called by `compile.py`. A nested list goes on with what follows the step that it stands in; None is the end of the journey.
+Called by `compile.py`. The last step of a nested list goes on with the step after the one that holds the list; None is the end of
+the journey.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,10 @@ from engine.core import definition
 def flat(
     journey: str, written: Sequence[steps.Step], path: places.Path = ("steps",), after: str | None = None
 ) -> Iterator[definition.Step]:
-    """Every step of a list, compiled, those of its nested lists after it; `after` is what follows the list."""
+    """Yield every step of a list, compiled, and after each step those of its nested lists.
+
+    `after` is the id of the step that follows the list.
+    """
     for index, step in enumerate(written):
         following = written[index + 1].id if index + 1 < len(written) else after
         here = (*path, index)
@@ -23,17 +27,17 @@ def flat(
 
 
 def condition(text: str | None, path: places.Path) -> definition.Expression | None:
-    """The expression, where there is one."""
+    """Return the compiled expression, or None if there is no text."""
     return None if text is None else expressions.compiled(text, path)
 
 
 def trigger(written: steps.Trigger, path: places.Path) -> definition.Trigger:
-    """The event type with its condition."""
+    """Return the compiled event type with its condition."""
     return definition.Trigger(written.event, condition(written.when, (*path, "when")))
 
 
 class _Compiler:
-    """Compiles one step, at its place."""
+    """Compiler of one step at its path."""
 
     def __init__(self, journey: str, id_: str, path: places.Path, following: str | None) -> None:
         self.journey = journey
@@ -42,7 +46,7 @@ class _Compiler:
         self.place: tuple[str, str, str | None] = (id_, places.shown(path), following)
 
     def step(self, step: steps.Step) -> definition.Step:
-        """The step without those of its nested lists."""
+        """Return the compiled step, without the steps of its nested lists."""
         match step:
             case steps.SendStep():
                 return self._send(step.send)

@@ -1,6 +1,7 @@
-"""Findings about what hurts in production, though each file is right by itself. As in `findings.py`, one class for each.
+"""Findings about combinations that hurt in production, though each file is right by itself.
 
-Given by the linter's rules for ways, hours, caps, splits, versions and the calendar. What stands below the sentence says why, and
+As in `findings.py`, there is one class for each kind. The linter's rules for ways, hours, caps, splits, versions and the calendar
+give them, and so do `messages.py` and `supply.py`. The docstring of a class has its sentence first; the text below says why, and
 is printed on the finding's page in docs/lint.
 """
 
@@ -205,7 +206,7 @@ class DateOutOfCalendar(Kind):
     hint = "{hint}"
 
 
-# What is probably not meant.
+# Probable slips.
 
 
 class NoConsentRule(Kind):

@@ -1,6 +1,7 @@
-"""Fields of the language about times: of the day, days, dates, moved durations, windows, and shares in percent.
+"""Fields of the language about time: times of the day, days, dates, moved durations, windows, and shares in percent.
 
-Called by the models of the language. Each is written as people write it and held as a number; a refusal is a sentence.
+Used by the models of the language. Each field is written in the form that people use, and held as a number. A function raises
+ValueError with a sentence if it cannot read the value.
 """
 
 import datetime
@@ -22,14 +23,14 @@ _WHOLE_DAYS: Final = {"d": 1, "w": 7}
 
 
 def clock(value: object) -> int:
-    """The minute of the day of `09:00`."""
+    """Return the minute of the day of a text such as `09:00`."""
     if not isinstance(value, str) or not re.fullmatch(_CLOCK, value, re.ASCII):
         raise ValueError("A time of the day has two digits, a colon and two digits, from 00:00 to 23:59")
     return int(value[:2]) * 60 + int(value[3:])
 
 
 def span(value: object) -> tuple[int, int]:
-    """Start and end of `20:00-08:00`, in minutes of the day."""
+    """Return the start and the end of a text such as `20:00-08:00`, in minutes of the day."""
     if not isinstance(value, str) or not re.fullmatch(_SPAN, value, re.ASCII):
         raise ValueError("Quiet hours are two times of the day with - between them, like 20:00-08:00")
     start, end = clock(value[:5]), clock(value[6:])
@@ -39,7 +40,7 @@ def span(value: object) -> tuple[int, int]:
 
 
 def share(value: object) -> int:
-    """The hundredths of a percent of `10%`."""
+    """Return the hundredths of a percent of a text such as `10%`."""
     if not isinstance(value, str) or not re.fullmatch(_SHARE, value, re.ASCII):
         raise ValueError("A share is a number from 0 to 100 with at most two decimals and %, like 10%")
     whole, _, decimals = value[:-1].partition(".")
@@ -47,14 +48,14 @@ def share(value: object) -> int:
 
 
 def moved(value: object) -> int:
-    """The milliseconds of `-24h`: a duration that may point back."""
+    """Return the milliseconds of a duration that may point back, such as `-24h`."""
     if isinstance(value, str) and value[:1] == "-":
         return -durations.parse(value[1:])
     return durations.parse(value)
 
 
 def window(value: object) -> tuple[int, int]:
-    """(days, 0) for `90d` and `2w`, which count calendar days; (0, milliseconds) for `1h`, which is exact."""
+    """Return (days, 0) for `90d` and `2w`, which count calendar days, and (0, milliseconds) for `1h`, which is exact."""
     length = durations.parse(value)
     if length == 0:
         raise ValueError("A window is longer than nothing")
@@ -64,7 +65,7 @@ def window(value: object) -> tuple[int, int]:
 
 
 def per(value: object) -> tuple[int, int]:
-    """As `window`, and `day` for one calendar day."""
+    """Return the same as `window`, and (1, 0) for `day`, which is one calendar day."""
     if value == "day":
         return 1, 0
     try:
@@ -76,7 +77,7 @@ def per(value: object) -> tuple[int, int]:
 
 
 def day(value: object) -> object:
-    """A day of a schedule as it is written, once it is known to be one."""
+    """Return the day of a schedule: a date or sorted weekdays, or the value as it is written; raises ValueError for others."""
     match value:
         case "payday" | "daily":
             return value
@@ -90,7 +91,7 @@ def day(value: object) -> object:
 
 
 def date(value: str) -> datetime.date:
-    """The date of `2026-12-12`."""
+    """Return the date of a text such as `2026-12-12`."""
     try:
         return datetime.date.fromisoformat(value)
     except ValueError:
@@ -121,5 +122,5 @@ Day = Annotated[
 
 
 def numbers(days: list[Weekday] | list[str]) -> tuple[int, ...]:
-    """Weekdays as numbers, 0 is Monday."""
+    """Return weekdays as sorted numbers; 0 is Monday."""
     return tuple(sorted({WEEKDAYS.index(each) for each in days}))

@@ -1,6 +1,7 @@
-"""Findings about files that cannot be read at all: what no journey may be written as. As in `findings.py`, one class for each.
+"""Findings about files that cannot be read at all.
 
-Given by the loader before anything is known of journeys; hostile YAML ends here.
+As in `findings.py`, there is one class for each kind. `load.py`, `directory.py` and `validate.py` give them before anything is
+known of the journeys. Hostile YAML ends with one of them.
 """
 
 from engine.authoring.findings import Kind

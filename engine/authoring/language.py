@@ -1,8 +1,8 @@
-"""The journey language: the strict model of a journey's file, with the steps of `steps.py`. Beside `workspace.py` and
-`traits.py`, the language's only definition.
+"""The journey language: the strict model of a journey's file.
 
-`validate.py` makes findings of what they refuse, `compile.py` reads them, and the JSON Schemas for editors and the
-reference come from them. So every key has a description and an example. Nothing here looks beyond one file.
+With `steps.py`, `workspace.py` and `traits.py`, it is the only definition of the language. `validate.py` makes findings of what
+the models refuse, `compile.py` compiles them, and the editors' JSON Schemas and the reference are made from them. So every key
+has a description and an example. Nothing here looks beyond one file.
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -18,7 +18,7 @@ from engine.core import definition
 
 
 class ReentryRule(Model):
-    """When a customer may enter again, in numbers."""
+    """The rule for another entry of the same customer, in numbers."""
 
     after: Duration | None = Field(None, description="So long after the last entry.", examples=["7d"])
     parallel: int | None = Field(None, ge=1, description="So many instances at a time.", examples=[3])
@@ -31,7 +31,7 @@ class ReentryRule(Model):
 
 
 class Schedule(Model):
-    """When customers enter by the calendar, each in her own zone."""
+    """The times of the calendar at which customers enter, each in the customer's own zone."""
 
     time: Clock = Field(description="The time of the day in the customer's zone.", examples=["09:00"])
     day: Day = Field(
@@ -47,7 +47,7 @@ _WAYS: Final = ("event", "segment", "schedule")
 
 
 class Enter(Model):
-    """How customers come into the journey: by an event, by coming to be in a segment, or by a schedule."""
+    """The way into the journey: an event, a segment that the customer comes to be in, or a schedule."""
 
     event: (
         Annotated[
@@ -106,7 +106,10 @@ class ExitRule(Trigger):
 
 
 class Goal(Trigger):
-    """What the journey is for. Counted once per entry, also after the instance has left, and for the held-out."""
+    """The event that the journey wants to happen.
+
+    It is counted once for each entry, also after the instance has left, and also for held-out customers.
+    """
 
     within: Duration = Field(description="How long after the entry it counts.", examples=["3d"])
     value: Number | None = Field(None, description="CEL; what it is worth.", examples=["event.data.total"])
@@ -172,11 +175,11 @@ FILES: Final[dict[str, type[pydantic.BaseModel]]] = {
     "traits": traits.TraitsFile,
     "template": workspace.Template,
 }
-"""Kind of file -> its model."""
+"""`{kind of file: its model}`."""
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """File name -> the JSON Schema (2020-12) of that part of the language, for editors."""
+    """Return the JSON Schemas (2020-12) of the language for editors, as `{file name: schema}`."""
     return {f"{name}.schema.json": _schema(name, model) for name, model in FILES.items()}
 
 

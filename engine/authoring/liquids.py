@@ -1,7 +1,7 @@
-"""Liquid's environment: how a text is rendered, and what is taken out of Liquid so that it is the same everywhere.
+"""The Liquid environment: renders a text, and leaves out the parts of Liquid that depend on the machine or the clock.
 
-Used by `templates.py` alone. What cannot be rendered is left out and noted, by the placeholder or tag, and never stops the
-text around it. Nothing here knows the clock, the machine's zone or its files.
+Used by `templates.py` alone. A placeholder or tag that cannot be rendered is left out and noted, and never stops the text around
+it. Nothing here reads the clock, the machine's time zone or its files.
 """
 
 import datetime
@@ -22,7 +22,7 @@ _MOST_BYTES: Final = 1_000_000
 
 
 class Rendering:
-    """One body while it is rendered: over which names, in which language, and what rendered empty."""
+    """The state of one body while it is rendered: its scope, its language, and the names of fields that rendered empty."""
 
     __slots__ = ("_tongue", "_zone", "contexts", "language", "missing", "names", "values")
 
@@ -35,21 +35,21 @@ class Rendering:
 
     @property
     def tongue(self) -> tongues.Tongue:
-        """How the body's language writes days and numbers; where that is not known, how the policy's does."""
+        """The tongue of the body's language; if that language is not known, the tongue of the policy's language."""
         if self._tongue is None:
             self._tongue = tongues.of(self.language, self.names.policy.language)
         return self._tongue
 
     @property
     def zone(self) -> datetime.tzinfo:
-        """The customer's zone, as whoever made the scope knows it; else the workspace's."""
+        """The customer's zone if the scope has one; otherwise the zone of the workspace, or UTC."""
         if self._zone is None:
             self._zone = self.names.zone or calendars.Zones().zone(self.names.policy.timezone) or datetime.UTC
         return self._zone
 
 
 class _Values(dict[str, Any]):
-    """The names of a scope with their values, made as they are asked for."""
+    """The names of a scope with their values; each value is made when it is first asked for."""
 
     __slots__ = ("names",)
 
@@ -63,7 +63,7 @@ class _Values(dict[str, Any]):
         return value
 
     def __bool__(self) -> bool:
-        return True  # Liquid replaces a mapping that is false by one of its own
+        return True  # Liquid replaces an empty (false) mapping by a new one of its own
 
 
 _Filter = Callable[..., Any]
@@ -78,13 +78,16 @@ FILTERS: Final[Mapping[str, tuple[int, _Filter]]] = {
     "ribuan": (0, lambda of, value: filters.thousands(value, of.tongue)),
     "plural": (2, lambda _, value, one, many: filters.plural(value, one, many)),
 }
-"""Name -> how many arguments it takes, and what it writes of a value in a rendering."""
+"""`{name of a filter: (number of its arguments, function)}`; the function gets the rendering, the value and the arguments."""
 
 TIMES: Final = ("date", "tanggal", "hari", "jam")
 
 
 class Environment(liquid.Environment):
-    """Parses strictly; while it renders, what cannot be rendered is left out and noted."""
+    """A Liquid environment that parses strictly and renders leniently.
+
+    While it parses, any fault is raised. While it renders, a part that cannot be rendered is left out and noted.
+    """
 
     loop_iteration_limit = _MOST_LOOPS
     output_stream_limit = _MOST_BYTES
@@ -105,7 +108,7 @@ class Environment(liquid.Environment):
             self.add_filter(name, self._filter(function))
 
     def filled(self, text: str, rendering: Rendering) -> str:
-        """The text with its placeholders filled; what renders empty is noted in `rendering.missing`."""
+        """Return the text with its placeholders filled; note each field that renders empty in `rendering.missing`."""
         if "{{" not in text and "{%" not in text:
             return text
         known = self._known.get(text)
@@ -123,13 +126,16 @@ class Environment(liquid.Environment):
             self._rendering = None
 
     def _parsed(self, text: str) -> tuple[liquid.BoundTemplate, _Filling]:
-        """The text with what fills each of its nodes without Liquid; where values are escaped there is nothing of the kind."""
+        """Parse the text, and pair each of its nodes with the function that fills the node without Liquid.
+
+        Where values are escaped (`autoescape`), Liquid renders every node, so there is no such function.
+        """
         template = self.from_string(text)
         filling = [(node, None if self.autoescape else placeholders.of(node, FILTERS)) for node in template.nodes]
         return template, tuple(filling)
 
     def _outputs(self, template: liquid.BoundTemplate, filling: _Filling, rendering: Rendering) -> str:
-        """A text without tags."""
+        """Render a text without tags; raises OutputStreamLimitError if the result is longer than `_MOST_BYTES`."""
         texts = []
         for node, fill in filling:
             filled = None if fill is None else fill(rendering)
@@ -140,7 +146,11 @@ class Environment(liquid.Environment):
         return text
 
     def _output(self, node: Any, template: liquid.BoundTemplate, rendering: Rendering) -> str:
-        """One node by Liquid. It changes nothing, so all of a body share one context, which costs more than they do."""
+        """Render one node by Liquid.
+
+        A node without tags changes nothing in its context, and to make a context costs more than to render a node. So all nodes
+        of a body share one context.
+        """
         context = rendering.contexts.get(self.autoescape)
         if context is None:
             rendering.contexts[self.autoescape] = context = _context(template, rendering)
@@ -149,21 +159,27 @@ class Environment(liquid.Environment):
         return buffer.getvalue()
 
     def error(self, exc: Any, msg: str | None = None, token: Any = None) -> None:
-        """Raise while parsing, and where a template is past all bounds; else note that something rendered empty."""
+        """Handle an error of Liquid: raise it while parsing, note it while rendering.
+
+        An error about a resource limit is raised in both cases.
+        """
         fault = exc if isinstance(exc, exceptions.LiquidError) else exc(msg, token=token)
         if self._rendering is None or isinstance(fault, exceptions.ResourceLimitError):
             raise fault
         self._rendering.missing[type(fault).__name__] = None
 
     def left_out(self, node: Any) -> None:
-        """Note what stands first in a node that could not be rendered, without its filters: `entry.data.due`."""
+        """Note the value of a node that could not be rendered, without its filters: `entry.data.due`."""
         first = next(iter(node.expressions()), None)
         told = str(first.left if isinstance(first, expressions.FilteredExpression) else first or node.token.value)
         if self._rendering is not None:
             self._rendering.missing[told[:100]] = None
 
     def _filter(self, function: "_Filter") -> Callable[..., Any]:
-        """One of `filters.py` as Liquid calls it: a field that is not there stays so, a wrong value is an error of its place."""
+        """Wrap a function of `filters.py` in the form in which Liquid calls a filter.
+
+        A missing field stays missing. A wrong value becomes a FilterArgumentError, which leaves out the placeholder.
+        """
 
         def applied(value: Any, *arguments: Any) -> Any:
             if isinstance(value, undefined.Undefined) or self._rendering is None:
@@ -179,13 +195,13 @@ class Environment(liquid.Environment):
         environment = self
 
         class Missing(undefined.Undefined):
-            """A field that is not there: empty, and noted as soon as it is used for output."""
+            """A missing field: it renders empty, and is noted as soon as it is used for output."""
 
             def __str__(self) -> str:
                 self.note()
                 return ""
 
-            def items(self) -> ItemsView[Any, object]:  # what `for` asks for
+            def items(self) -> ItemsView[Any, object]:  # called by the tag `for`
                 self.note()
                 return {}.items()
 
@@ -197,14 +213,20 @@ class Environment(liquid.Environment):
 
 
 def _context(template: liquid.BoundTemplate, rendering: Rendering) -> liquid.RenderContext:
-    """A context without Liquid's own `now` and `today`, which read the clock; `[entry.data.field]` could name them."""
+    """Make a context without Liquid's own `now` and `today`, which read the clock.
+
+    They must not exist at all: `[entry.data.field]` could name them at run time.
+    """
     context = liquid.RenderContext(template, globals=rendering.values)
     context.scope = chain_map.ReadOnlyChainMap(context.locals, context.globals, context.counters)
     return context
 
 
 def _shown(root: str, value: Any) -> Any:
-    """A value as a template shows it: times as RFC 3339 in UTC. Only these roots have times that are not text yet."""
+    """Return a value in the form that a template shows: times as RFC 3339 text in UTC.
+
+    Only the roots `now`, `event`, `entry` and `traits` hold times that are not text yet.
+    """
     if root == "now":
         return inputs.text(value)
     if root in ("event", "entry") and value is not None:
@@ -222,9 +244,10 @@ def _told(value: Any) -> Any:
 
 
 def _lenient(kind: Any) -> Any:
-    """A kind of node that is left out and noted where it cannot be rendered, so that what stands around it is not lost.
+    """Return a subclass of a kind of node that leaves itself out and notes it when it cannot be rendered.
 
-    Liquid's own filters and tags let errors of Python through: a division by text, a loop to infinity.
+    So the text around the node is not lost. Liquid's own filters and tags let errors of Python through: a division by text, a
+    loop to infinity.
     """
 
     class Lenient(kind):  # type: ignore[misc]

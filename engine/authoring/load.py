@@ -1,8 +1,8 @@
-"""YAML 1.2 as plain data, with the line and column of every key and value kept.
+"""YAML 1.2 read as plain data, with the line and column of every key and value.
 
-Called by `compile.py` for each file. It reads ruamel.yaml's events and builds the tree itself: a hostile file is
-refused at the first event that goes too far, so nothing here grows with what a file could expand to. Faults are
-findings; nothing is raised.
+Called by `directory.py` for each file, by the linter for a source of a bundle, and by the simulation. The module reads the events
+of ruamel.yaml and builds the tree itself. It refuses a hostile file at the first event that goes too far, so no memory grows with
+the size to which a file could expand. Faults are findings; nothing is raised.
 """
 
 import dataclasses
@@ -24,9 +24,9 @@ MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 100
 MAX_NODES: Final = 50_000
 MAX_EXPANDED: Final = 10_000
-"""The limit for a file with aliases, each counted with all that it stands for."""
+"""The most values in a file with aliases, where each alias counts with everything that it stands for."""
 MAX_PLACEHOLDERS: Final = 10_000
-"""Each placeholder or tag of Liquid costs twenty times as much as the text that it is written with."""
+"""The most placeholders and tags of Liquid in a file: each costs twenty times as much as its text."""
 
 # YAML 1.2.2, section 10.3.2 (core schema). ruamel's own resolver would also make dates.
 _WORDS: Final = {
@@ -40,14 +40,14 @@ _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0
 
 _PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+)*")
 _UNSAFE: Final = re.compile("[\0\ud800-\udfff]")
-"""What double quotes can write and UTF-8 or CEL cannot hold."""
+"""Characters that double quotes can write and that UTF-8 or CEL cannot hold."""
 
-# ruamel scans a tag in the square of its length: one of a megabyte takes ten seconds. No tag is taken anyway.
+# ruamel's time for a tag grows with the square of its length: a tag of a megabyte takes ten seconds. Tags are refused anyway.
 _LONG_TAG: Final = re.compile(r"(?:^|(?<=[\s\[{,]))!\S{1000}")
 
 
 _TAB: Final = f"found character {chr(9)!r}"
-"""How ruamel begins what it says of a tab in the indentation, or before a value."""
+"""The start of ruamel's message about a tab in the indentation, or before a value."""
 
 
 class _RefusedError(Exception):
@@ -67,8 +67,9 @@ class _TooDeepError(Exception):
 
 
 class _Scanner(ruamel.yaml.scanner.Scanner):
-    """Refuses brackets at the level that is too deep. ruamel would look ahead for a key of a thousand of them, and go through
-    all those that are open at each.
+    """A scanner that refuses brackets at a level that is too deep.
+
+    ruamel would look ahead for a key over a thousand brackets, and go through all open brackets at each of them.
     """
 
     def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803  # ruamel's name
@@ -79,7 +80,7 @@ class _Scanner(ruamel.yaml.scanner.Scanner):
 
 @dataclasses.dataclass(slots=True)
 class _Open:
-    """A mapping or sequence that has not ended."""
+    """A mapping or sequence that has not ended yet."""
 
     node: places.Mapping | places.Sequence
     anchor: str | None
@@ -89,9 +90,9 @@ class _Open:
 
 
 def read(root: pathlib.Path, path: pathlib.Path) -> tuple[places.Document | None, list[findings.Sighting]]:
-    """The document in `path`, named relative to `root`; None with findings if it may not or cannot be read.
+    """Return the document in `path`, named relative to `root`; None with findings if it must not or cannot be read.
 
-    A link is followed as long as it stays under `root`; a pipe is never opened.
+    A link is followed as long as its target is under `root`. A pipe is never opened.
     """
     shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     here = findings.Place(shown)
@@ -105,7 +106,7 @@ def read(root: pathlib.Path, path: pathlib.Path) -> tuple[places.Document | None
         if status.st_size > MAX_BYTES:
             return None, [illegible.TooLarge.at(here, size=status.st_size, limit=MAX_BYTES)]
         raw = target.read_bytes()
-    except (OSError, RuntimeError) as exc:  # a link to itself is the one or the other, by the version of Python
+    except (OSError, RuntimeError) as exc:  # which of the two a link to itself raises depends on the version of Python
         return None, [illegible.Unreadable.at(here, why=getattr(exc, "strerror", None) or str(exc))]
     try:
         text = raw.decode("utf-8-sig")
@@ -117,7 +118,7 @@ def read(root: pathlib.Path, path: pathlib.Path) -> tuple[places.Document | None
 
 
 def parse(shown: str, text: str) -> tuple[places.Document | None, list[findings.Sighting]]:
-    """The document of one file; None with findings if it holds none."""
+    """Return the document of one file; None with findings if the text holds none."""
     source = places.Source(shown, text)
     if long_tag := _LONG_TAG.search(text):
         place = source.place(long_tag.start())
@@ -133,7 +134,7 @@ def parse(shown: str, text: str) -> tuple[places.Document | None, list[findings.
         return None, [*reader.found, refused.finding]
     except ruamel.yaml.error.YAMLError as exc:
         return None, [*reader.found, illegible.NotYaml.at(_mark_of(exc, source), why=_sentence(exc))]
-    # ruamel lets what it did not think of escape: the character \UFFFFFFFF is an OverflowError.
+    # ruamel lets unforeseen errors escape: the character \UFFFFFFFF is an OverflowError.
     except Exception as exc:  # noqa: BLE001
         return None, [*reader.found, illegible.NotYaml.at(findings.Place(shown), why=f"{type(exc).__name__}, {exc}")]
     if reader.found:
@@ -142,7 +143,7 @@ def parse(shown: str, text: str) -> tuple[places.Document | None, list[findings.
 
 
 class _Reader:
-    """Builds the tree from the events of one file."""
+    """Builder of the tree from the events of one file."""
 
     def __init__(self, source: places.Source) -> None:
         self.source = source
@@ -156,7 +157,7 @@ class _Reader:
         self.documents = 0
 
     def document(self, events: Iterator[Any]) -> places.Node | None:
-        """The root of the first document; None for an empty file."""
+        """Return the root of the only document; None for an empty file."""
         for event in events:
             match event:
                 case yaml_events.DocumentStartEvent():
@@ -203,13 +204,13 @@ class _Reader:
         self._count_placeholders(event)
         plain = event.style is None and event.ctag is None
         value = _resolve(event.value) if plain else event.value
-        # An anchor or a tag stands before the text, and is no part of it.
+        # An anchor or a tag stands before the text and is not part of it.
         before = _PROPERTIES.match(self.source.text, event.start_mark.index) if event.anchor or event.ctag else None
         start = event.start_mark.index if before is None else before.end()
         return places.Scalar(start, event.end_mark.index, event.value, value, event.style or "", self.source)
 
     def _add(self, node: places.Node, size: int, anchor: str | None) -> None:
-        """Put a whole node where it belongs."""
+        """Put a complete node where it belongs."""
         if anchor:
             self.anchors[anchor] = (node, size)
         if not self.open:
@@ -256,7 +257,7 @@ class _Reader:
 
 
 def _resolve(text: str) -> str | int | float | bool | None:
-    """The value of a plain scalar in the core schema of YAML 1.2."""
+    """Return the value of a plain scalar in the core schema of YAML 1.2."""
     if text in _WORDS:
         return _WORDS[text]
     if _WHOLE.fullmatch(text):

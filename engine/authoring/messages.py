@@ -1,6 +1,6 @@
-"""The linter's part for messages: templates, their languages, what an SMS costs, and what WhatsApp refuses.
+"""The linter's checks of messages: templates, their languages, the cost of an SMS, and texts that WhatsApp refuses.
 
-Called by `compile.py` with the directory as it was read. Whether the fields of a text are ever supplied is `supply.py`'s.
+Called by `compile.py` with the directory that was read. Fields that nothing fills are found by `supply.py`.
 """
 
 import functools
@@ -16,7 +16,7 @@ from engine.core import inputs, languages, sms
 Found = Iterator[findings.Sighting]
 
 _FEW: Final = 3
-"""More characters outside the alphabet are no slip: the text is in another script."""
+"""The most characters outside GSM 7-bit that count as a slip: with more of them, the text is in another script."""
 
 _REFUSED: Final = re.compile(r"[\n\t\r]| {5,}")
 """Meta: "Param text cannot have new-line/tab characters or more than 4 consecutive spaces" (errors 100 and 132018)."""
@@ -30,11 +30,11 @@ TWO_LETTERS: Final = frozenset(
         "yozazhzu",
     )
 )
-"""ISO 639-1, as pycountry 26.2.16 lists it. Codes of three letters (min, ban, ace) are taken as they are."""
+"""The two-letter codes of ISO 639-1, as pycountry 26.2.16 lists them; three-letter codes (min, ban, ace) are not checked."""
 
 
 def check(read: Directory, scope: names.Workspace) -> Found:
-    """All that can be said of the directory's messages before anybody gets one."""
+    """Yield every finding about the directory's messages that can be made without a customer."""
     if read.policy is not None:
         yield from _policy(read.policy, read)
     known = scope.after(None)
@@ -51,7 +51,7 @@ def check(read: Directory, scope: names.Workspace) -> Found:
 
 
 def _policy(file: File[rules.PolicyFile], read: Directory) -> Found:
-    """Tags as they are usually written, of languages that there are; and none that no template is in."""
+    """Yield findings about the policy's languages: unknown, not in the usual form, or without any template."""
     policy = file.model.policy
     yield from _tag(policy.language, file.document.place(("policy", "language")))
     there = {code for files in read.templates.values() for code in files}
@@ -76,7 +76,7 @@ def _tag(tag: str, place: findings.Place) -> Found:
 
 
 def _files(name: str, files: dict[str, File[rules.Template] | None], read: Directory) -> Found:
-    """Every template exists in the policy's language, and in others under their usual tags."""
+    """Yield findings about the languages of one template: missing in the policy's language, or under an unusual tag."""
     for code in sorted(files):
         yield from _tag(code, findings.Place(f"templates/{name}.{code}.yaml"))
     code = read.policy.model.policy.language if read.policy is not None else "id"
@@ -89,7 +89,7 @@ def _files(name: str, files: dict[str, File[rules.Template] | None], read: Direc
 
 
 def _template(file: File[rules.Template], known: names.Known, price: float) -> Found:
-    """Each text of each body by itself. `price` is that of one part of an SMS, 0 where it is not known."""
+    """Yield findings about the texts of one template file; `price` is the cost of one SMS part, or 0 if it is not known."""
     plain = file.document.plain()
     if not plain:
         yield findings.NoChannelInTemplate.at(file.document.place(()))
@@ -103,9 +103,9 @@ def _template(file: File[rules.Template], known: names.Known, price: float) -> F
 
 
 def _costly(text: str, price: float) -> Iterator[findings.Problem]:
-    """The first of at most three characters without which the SMS would take fewer parts.
+    """Yield a problem at the first of at most `_FEW` characters without which the SMS would take fewer parts.
 
-    What the placeholders become is not known, so only what is written counts.
+    The values of placeholders are not known, so only the written text counts.
     """
     outside = [(offset, character) for offset, character in enumerate(templates.blank(text)) if character not in sms.ALPHABET]
     if not 0 < len(outside) <= _FEW:
@@ -121,7 +121,10 @@ def _costly(text: str, price: float) -> Iterator[findings.Problem]:
 
 
 def _refused(text: str) -> Iterator[findings.Problem]:
-    """White space in the middle of a parameter that Meta does not take; around it, it is cut off and says nothing."""
+    """Yield a problem for white space inside a parameter that Meta refuses.
+
+    White space at the start and end of a parameter is cut off before it is sent, so it is no problem.
+    """
     found = _REFUSED.search(text.strip())
     if found is not None:
         offset = found.start() + len(text) - len(text.lstrip())
@@ -133,7 +136,11 @@ def _refused(text: str) -> Iterator[findings.Problem]:
 
 
 def _window(file: File[language.Journey], read: Directory) -> Found:
-    """Free text on WhatsApp, where nothing in the journey makes the customer write first or brings a template."""
+    """Yield findings about free text on WhatsApp that most likely finds the 24-hour window closed.
+
+    That is so if no part of the journey makes the customer write first, and no message is a template that the customer may
+    answer.
+    """
     code = read.policy.model.policy.language if read.policy is not None else "id"
     free: list[findings.Place] = []
     for path, step in walk.every(file.model.steps):
@@ -144,14 +151,14 @@ def _window(file: File[language.Journey], read: Directory) -> Found:
             if each.channel != "whatsapp" or template is None or template.model.whatsapp is None:
                 continue
             if isinstance(template.model.whatsapp, rules.WhatsAppTemplate):
-                return  # who got a template may answer it
+                return  # a customer who got a template may answer it
             free.append(file.document.place((*path, "send", "channels", index, "channel")))
     if free and not _written_to(file.document.plain()):
         yield from (hazards.FreeTextAlone.at(place) for place in free)
 
 
 def _written_to(journey: Any) -> bool:
-    """Whether the journey begins with, or waits for, a message of the customer's."""
+    """Return True if the journey starts with, or waits for, a message from the customer."""
     listened = {inputs.MESSAGE_RECEIVED, "message.replied"}
     events = journey["enter"].get("event", ())
     if listened.intersection([events] if isinstance(events, str) else events):
@@ -160,7 +167,7 @@ def _written_to(journey: Any) -> bool:
 
 
 def _awaited(value: Any) -> Iterator[tuple[str, ...]]:
-    """The events of every wait; a handoff that waits for a reply waits for one."""
+    """Yield the event types of each wait; a handoff with `reply_within` waits for `message.received`."""
     match value:
         case dict():
             for key, below in value.items():

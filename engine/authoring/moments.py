@@ -1,8 +1,8 @@
-"""When passing time changes a segment: the moments in its expression, or what keeps them from being foretold.
+"""The moments at which passing time changes a segment.
 
-Called by the linter and by `compile.py` with the syntax tree. A segment is examined at each input and at these moments, so
-what it does with the clock must be one of few forms: `days_since(X) < 60` with a number, or a comparison of sums of times and
-lengths in which `now` stands once.
+Called by the linter and by `compile.py` with the text of a segment. A segment is examined at inputs and at these moments
+(docs/semantics.md#segments-are-examined-when-they-can-change). So an expression may use the clock in few forms only:
+`days_since(X) < 60` with a number, or a comparison of sums of times and lengths in which `now` stands once.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from engine.core import definition
 _DAY: Final = 86_400_000
 _LONGEST: Final = 1000 * 366 * _DAY
 
-# Operator -> whether it flips where both sides are equal, and whether it flips right behind that.
+# `{operator: (does its result change at the moment when both sides are equal, does it change right after that)}`.
 _FLIPS: Final[Mapping[str, tuple[bool, bool]]] = {
     "_<_": (True, False),
     "_>=_": (True, False),
@@ -38,7 +38,7 @@ _UNITS: Final = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
 
 class _UnforeseenError(Exception):
-    """Nothing is known of this node; never leaves this module."""
+    """No moment can be computed for this node; never leaves this module."""
 
     def __init__(self, node: syntax.Node) -> None:
         super().__init__(node)
@@ -46,21 +46,21 @@ class _UnforeseenError(Exception):
 
 
 def check(text: str) -> Iterator[findings.Problem]:
-    """Uses of the clock whose moments cannot be foretold."""
+    """Yield a problem for each use of the clock whose moments cannot be computed in advance."""
     for found in _foreseen(text):
         if isinstance(found, syntax.Node):
             yield findings.Problem(_start(found, text), findings.UnforeseenTime, {})
 
 
 def _start(node: syntax.Node, text: str) -> int:
-    """Where the node is named: CEL has a call at its bracket."""
+    """Return the offset at which the node's name starts; CEL gives a call the offset of its bracket."""
     if isinstance(node, syntax.Call) and node.function in environment.CLOCKED:
         return max(text.rfind(node.function, 0, node.offset + 1), 0)
     return node.offset
 
 
 def of(text: str, path: str) -> tuple[definition.Moment, ...]:
-    """The moments of a segment without errors, each once."""
+    """Return the moments of a segment that has no errors, each once."""
     found = (each for each in _foreseen(text) if not isinstance(each, syntax.Node))
     return tuple(
         definition.Moment(definition.Expression(at, path, expressions.roots(at)), offset) for at, offset in dict.fromkeys(found)
@@ -73,7 +73,7 @@ def _foreseen(text: str) -> tuple[tuple[str, int] | syntax.Node, ...]:
 
 
 def _found(node: syntax.Node) -> Iterator[tuple[str, int] | syntax.Node]:
-    """The moments as text and offset, and nodes that use the clock otherwise."""
+    """Yield each moment as (CEL text, offset in milliseconds), and each node that uses the clock in another form."""
     if not _clocked(node):
         return
     try:
@@ -107,7 +107,7 @@ def _comparison(operator: str, left: syntax.Node, right: syntax.Node) -> Iterato
         raise _UnforeseenError(_first_clock(syntax.Call(left.offset, operator, (left, right))))
     if total.clock < 0:
         operator = _MIRRORED.get(operator, operator)
-    # now + length <op> others, so the two are equal at others - length.
+    # The comparison is `now + length <op> others`, so both sides are equal at `others - length`.
     offset = -total.length * total.clock
     at = _joined([(node, -sign * total.clock) for node, sign in total.others], left)
     for behind in _behind(operator):
@@ -115,7 +115,10 @@ def _comparison(operator: str, left: syntax.Node, right: syntax.Node) -> Iterato
 
 
 def _joined(terms: list[tuple[syntax.Node, int]], comparison: syntax.Node) -> str:
-    """A sum as CEL: something that is added, then the rest in its order."""
+    """Return a sum as CEL text: first a term with a plus sign, then the other terms in their order.
+
+    Raises _UnforeseenError if no term has a plus sign.
+    """
     first = next((term for term in terms if term[1] > 0), None)
     if first is None:
         raise _UnforeseenError(_first_clock(comparison) if _clocked(comparison) else comparison)
@@ -130,7 +133,10 @@ def _behind(operator: str) -> list[bool]:
 
 
 def _reached(days: float, *, after: bool) -> int:
-    """The first millisecond at which `days_since` is at least so many days, or (`after`) more; as the function divides."""
+    """Return the first millisecond at which `days_since` is at least `days`, or with `after` more than `days`.
+
+    The division is the same as in the function `days_since`, so that both round alike.
+    """
     if abs(days) * _DAY > _LONGEST:
         days = _LONGEST // _DAY if days > 0 else -(_LONGEST // _DAY)
     milliseconds = int(days * _DAY) - 2
@@ -141,7 +147,11 @@ def _reached(days: float, *, after: bool) -> int:
 
 @dataclasses.dataclass(slots=True)
 class _Sum:
-    """A sum of times and lengths: how often `now` stands in it, the lengths in ms, and the other terms with their sign."""
+    """A sum of times and lengths.
+
+    `clock` is how often `now` stands in it, with its sign; `length` is the sum of the lengths in milliseconds; `others` are the
+    other terms with their signs.
+    """
 
     clock: int = 0
     length: int = 0
@@ -166,7 +176,7 @@ class _Sum:
 
 
 def _milliseconds(text: str, node: syntax.Node) -> int:
-    """The whole milliseconds of CEL's `1h30m`."""
+    """Return the whole milliseconds of a CEL duration such as `1h30m`."""
     bare = text.removeprefix("-")
     parts = _LENGTH.findall(bare)
     length = sum(fractions.Fraction(number) * _UNITS[unit] for number, unit in parts)
@@ -202,7 +212,10 @@ def _first_clock(node: syntax.Node) -> syntax.Node:
 
 
 def _written(node: syntax.Node) -> str:
-    """A node as CEL again; what has names of its own is not foretold."""
+    """Return a node as CEL text.
+
+    Raises _UnforeseenError for a node that reads the clock, and for a form that is not listed here, such as a comprehension.
+    """
     if _clocked(node):
         raise _UnforeseenError(_first_clock(node))
     match node:

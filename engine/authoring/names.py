@@ -1,7 +1,8 @@
 """The names that expressions and templates may use, as far as they are declared.
 
-A tree: name -> its fields, the kind of its value, or None where any field may follow (data and profiles are what
-customers and shops make them). Called by the linter; what a scope gives at run time stands in `engine/core/scope.py`.
+They form a tree: name -> its fields, the kind of its value, or None if any field may follow. Nobody declares the fields of event
+data and profiles, so there any field may follow. Used by the linter and by the checks of expressions and templates. The values
+that a scope gives at run time are in `engine/core/scope.py`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ Kind = Literal["bool", "text", "list", "time"]
 Known = Mapping[str, Union["Known", Kind, None]]
 
 RFM: Final = ("recency_days", "orders", "spend", "recency", "frequency", "monetary")
-"""The fields of a trait of `rfm`."""
+"""The fields of an `rfm` trait."""
 
 _EVENT: Final[Known] = dict.fromkeys(("id", "type", "source", "subject", "time", "data"))
 _JOURNEY: Final[Known] = dict.fromkeys(("name", "title", "owner", "purpose"), "text")
@@ -22,12 +23,18 @@ _POLICY: Final[Known] = dict.fromkeys(("timezone", "language"), "text")
 
 
 OWN_DATA: Final[Mapping[str, Known]] = {"schedule": dict.fromkeys(("journey", "due")), "segment": {"segment": None}}
-"""What the data of the event has that enters by a schedule or a segment: the engine makes it, so nothing else can be there."""
+"""The fields of `event.data` where customers enter by a schedule or a segment.
+
+The engine makes that event, so no other field can be there
+(docs/semantics.md#a-scheduled-or-segment-entry-has-an-event-of-its-own).
+"""
 
 
 class Kinds:
-    """Paths whose values have one declared kind, with dots. Made once for all expressions of a directory, and told apart by
-    identity: there may be thousands.
+    """The paths whose values have one declared kind, written with dots.
+
+    Made once for all expressions of a directory. Two objects are equal only if they are the same object: there may be thousands
+    of paths, too many to compare.
     """
 
     def __init__(self, *trees: Known) -> None:
@@ -43,7 +50,7 @@ class Tree(dict[str, "Known | Kind | None"]):
 
 
 class Workspace:
-    """What the files beside the journeys declare; None where nobody knows, because the file cannot be used."""
+    """The names that the policy and traits.yaml declare; None for names that are not known, because their file cannot be used."""
 
     def __init__(
         self, channels: Iterable[str] | None, traits: Known | None = None, segments: Iterable[str] | None = None
@@ -62,25 +69,28 @@ class Workspace:
         self.kinds = Kinds(self.everywhere)
 
     def before(self, way: str = "event") -> Tree:
-        """The names in scope before a customer has entered: there is no `entry`, and no step has an outcome.
+        """Return the names in scope before a customer has entered: there is no `entry`, and no step has an outcome.
 
-        `way` is how customers enter: by an event of the shop's, whose data nobody declares, or by one of `OWN_DATA`.
+        `way` is how customers enter: `event`, with data that nobody declares, or one of `OWN_DATA`.
         """
         return Tree({"event": {**_EVENT, "data": OWN_DATA.get(way)}, **self.everywhere}, self.kinds)
 
     def after(self, steps: Iterable[str] | None) -> Tree:
-        """What is in scope in a journey with these steps; None: nobody knows which."""
+        """Return the names in scope in a journey with these steps; `steps` is None if the steps are not known."""
         outcome: Known = {"outcome": None}
         told: Known | None = None if steps is None else dict.fromkeys(steps, outcome)
         return Tree({**self.before(), "entry": _EVENT, "steps": told}, self.kinds)
 
     def segment(self) -> Tree:
-        """What a segment may read."""
+        """Return the names that a segment may read."""
         return Tree({"profile": None, "traits": self.traits, "now": None}, self.kinds)
 
 
 def known(channels: Iterable[str] | None, steps: Iterable[str] | None, *, entered: bool = True) -> Tree:
-    """What is in scope in a journey with these steps under a policy with these channels; None: nobody knows which."""
+    """Return the names in scope in a journey with these steps under a policy with these channels.
+
+    `channels` or `steps` is None if they are not known. With `entered=False`, the names are those before the entry.
+    """
     workspace = Workspace(channels)
     return workspace.after(steps) if entered else workspace.before()
 
@@ -94,11 +104,11 @@ def _kinds(tree: Known, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Kind]
 
 
 TRAIT: Final = Tree({"event": _EVENT, "profile": None}, Kinds())
-"""What a trait may read."""
+"""The names that a trait may read."""
 
 
 def unknown(path: Sequence[str], tree: Known) -> int | None:
-    """The index of the first part of the path that does not exist; None if all does or may."""
+    """Return the index of the first part of the path that does not exist; None if all parts exist or may exist."""
     here: Known | Kind | None = tree
     for index, part in enumerate(path):
         if here is None or isinstance(here, str):
@@ -110,7 +120,7 @@ def unknown(path: Sequence[str], tree: Known) -> int | None:
 
 
 def beside(path: Sequence[str], tree: Known) -> Collection[str]:
-    """What could stand where the last part of the path stands."""
+    """Return the names that could stand in place of the last part of the path."""
     here: Known | Kind | None = tree
     for part in path[:-1]:
         here = None if here is None or isinstance(here, str) else here.get(part)
@@ -118,7 +128,7 @@ def beside(path: Sequence[str], tree: Known) -> Collection[str]:
 
 
 def advice(path: Sequence[str], index: int, tree: Known) -> str:
-    """What is to be said of a name that is to be written otherwise; empty for any other."""
+    """Return how to write a name that has to be written otherwise; empty text if there is no such advice."""
     if index == 0 and "consent" not in tree:
         readers = "A trait reads event and profile" if "event" in tree else "A segment reads profile, traits and now"
         return f"{readers} only."
@@ -136,5 +146,5 @@ def advice(path: Sequence[str], index: int, tree: Known) -> str:
 
 
 def told(path: Sequence[str], index: int, tree: Known) -> str:
-    """The advice on a name that does not exist: how to write it, or the name that was meant."""
+    """Return the advice on a name that does not exist: how to write it, or the name that was probably meant."""
     return advice(path, index, tree) or suggestions.meant(path[index], beside(path[: index + 1], tree))

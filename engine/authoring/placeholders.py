@@ -1,8 +1,9 @@
-"""Placeholders that need no Liquid, for speed alone.
+"""Placeholders that are filled without Liquid, for speed alone.
 
-Most placeholders write a field (`{{ profile.name }}`), perhaps with another text where there is none, or through one filter of
-Dalang's own. Called by `liquids.py` for each node of a text without tags once; Liquid stays the judge: what is said here holds
-only where a field is there as text or a number, and for everything else there is no answer.
+Most placeholders write a field (`{{ profile.name }}`), perhaps with a default text, or through one filter of Dalang's own.
+`liquids.py` looks once for the function of each node of a text without tags. That function never differs from Liquid: it answers
+only if the field holds text or a number, or if the field is missing or empty and the placeholder has a default. In all other
+cases it has no answer, and Liquid renders the node.
 """
 
 import operator
@@ -15,16 +16,19 @@ from liquid.builtin.expressions import arguments
 from engine.core import scope
 
 Filled = Callable[[Any], str | None]
-"""What a rendering has there; None: Liquid is to say."""
+"""A function that fills a placeholder from a rendering; it returns None if Liquid has to render the node."""
 
 _OTHERWISE: Final = frozenset({"size", "first", "last"})
-"""These are counted or picked where a value has no such field."""
+"""Names that Liquid counts or picks from a value that has no such field."""
 _WRITTEN: Final = frozenset({str, int, float})
 _ABSENT: Final = object()
 
 
 def of(node: Any, filters: Mapping[str, tuple[int, Callable[..., Any]]]) -> Filled | None:
-    """What fills a node, where it is plain text or a placeholder of that kind. `filters` are Dalang's own."""
+    """Return the function that fills a node; None if the node is neither plain text nor a simple placeholder.
+
+    `filters` are Dalang's own.
+    """
     if isinstance(node, content.ContentNode):
         text = node.text
         return lambda _: text
@@ -44,7 +48,10 @@ def of(node: Any, filters: Mapping[str, tuple[int, Callable[..., Any]]]) -> Fill
 
 
 def _value(left: Any) -> Callable[[Any], Any] | None:
-    """What fetches the field of a path; `_ABSENT` where it is not a field of an object."""
+    """Return the function that fetches the field of a path; None if the value is not such a path.
+
+    The function returns `_ABSENT` if the path leads through a value that is not an object.
+    """
     path = left.path if isinstance(left, expressions.Path) else ()
     if not path or path[0] not in scope.NAMES or not all(type(each) is str and each not in _OTHERWISE for each in path[1:]):
         return None
@@ -62,7 +69,10 @@ def _value(left: Any) -> Callable[[Any], Any] | None:
 
 
 def _root(path: Any) -> tuple[Callable[[Any], Any], tuple[str, ...]]:
-    """What fetches the first value of a path, and the fields below it; of an event no more is made than is asked for."""
+    """Return the function that fetches the first value of a path, and the fields below it.
+
+    Of an event it makes only the part that is asked for.
+    """
     match tuple(path):
         case ("profile", *rest):
             return operator.attrgetter("names.customer.profile"), tuple(rest)
@@ -75,7 +85,7 @@ def _root(path: Any) -> tuple[Callable[[Any], Any], tuple[str, ...]]:
 
 
 def _texts(given: Any) -> tuple[str, ...] | None:
-    """The arguments of a filter, if all of them are written as text."""
+    """Return the arguments of a filter if all of them are text literals; otherwise None."""
     values = [each.value for each in given if isinstance(each, arguments.PositionalArgument)]
     texts = tuple(each.value for each in values if isinstance(each, expressions.StringLiteral))
     return texts if len(texts) == len(given) else None
@@ -99,7 +109,7 @@ def _through(value_of: Callable[[Any], Any], function: Callable[..., Any], given
         try:
             written = function(rendering, value, *given)
         except (TypeError, ValueError, OverflowError):
-            return None  # Liquid notes that it is left out
+            return None  # Liquid leaves it out and notes that
         return written if type(written) is str else None
 
     return filled

@@ -1,7 +1,6 @@
-"""Where things stand in a file: the tree of one YAML document, and the way from a character of a value back to the
-file.
+"""The places of values in a file: the tree of one YAML document, and the way from a character of a value back to the file.
 
-Made by `load.py`; asked by `compile.py` and the linter for plain data and for the place of a finding.
+Made by `load.py`. `validate.py`, `compile.py` and the linter ask it for plain data and for the places of findings.
 """
 
 import bisect
@@ -27,7 +26,7 @@ class Source:
         self._starts: list[int] | None = None
 
     def place(self, index: int) -> findings.Place:
-        """Line and column of the character at `index`."""
+        """Return the line and column of the character at `index`."""
         if self._starts is None:
             self._starts = [0, *(each.end() for each in re.finditer("\n", self.text))]
         line = bisect.bisect_right(self._starts, index)
@@ -36,7 +35,10 @@ class Source:
 
 @dataclasses.dataclass(slots=True)
 class Scalar:
-    """One scalar from `start` to `end`; `text` is what it says, `value` what it means, `style` its quotes, | or >."""
+    """One scalar from the index `start` to the index `end` of the file.
+
+    `text` is its text, `value` is the value that YAML reads, and `style` is its quotes, `|`, `>` or empty.
+    """
 
     start: int
     end: int
@@ -45,13 +47,16 @@ class Scalar:
     style: str
     source: Source
     reached: tuple[int, int] | None = None
-    """The offset that was asked for last, and where the reading was then: many may be asked for, one after the other."""
+    """The offset that was asked for last, and its index in the file.
+
+    The next search starts there: many offsets may be asked for, one after the other.
+    """
 
     def index(self, offset: int) -> int:
-        """The index in the file of the character at `offset` of `text`.
+        """Return the index in the file of the character at `offset` of `text`.
 
-        Quotes, indentation and folding change nothing but white space and escapes: so both texts are read side by
-        side by their visible characters, and a white space stands right behind the visible character before it.
+        Quotes, indentation and folding change only white space and escapes. So both texts are read side by side by their visible
+        characters. A white space stands right after the visible character before it.
         """
         raw, (first, at) = self.source.text, self._from(offset)
         for position in range(first, len(self.text)):
@@ -72,7 +77,7 @@ class Scalar:
         return min(at, self.end)
 
     def _from(self, offset: int) -> tuple[int, int]:
-        """Where to begin to read: an offset at or before the one that is asked for, and its index."""
+        """Return where to start reading: an offset at or before the one that is asked for, and its index."""
         if self.reached is not None and self.reached[0] <= offset:
             return self.reached
         if self.style in ("|", ">"):
@@ -80,7 +85,7 @@ class Scalar:
         return 0, self.start + bool(self.style)
 
     def _written(self, at: int) -> tuple[int, int]:
-        """Start and end of one character as it is written in the file."""
+        """Return the start and the end of one character as it is written in the file."""
         raw = self.source.text
         if self.style == "'" and raw[at : at + 2] == "''":
             return at, at + 2
@@ -104,10 +109,10 @@ class Mapping:
     start: int
     entries: "list[tuple[Scalar, Node]]"
     index: "dict[str | int, tuple[Scalar, Node]] | None" = None
-    """By key, made when a file that is whole is first asked; of two keys the first."""
+    """The entries by key, made at the first look-up, when the file has been read; of two equal keys, the first counts."""
 
     def get(self, name: str | int) -> "tuple[Scalar, Node] | None":
-        """The key and its value."""
+        """Return the key and its value; None if there is no such key."""
         if self.index is None:
             self.index = {key.text: (key, value) for key, value in reversed(self.entries)}
         return self.index.get(name)
@@ -129,25 +134,25 @@ class Document:
         return self.source.file
 
     def plain(self) -> Any:
-        """The whole as plain Python; keys are text."""
+        """Return the whole document as plain Python; keys are text."""
         return None if self.root is None else _plain(self.root)
 
     def node(self, path: SequenceOf[str | int]) -> Node | None:
-        """The value at a path; the nearest one above it where there is none."""
+        """Return the value at a path; if there is none, the nearest value above it."""
         return self._find(path)[1]
 
     def start(self, path: SequenceOf[str | int]) -> int:
-        """The index of the value at a path, which is that of its anchor for every alias of it."""
+        """Return the index of the value at a path; every alias has the index of its anchor."""
         node = self.node(path)
         return 0 if node is None else node.start
 
     def key_place(self, path: SequenceOf[str | int]) -> findings.Place:
-        """Where the key at the end of the path stands; for an item of a list, where the item does."""
+        """Return the place of the key at the end of the path; for an item of a list, the place of the item."""
         key, node = self._find(path)
         return self._at(key if key is not None else node)
 
     def place(self, path: SequenceOf[str | int], offset: int | None = None) -> findings.Place:
-        """Where the value at the path stands, its quotes included, or the character at `offset` of its text."""
+        """Return the place of the value at the path (of its quote, if it has one), or of the character at `offset` in it."""
         node = self.node(path)
         if isinstance(node, Scalar) and offset is not None:
             return self.source.place(node.index(offset))
@@ -165,12 +170,12 @@ class Document:
                 key, node = entry
             elif isinstance(node, Sequence) and isinstance(name, int) and 0 <= name < len(node.items):
                 key, node = None, node.items[name]
-            # Anything else is a part of the path that the file has not: a missing key, or the name of a variant.
+            # Any other part of the path is not in the file: a missing key, or the name of a variant.
         return key, node
 
 
 def shown(path: SequenceOf[str | int]) -> str:
-    """The path as the trace and the findings write it: `steps[1].branch[0].if`."""
+    """Return the path in the form of the trace and the findings: `steps[1].branch[0].if`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
 

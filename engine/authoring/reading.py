@@ -1,6 +1,7 @@
-"""The reads of a CEL expression: the paths in it, and the lists that it goes through.
+"""The reads of a CEL expression: the paths that it names, and the lists that it goes through.
 
-Called by `expressions.py`, with the syntax tree, before anything is evaluated; knows nothing of values.
+Called by `expressions.py` with the syntax tree, before anything is evaluated, and by `constants.py`, `moments.py` and
+`shortcuts.py`. Knows nothing of values.
 """
 
 import dataclasses
@@ -24,16 +25,16 @@ class Use:
     path: Path
     offsets: tuple[int, ...]
     variable: str
-    """What CEL is given for it: `event.data`, `profile`, …"""
+    """The variable that CEL gets for this path, such as `event.data` or `profile`."""
     rest: Path
     """The fields below the variable."""
     tested: bool = False
-    """Whether it was written as `has(…)`, which asks whether the last part is there."""
+    """True if the path was written as `has(…)`, which asks whether the last part exists."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Range:
-    """What a `map` or `filter` goes through: a path, or (None) something of which nothing is known."""
+    """The thing that a `map` or `filter` goes through: a path, or None if nothing is known of it."""
 
     offset: int
     use: Use | None
@@ -41,18 +42,18 @@ class Range:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reading:
-    """What one expression reads. `direct`: it is nothing but this path."""
+    """The reads of one expression; `direct` is set if the expression is nothing but that path."""
 
     uses: tuple[Use, ...]
     ranges: tuple[Range, ...]
     direct: Use | None
     functions: frozenset[str]
     doubles: tuple[Path, ...]
-    """Traits that stand in arithmetic with a double, and so are to be doubles."""
+    """Traits that stand in arithmetic with a double, and so have to be doubles."""
 
 
 def read(root: syntax.Node) -> Reading:
-    """All that the expression reads."""
+    """Return everything that the expression reads."""
     uses: dict[tuple[Path, tuple[int, ...]], Use] = {}
     ranges: list[Range] = []
     functions: set[str] = set()
@@ -72,7 +73,7 @@ def read(root: syntax.Node) -> Reading:
 
 
 def nodes(node: syntax.Node, own: frozenset[str] = frozenset()) -> Iterator[tuple[syntax.Node, frozenset[str]]]:
-    """The nodes with the names that comprehensions around them made; a path counts as one node."""
+    """Yield the nodes, each with the names that the comprehensions around it define; a path counts as one node."""
     yield node, own
     match node:
         case syntax.Comprehension():
@@ -91,7 +92,7 @@ def nodes(node: syntax.Node, own: frozenset[str] = frozenset()) -> Iterator[tupl
 
 
 def _use(node: syntax.Node, own: frozenset[str]) -> Use | None:
-    """The path that the node is: a name with fields after dots or in brackets as text."""
+    """Return the path that the node is: a name with fields after dots, or in brackets as text; None if it is no path."""
     parts: list[tuple[str, int, bool]] = []
     whole = node
     while True:
@@ -117,7 +118,7 @@ def _use(node: syntax.Node, own: frozenset[str]) -> Use | None:
 
 
 def path_of(node: syntax.Node) -> Use | None:
-    """The path that a node is, outside of any comprehension; None if it is none."""
+    """Return the path that a node outside of any comprehension is; None if it is no path."""
     return _use(node, frozenset())
 
 
@@ -139,7 +140,7 @@ def _is_double(node: syntax.Node) -> bool:
 
 
 def renamed(text: str, reads: Reading, fields: Collection[str]) -> str:
-    """The expression with `traits.field` as `trait_field_` for each of the fields, but where has() asks for it."""
+    """Return the expression with `traits.field` renamed to `trait_field_` for each of the fields, but not inside has()."""
     spans = {}
     for use in reads.uses:
         if use.path[0] == "traits" and len(use.path) > 1 and use.path[1] in fields and not (use.tested and len(use.path) == 2):
@@ -154,7 +155,10 @@ def renamed(text: str, reads: Reading, fields: Collection[str]) -> str:
 
 
 def _ranges(node: syntax.Node, own: frozenset[str]) -> Iterator[Range]:
-    """The list that is gone through, unless it is one for sure: the fields of an object come in no order."""
+    """Yield the list that a comprehension goes through, unless it is certainly a list.
+
+    An object would be wrong there: its fields have no order.
+    """
     if isinstance(node, syntax.Comprehension) and isinstance(node.start, syntax.Group):
         return
     if isinstance(node, syntax.Group) and node.is_list:
@@ -163,7 +167,7 @@ def _ranges(node: syntax.Node, own: frozenset[str]) -> Iterator[Range]:
 
 
 def unknown(uses: Iterable[Use], known: names.Known) -> Iterator[findings.Problem]:
-    """Names and fields that do not exist."""
+    """Yield a problem for each name or field that does not exist."""
     for use in uses:
         index = names.unknown(use.path, known)
         if index is not None:
@@ -174,11 +178,11 @@ def unknown(uses: Iterable[Use], known: names.Known) -> Iterator[findings.Proble
             }
             yield findings.Problem(use.offsets[index], findings.UnknownName, details)
         elif use.variable in ("event", "entry"):
-            # Whole, or in brackets: its time could not be a timestamp then.
+            # The whole event, or a field in brackets: its time could not be a timestamp then.
             details = {"name": use.variable, "where": " as a value", "known": f"Name its field: {use.variable}.data."}
             yield findings.Problem(use.offsets[0], findings.UnknownName, details)
 
 
 def unordered(ranges: Iterable[Range]) -> Iterator[findings.Problem]:
-    """A `map` or `filter` over something that may be an object."""
+    """Yield a problem for each `map` or `filter` over something that may be an object."""
     return (findings.Problem(each.offset, findings.NoOrder, {}) for each in ranges if each.use is None)

@@ -1,7 +1,7 @@
-"""The reference page of the language, from the same models as the JSON Schemas.
+"""The reference page of the language, made from the same models as the JSON Schemas.
 
-Called by `dalang schema`, which writes docs/reference.md and says if it is not what the models give. The page has every key with
-its type, its default or that it is required, its meaning, and an example.
+Called by `dalang schema`: `write` writes docs/reference.md, `check` reports a page that differs from the models. The page shows
+every key with its type, its default (or that it is required), its meaning and an example.
 """
 
 import json
@@ -34,7 +34,7 @@ Durations are a whole number and `s`, `m`, `h`, `d` or `w`. Where a type says CE
 
 
 def page() -> str:
-    """The whole page, in Markdown."""
+    """Return the whole page as Markdown."""
     schemas = language.schemas()
     contents = "\n".join(f"* [{_TITLES[kind][0]}](#{_anchor(_TITLES[kind][0])}): {_TITLES[kind][1]}" for kind in language.FILES)
     parts = [_HEAD.format(contents=contents)]
@@ -52,16 +52,16 @@ def _section(name: str, schema: Schema) -> str:
 
 
 def _in_order(schema: Schema) -> Iterator[tuple[str, Schema]]:
-    """The models that a file is made of, each after one that names it."""
+    """Return the models that a file is made of, each after a model that names it."""
     definitions = schema.get("$defs", {})
     seen: list[str] = list(_named(schema.get("properties", {})))
-    for name in seen:  # grows while it is read
+    for name in seen:  # the list grows during the loop
         seen += (other for other in _named(definitions[name].get("properties", {})) if other not in seen)
     return ((name, definitions[name]) for name in dict.fromkeys(seen))
 
 
 def _named(node: Any) -> Iterator[str]:
-    """The models that a part of a schema refers to."""
+    """Yield the names of the models that a part of a schema refers to."""
     if isinstance(node, dict):
         if "$ref" in node:
             yield _of_reference(node)
@@ -88,7 +88,7 @@ def _table(schema: Schema) -> str:
 
 
 def _type(field: Schema) -> str:
-    """What may be written, in words."""
+    """Return the type of a field in words."""
     if "$ref" in field:
         name = _of_reference(field)
         return f"[{name}](#{_anchor(name)})"
@@ -133,7 +133,7 @@ def _example(field: Schema) -> str:
 
 
 def _written(value: Any) -> str:
-    """An example as it stands in YAML: JSON, but plain text without quotes."""
+    """Return an example as it stands in YAML: JSON, but plain text without quotes."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -1,6 +1,6 @@
-"""The policy as the fold reads it.
+"""The compiled policy, in the form that the fold reads.
 
-Called by `compile.py`; quiet hours alone by the linter too.
+Called by `compile.py`. The linter calls `quiet` too.
 """
 
 import datetime
@@ -10,7 +10,11 @@ from engine.core import definition
 
 
 def compiled(policy: workspace.Policy, today: datetime.date) -> definition.Policy:
-    """The policy, with the usual failure classes under its own and the holidays of the years around `today`."""
+    """Return the compiled policy.
+
+    A failure class of the file overrides the engine's usual one. `today` decides the years of which the holidays are in the
+    bundle.
+    """
     written: dict[str, dict[str, definition.FailureClass]] = {
         str(channel): {code: _failure(each) for code, each in codes.items()} for channel, codes in policy.failure_classes.items()
     }
@@ -41,7 +45,7 @@ def _failure(written: str | workspace.Retry) -> definition.FailureClass:
 
 
 def quiet(rule: tuple[int, int] | workspace.QuietRule) -> definition.QuietHours:
-    """Quiet hours as the fold reads them."""
+    """Return quiet hours in the form that the fold reads."""
     if not isinstance(rule, workspace.QuietRule):
         return definition.QuietHours(*rule)
     start, end = rule.quiet or (0, 0)

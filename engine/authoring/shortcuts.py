@@ -1,9 +1,11 @@
-"""Shortcuts: the part of a condition that needs no CEL, for speed alone.
+"""Shortcuts: parts of a condition that are evaluated without CEL, for speed alone.
 
 Most conditions compare a field with a text (`event.data.path == "/pricing"`) or a number, and most events do not meet them.
-Called by `expressions.py` for each condition once; CEL stays the judge: a shortcut answers only where both sides are there and of
-one type (text, whole numbers, doubles), or where the field is true or false itself, and a conjunction is false as soon as one of
-its parts is (CEL specification, logical operators: `false && error` is false). For everything else it has no answer.
+`expressions.py` looks for the shortcuts of each condition once.
+
+A shortcut never differs from CEL. It answers only if both sides exist and are of one type (text, whole numbers, doubles), or if
+the field itself is true or false. A conjunction is false as soon as one of its parts is false (CEL specification, logical
+operators: `false && error` is false). In all other cases a shortcut has no answer, and CEL evaluates the condition.
 """
 
 import operator
@@ -15,9 +17,9 @@ import msgspec
 from engine.authoring import reading, syntax
 
 Value = Callable[[Any], Any]
-"""What a path leads to in a scope, or in an event."""
+"""A function that fetches the value of a path from a scope or an event."""
 Part = Callable[[Any], bool | None]
-"""True, false, or None: CEL is to say."""
+"""A function that evaluates one part of a condition: True, False, or None if CEL has to evaluate it."""
 
 _COMPARED: Final = {
     "_==_": operator.eq,
@@ -31,13 +33,13 @@ _LARGEST: Final = (1 << 63) - 1
 
 
 class Shortcuts(msgspec.Struct, frozen=True):
-    """The parts that have a shortcut; `whole` if there are no others."""
+    """The parts of a condition that have a shortcut; `whole` is true if these are all its parts."""
 
     parts: tuple[Part, ...]
     whole: bool
 
     def answer(self, names: Any) -> bool | None:
-        """What the condition is, where that is known without CEL."""
+        """Return the value of the condition if it is known without CEL; otherwise None."""
         known = self.whole
         for part in self.parts:
             found = part(names)
@@ -48,7 +50,10 @@ class Shortcuts(msgspec.Struct, frozen=True):
 
 
 def of(root: syntax.Node, value_of: Callable[[reading.Use], Value | None]) -> Shortcuts | None:
-    """The shortcuts of a condition; None if it has none. `value_of` gives what fetches a path."""
+    """Return the shortcuts of a condition; None if it has none.
+
+    `value_of` returns the function that fetches the value of a path, or None.
+    """
     conjuncts = list(_conjuncts(root))
     parts = [_part(each, value_of) for each in conjuncts]
     found = tuple(part for part in parts if part is not None)
@@ -98,7 +103,7 @@ def _value(node: syntax.Node, value_of: Callable[[reading.Use], Value | None]) -
 
 
 def _against(value_of: Value, constant: str | float, compare: Callable[[Any, Any], bool]) -> Part:
-    """Compared with a constant, which is sure."""
+    """Return a part that compares a value with a constant for which `_is_sure` is true."""
     kind = type(constant)
 
     def part(names: Any) -> bool | None:
@@ -117,7 +122,7 @@ def _compared(one: Value, other: Value, compare: Callable[[Any, Any], bool]) -> 
 
 
 def _itself(value_of: Value) -> Part:
-    """A field that is true or false by itself."""
+    """Return a part whose value is the field itself, if that is true or false."""
 
     def part(names: Any) -> bool | None:
         value = value_of(names)
@@ -127,7 +132,10 @@ def _itself(value_of: Value) -> Part:
 
 
 def _is_sure(value: Any) -> bool:
-    """Whether CEL takes the value for sure: not a whole number of more than 64 bits, nor half of a surrogate pair."""
+    """Return True if CEL certainly takes the value: ASCII text, a double, or a whole number of at most 64 bits.
+
+    Other text may hold half of a surrogate pair, which CEL does not take.
+    """
     kind = type(value)
     if kind is str:
         return bool(value.isascii())

@@ -1,6 +1,7 @@
-"""The steps of the journey language: strict models, one for each kind. With `language.py`, their only definition.
+"""The steps of the journey language: strict models, one for each kind of step.
 
-Every key has a description and an example: messages, the editors' schemas and the reference come from them.
+With `language.py`, they are the only definition of a journey's file. Every key has a description and an example: error messages,
+the editors' schemas and the reference come from them.
 """
 
 from typing import Annotated, Final, Literal
@@ -55,7 +56,7 @@ class Channel(Model):
 
 
 class Send(Model):
-    """One message over channels in their order."""
+    """One message, tried on its channels in their order."""
 
     template: TemplateName = Field(description="The template to render.", examples=["cart-reminder"])
     channels: list[Channel] = Field(
@@ -90,7 +91,7 @@ class WaitFor(Model):
 
 
 class Awaited(Trigger):
-    """One event that a wait is for."""
+    """One of the events that a wait waits for."""
 
     then: "list[Step] | None" = Field(
         None,
@@ -100,7 +101,10 @@ class Awaited(Trigger):
 
 
 class UntilTime(Model):
-    """The next time that the customer's clock shows this; now, if it is exactly that."""
+    """The next moment at which the customer's clock shows this time.
+
+    If the clock shows exactly this time, that moment is now.
+    """
 
     time: Clock = Field(description="The time of the day in the customer's zone.", examples=["09:00"])
     days: Annotated[list[Weekday], Field(min_length=1)] | None = Field(
@@ -165,7 +169,7 @@ def _wait(value: object) -> str:
 
 
 class IfArm(Model):
-    """Steps for those for whom a condition is true."""
+    """Steps for customers for whom a condition is true."""
 
     if_: Condition = Field(alias="if", description="CEL; the first arm that is true is taken.", examples=["profile.vip"])
     then: "list[Step]" = Field(
@@ -175,7 +179,7 @@ class IfArm(Model):
 
 
 class ElseArm(Model):
-    """Steps for all others."""
+    """Steps for all other customers."""
 
     else_: "list[Step]" = Field(
         alias="else", description="The steps for all others; what follows the branch comes next.", examples=[[]]
@@ -202,7 +206,10 @@ class SplitArm(Model):
 
 
 class Split(Model):
-    """Weighted arms. The arm is a hash of the salt and the customer, or the instance: always the same one."""
+    """Weighted arms.
+
+    A hash of the salt and the customer, or of the salt and the instance, chooses the arm: it is always the same one.
+    """
 
     by: Literal["customer", "instance"] = Field(
         "customer",
@@ -256,7 +263,7 @@ class Choose(Model):
     )
 
 
-# Writing and telling.
+# Attributes, events and requests to a human.
 
 
 class Emit(Model):
@@ -285,7 +292,7 @@ class Handoff(Model):
     )
 
 
-# The steps themselves.
+# The steps.
 
 
 class _Step(Model):
@@ -293,7 +300,11 @@ class _Step(Model):
 
 
 class SendStep(_Step):
-    """Requests one message; goes on when it is reached, unreached, suppressed or, without success, requested."""
+    """Requests one message.
+
+    The next step follows when the message is reached, unreached or suppressed or, if the last channel has no `success`,
+    requested.
+    """
 
     send: Send = Field(description="The message.", examples=[{"template": "cart-reminder", "channels": [{"channel": "sms"}]}])
 
@@ -322,7 +333,7 @@ class BranchStep(_Step):
 
 
 class SplitStep(_Step):
-    """Divides customers by weight, and records who got what."""
+    """Divides customers by weight, and records who got which arm."""
 
     split: Split = Field(
         description="The arms.",
@@ -331,7 +342,7 @@ class SplitStep(_Step):
 
 
 class ChooseStep(_Step):
-    """Takes the offer with the highest score; with none, what follows."""
+    """Takes the offer with the highest score; if there is none, the next step follows."""
 
     choose: Choose = Field(
         description="The offers.",
@@ -349,7 +360,7 @@ class SetStep(_Step):
 
 
 class EmitStep(_Step):
-    """Puts an event about the same customer on the log, after everything else that this input led to."""
+    """Puts an event about the same customer on the log, after everything else that the same input led to."""
 
     emit: Emit = Field(description="The event.", examples=[{"event": "voucher.granted"}])
 

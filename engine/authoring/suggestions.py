@@ -1,7 +1,7 @@
-"""Suggestions: the name that was meant instead of one that does not exist, and those that do.
+"""Suggestions for an unknown name: the known name that was probably meant, and the names that are known.
 
-Called by every check that finds an unknown name. To look for a near name costs more than to find that one is unknown, so it
-is done when the finding is put into words.
+Used by every check that finds an unknown name. To look for a similar name costs more than to find that a name is unknown. So the
+suggestion is made when the finding is put into words.
 """
 
 import difflib
@@ -10,11 +10,14 @@ from typing import Final
 
 _SHOWN: Final = 20
 _COMPARED: Final = 2_000
-"""Beyond so many known names no near one is looked for: nobody writes them by hand."""
+"""The most known names among which a similar name is looked for: nobody writes more names by hand."""
 
 
 class Later:
-    """A text that is made when it is first asked for: `make(*of)`. Equal if both parts are."""
+    """A text that is made when it is first asked for: `make(*of)`.
+
+    Two of them are equal if both `make` and `of` are equal.
+    """
 
     __slots__ = ("_made", "make", "of")
 
@@ -35,12 +38,12 @@ class Later:
 
 
 def later(word: str, known: Collection[str], none: str = "") -> Later:
-    """`meant`, when it is asked for; `none` where nothing is known."""
+    """Return `meant(word, known)` as a text that is made later; `none` is the text if no name is known."""
     return Later(_or, word, known, none)
 
 
 def meant(word: str, known: Collection[str]) -> str:
-    """`Did you mean …? ` where a known word is near, else nothing; and then what is known."""
+    """Return `Did you mean …? ` if a known name is similar, followed by the known names."""
     in_order = sorted(known)
     near = difflib.get_close_matches(word[:100], in_order, 1) if len(in_order) <= _COMPARED else []
     guess = f"Did you mean {near[0]}? " if near else ""

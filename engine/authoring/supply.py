@@ -1,7 +1,7 @@
-"""Supply: does anything ever fill the fields that templates name?
+"""Warnings about fields in templates that probably no event or profile ever fills.
 
-Called by `compile.py` with the directory as it was read. Nobody declares the fields of events and profiles, so this goes by
-what is written elsewhere: docs/decisions/021. Only warnings.
+Called by `compile.py` with the directory that was read. Nobody declares the fields of events and profiles, so the check compares
+each field with the fields that are named elsewhere (docs/decisions/021-fields-that-nothing-fills.md). It only warns.
 """
 
 import dataclasses
@@ -15,19 +15,22 @@ from engine.authoring.directory import Directory
 Path = tuple[str, ...]
 
 _SHORT: Final = 4
-"""Names below this are too near to each other by nature: lat and lon; of this, one letter may differ: link and line."""
+"""The length up to which names are too similar by nature for some slips.
+
+Shorter names are never compared letter by letter (lat and lon). In names of this length no letter may be changed (link and line).
+"""
 
 
 _LONG: Final = 100
-"""Names above this are nobody's slip."""
+"""The greatest length of a name that can be a slip."""
 
 _MOST: Final = 50
-"""So many names at most are compared with one that looks like a slip for all of them."""
+"""The most names that are compared with one name that may be a slip for all of them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Use:
-    """A field in a text of a template: the text's place, the offset in it, and what stands before `data` or the profile."""
+    """A field in a text of a template: the text's place, the offset in it, and the names before `data` or the profile."""
 
     document: places.Document
     place: places.Path
@@ -37,8 +40,10 @@ class _Use:
 
 @dataclasses.dataclass(slots=True)
 class _Field:
-    """One field: whether anything else than a text names it, and the texts that do, by template and language; those of a
-    journey itself by its name.
+    """One field.
+
+    `firm` is true if an expression, a `set` or an `emit` names it. `files` are the texts that name it, by template and language;
+    the texts of a journey itself are under its name and an empty language.
     """
 
     firm: bool = False
@@ -46,7 +51,7 @@ class _Field:
 
 
 def check(read: Directory) -> Iterator[findings.Sighting]:
-    """Fields that one template file alone names, and that are nearly another, better known field."""
+    """Yield a warning for each field that only one template file names and that is nearly another, better known field."""
     known = _fields(read)
     likely = _likely(known)
     policy = read.policy.model.policy.language if read.policy is not None else "id"
@@ -62,9 +67,10 @@ def check(read: Directory) -> Iterator[findings.Sighting]:
 
 
 def _better(other: _Field, file: tuple[str, str], policy: str) -> bool:
-    """Whether a field is surely meant more than one of this file alone: somebody else names it too.
+    """Return True if the other field is better known than a field that only this file names.
 
-    Between two languages of one template that differ, the policy's is believed.
+    That is so if an expression, a `set` or an `emit` names it, if two other files name it, or if only the same template in the
+    policy's language names it.
     """
     name, language = file
     others = {each for each in other.files if each != file}
@@ -72,9 +78,10 @@ def _better(other: _Field, file: tuple[str, str], policy: str) -> bool:
 
 
 def near(name: str, other: str) -> bool:
-    """Whether a name looks like a slip for another: written in another case, or one letter added, lost, changed or swapped.
+    """Return True if a name looks like a slip for another name.
 
-    Digits and a plural's s at the end make other names on purpose, and nobody mistakes the first letter.
+    A slip is another case, or one letter added, lost, changed or swapped. Digits and a plural's s at the end make other names on
+    purpose, and nobody mistakes the first letter.
     """
     if name == other:
         return False
@@ -92,7 +99,10 @@ def near(name: str, other: str) -> bool:
 
 
 def _slips(name: str) -> set[str]:
-    """The name, and it without any one letter. Of two that are near to each other one at least is the same."""
+    """Return the name, and the name without any one letter.
+
+    Two names that are near to each other have at least one of these in common.
+    """
     folded = _folded(name)
     if len(folded) > _LONG:
         return set()
@@ -100,8 +110,9 @@ def _slips(name: str) -> set[str]:
 
 
 def _likely(known: Iterable[Path]) -> dict[tuple[Path, str], list[str]]:
-    """The path before a field, with a slip of its name -> the names that it may stand for. So not each name is compared with
-    each.
+    """Return `{(path before a field, slip of its name): [names that the slip may stand for]}`.
+
+    With it, not every name has to be compared with every other name.
     """
     likely: dict[tuple[Path, str], list[str]] = defaultdict(list)
     for path in known:
@@ -132,8 +143,8 @@ def _fields(read: Directory) -> dict[Path, _Field]:
 def _add(
     known: dict[Path, _Field], file: tuple[str, str], document: places.Document, texts: Iterable[tuple[places.Path, str]]
 ) -> None:
-    """The fields that texts in Liquid name."""
-    seen: set[int] = set()  # an alias names nothing that its anchor does not
+    """Add the fields that Liquid texts name."""
+    seen: set[int] = set()  # starts of texts; an alias starts at its anchor and names the same fields
     for place, text in texts:
         start = document.start(place)
         if start in seen:
@@ -147,14 +158,14 @@ def _add(
 
 
 def _summaries(journey: language.Journey) -> Iterator[tuple[places.Path, str]]:
-    """What a journey itself says in Liquid."""
+    """Yield the Liquid texts of a journey itself: the summaries of its handoffs."""
     for path, step in walk.every(journey.steps):
         if isinstance(step, steps.HandoffStep):
             yield (*path, "handoff", "summary"), step.handoff.summary
 
 
 def _firm(read: Directory) -> Iterator[Path]:
-    """The fields that expressions name, and those that journeys make themselves."""
+    """Yield the fields that expressions name, and the fields that journeys write themselves."""
     models: list[Any] = [*read.journeys, *filter(None, (read.policy, read.traits))]
     for file in models:
         for _, text, _ in walk.expressions(file.model):
@@ -163,7 +174,7 @@ def _firm(read: Directory) -> Iterator[Path]:
 
 
 def _made(value: Any) -> Iterator[Path]:
-    """What `set` and `emit` of a journey write."""
+    """Yield the fields that the steps `set` and `emit` of a journey write."""
     match value:
         case {"set": dict(fields)}:
             yield from (("profile", str(name)) for name in fields)
@@ -175,7 +186,10 @@ def _made(value: Any) -> Iterator[Path]:
 
 
 def _field(path: Path) -> Path:
-    """A path whose fields are nobody's to declare: of a profile, or of an event, whichever it is; empty for any other."""
+    """Return the path from `profile` or `data` on, for fields of a profile or of any event's data; empty for all other paths.
+
+    Nobody declares these fields.
+    """
     if path[:1] == ("profile",):
         return path
     return path[1:] if path[:2] in (("event", "data"), ("entry", "data")) else ()

@@ -1,8 +1,7 @@
-"""The syntax tree of a CEL expression, out of the bytes of `cel.expr.ParsedExpr`.
+"""The syntax tree of a CEL expression, decoded from the bytes of `cel.expr.ParsedExpr`.
 
-Called by `expressions.py` to learn which names and fields an expression reads, and where they stand. The binding
-shows its tree only as a serialized message; this reads the few fields that are needed (field numbers of
-cel/expr/syntax.proto).
+Called by `expressions.py` to learn which names and fields an expression reads, and where they stand. The binding gives its tree
+only as a serialized message. This module reads the few fields that are needed (field numbers of cel/expr/syntax.proto).
 """
 
 import dataclasses
@@ -20,7 +19,7 @@ INDEX: Final = "_[_]"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Node:
-    """A node with the offset of its character in the text; a dot for a selection, a bracket for an index."""
+    """A node, with the offset of its character in the text: the dot of a selection, the bracket of an index."""
 
     offset: int
 
@@ -42,7 +41,7 @@ class Name(Node):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Select(Node):
-    """`operand.field`; `test` when it was written as `has(operand.field)`."""
+    """`operand.field`; `test` is true if it was written as `has(operand.field)`."""
 
     operand: Node
     field: str
@@ -51,7 +50,7 @@ class Select(Node):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Call(Node):
-    """A function or operator with its arguments; a method's object is the first of them."""
+    """A function or operator with its arguments; the object of a method is the first argument."""
 
     function: str
     arguments: tuple[Node, ...]
@@ -67,7 +66,7 @@ class Group(Node):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Comprehension(Node):
-    """What `all`, `exists`, `map` and `filter` become. `own` are the names that it makes for itself."""
+    """The macro `all`, `exists`, `map` or `filter`, as CEL expands it; `own` are the names that it defines itself."""
 
     own: frozenset[str]
     range: Node
@@ -76,7 +75,7 @@ class Comprehension(Node):
 
 
 def decode(serialized: bytes) -> Node:
-    """The tree of a serialized ParsedExpr (wrapped in google.protobuf.Any)."""
+    """Return the tree of a serialized ParsedExpr (wrapped in google.protobuf.Any)."""
     message = _only(_only(serialized, 2), 0)
     offsets = {}
     for entry in _all(_first(message, 3) or b"", 4):

@@ -1,7 +1,7 @@
-"""Templates: Liquid, through python-liquid.
+"""Templates in Liquid, rendered by python-liquid.
 
-`LiquidTemplates` is what the decider renders with; `check` and `paths` are what the linter asks. Strict at check, lenient
-at send: a field that is missing renders empty and is listed. A text is compiled once; `liquids.py` says how it is rendered.
+The decider renders with `LiquidTemplates`, and the linter calls `check` and `paths`. A check is strict, and a send is lenient: a
+missing field renders empty and is listed. A text is compiled once. `liquids.py` holds the rules of rendering.
 """
 
 import datetime
@@ -19,11 +19,11 @@ from engine.authoring import filters, findings, liquids, names, suggestions
 from engine.core import ports, scope
 
 HTML: Final = (("email", "html"),)
-"""(channel, key) of the bodies in which values are escaped."""
+"""The bodies in which values are escaped, as (channel, key)."""
 
 
 class LiquidTemplates:
-    """`ports.Templates` by Liquid."""
+    """The port `ports.Templates`, implemented with Liquid."""
 
     def __init__(self) -> None:
         self._plain = liquids.Environment(autoescape=False)
@@ -32,7 +32,10 @@ class LiquidTemplates:
     def render(
         self, bodies: Mapping[str, Mapping[str, Any]], languages: tuple[str, ...], channel: str, names: scope.Scope
     ) -> ports.Rendered | None:
-        """The body for one channel in the first of `languages` that has it; None if no language has one."""
+        """Render the body for one channel in the first of `languages` that has it; None if no language has one.
+
+        `bodies` is `{language: {channel: body}}`.
+        """
         for language in languages:
             body = bodies.get(language, {}).get(channel)
             if body is not None:
@@ -61,8 +64,10 @@ class LiquidTemplates:
 
 
 def _line(filled: object) -> str:
-    """One line, with one space for white space: Meta refuses others in parameters, and a header of a mail ends at a line break
-    (RFC 5322 section 2.2), after which another one would begin.
+    """Return the text as one line, with one space for each run of white space.
+
+    Meta refuses other white space in parameters. A header of a mail ends at a line break (RFC 5322 section 2.2), after which
+    another header could begin.
     """
     return " ".join(str(filled).split())
 
@@ -75,7 +80,7 @@ _nothing: Final = liquid.RenderContext(_checking.from_string(""))
 
 
 def check(text: str, known: names.Known) -> Iterator[findings.Problem]:
-    """Everything that is wrong with a Liquid text, as far as it can be known without a customer."""
+    """Yield every problem of a Liquid text that can be found without a customer."""
     try:
         template, analysis = _parsed(text)
     except exceptions.LiquidError as exc:
@@ -93,8 +98,9 @@ def check(text: str, known: names.Known) -> Iterator[findings.Problem]:
 
 
 def paths(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
-    """The fields that a text names, each with its offset, up to an index or a field that a value names; none if it is no
-    template, which `check` finds.
+    """Yield the fields that a text names, each with its offset.
+
+    A path ends before an index or before a field that is named by a value. An invalid template has no paths; `check` reports it.
     """
     try:
         analysis = _parsed(text)[1]
@@ -105,12 +111,12 @@ def paths(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
 
 
 def plain(text: str) -> str:
-    """What is written in a Liquid text, without its placeholders."""
+    """Return the text without its placeholders and tags."""
     return blank(text, "")
 
 
 def blank(text: str, by: str = "\n") -> str:
-    """The text with a line break for each character of a placeholder, so that all others keep their offsets."""
+    """Return the text with a line break for each character of a placeholder or tag, so that all others keep their offsets."""
     parts: list[str] = []
     done = 0
     for start, end in _spans(text):
@@ -127,7 +133,7 @@ def _parsed(text: str) -> tuple[liquid.BoundTemplate, Any]:
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each placeholder and tag; one that is never closed ends with the text."""
+    """Yield the start and end of each placeholder and tag; one that is never closed ends with the text."""
     at = 0
     while (opened := _OPEN.search(text, at)) is not None:
         closed = text.find("}}" if opened.group() == "{{" else "%}", opened.end())
@@ -136,7 +142,10 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _bound(text: str) -> None:
-    """Refuse what Liquid's parser would read for minutes: it goes through white space again and again."""
+    """Raise LiquidSyntaxError for markup that Liquid's parser would read for minutes.
+
+    The parser goes through white space again and again.
+    """
     for start, end in _spans(text):
         markup = text[start:end]
         if len(markup) > _LONGEST or _GAP.search(markup):
@@ -149,7 +158,7 @@ def _path(variable: Any) -> tuple[str, ...]:
 
 
 def _filtered(nodes: Iterable[Any]) -> Iterator[expressions.FilteredExpression]:
-    """Every value that goes through filters, nested tags included."""
+    """Yield every value that goes through filters, nested tags included."""
     for node in nodes:
         for expression in node.expressions():
             if isinstance(expression, expressions.FilteredExpression):
@@ -158,7 +167,10 @@ def _filtered(nodes: Iterable[Any]) -> Iterator[expressions.FilteredExpression]:
 
 
 def _misused(expression: expressions.FilteredExpression) -> Iterator[findings.Problem]:
-    """Filters of ours that can never work as they are written: arguments, letters of a date, a text that is no time."""
+    """Yield the uses of Dalang's own filters that can never work.
+
+    The number of arguments, the letters of a date pattern, or a text that is not a time may be wrong.
+    """
     for index, each in enumerate(expression.filters or ()):
         wanted, _ = liquids.FILTERS.get(each.name, (None, None))
         if wanted is None:
@@ -182,8 +194,10 @@ def _why(exc: exceptions.LiquidError) -> str:
 
 
 def _offset(exc: exceptions.LiquidError, text: str) -> int:
-    """Where the fault is; where Liquid only knows that something ended too soon, the markup that alone has the same
-    fault.
+    """Return the offset of the fault.
+
+    If Liquid knows only that something ended too soon, return the start of the markup that has the same fault when it stands
+    alone.
     """
     index = getattr(exc.token, "start_index", 0)
     if 0 <= index <= len(text):

@@ -1,7 +1,7 @@
-"""The problems of the texts of one file, in CEL or Liquid.
+"""The problems of the CEL and Liquid texts of one file.
 
-Called by the linter. An alias may repeat one text ten thousand times, so a text is checked once, and said once where it is
-written; the alias is written there and nowhere else.
+Called by the linter. An alias may repeat one text ten thousand times. So each text is checked once, and its problems are reported
+once, at the anchor: the alias itself holds no text.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -10,7 +10,7 @@ from engine.authoring import findings, places
 
 
 class Texts:
-    """The texts of one file, as they are checked."""
+    """The texts of one file, with the results of the checks so far."""
 
     def __init__(self, document: places.Document) -> None:
         self._document = document
@@ -20,9 +20,9 @@ class Texts:
     def found(
         self, path: places.Path, rule: Hashable, text: str, check: Callable[[str], Iterable[findings.Problem]]
     ) -> Iterator[findings.Sighting]:
-        """The problems that `check` finds in the text at a path; none if they were told there before.
+        """Yield the problems that `check` finds in the text at a path; none if they were reported for that place before.
 
-        `rule` names the check: it does the same with a text wherever that stands.
+        `rule` names the check. Checks with the same rule give the same problems for the same text at every place.
         """
         key, written = (rule, text), self._document.start(path)
         if (written, key) in self._said:

@@ -1,8 +1,8 @@
-"""Tongues: how a language writes days, months, clock times and numbers.
+"""Tongues: the way in which a language writes days, months, clock times and numbers.
 
 Called by `filters.py`. Source: Unicode CLDR 47 (as Babel 2.18.0 ships it): the names in format, wide and abbreviated, the
-separator of the short time, the symbols of decimal numbers. No library of the machine is asked, so that a replay writes
-what was sent, in any year.
+separator of the short time, the symbols of decimal numbers. No library of the machine is asked, so that a replay in any year
+writes the text that was sent.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,10 @@ import msgspec
 
 
 class Tongue(msgspec.Struct, frozen=True):
-    """One language. Weeks start with Monday here, as Python's do; `halves` are those of a day, `clock` stands between hours
-    and minutes.
+    """One language.
+
+    Weeks start with Monday, as in Python. `halves` are the words for the two halves of a day (AM, PM), and `clock` is the
+    separator between hours and minutes.
     """
 
     days: Sequence[str]
@@ -122,7 +124,7 @@ TONGUES: Final = {
 
 
 def of(*tags: str) -> Tongue:
-    """That of the first tag whose language is here, English if none is."""
+    """Return the tongue of the first tag whose language is known here; English if there is none."""
     for tag in tags:
         found = TONGUES.get(tag.partition("-")[0])
         if found is not None:

@@ -1,6 +1,7 @@
-"""The language of traits.yaml: strict models of traits and segments, their only definition.
+"""The language of traits.yaml: strict models of traits and segments.
 
-Traits are values computed from a customer's events, segments named conditions over them.
+These models are the only definition of that language. A trait is a value computed from a customer's events; a segment is a named
+condition over profile and traits.
 """
 
 from typing import Annotated, Final, Literal
@@ -16,7 +17,7 @@ Bands = Annotated[list[Annotated[float, Field(strict=False, allow_inf_nan=False)
 BANDS: Final = ("recency", "frequency", "monetary")
 
 OF_NUMBERS: Final = frozenset({"sum", "average", "min", "max", "rfm"})
-"""What is computed of numbers; the others take any value, and `count` takes none."""
+"""The computations that need numbers; the others take any value, and `count` takes none."""
 
 
 class Trait(Model):
@@ -73,7 +74,7 @@ class Trait(Model):
 
 
 class TraitsFile(Model):
-    """traits.yaml."""
+    """The file traits.yaml: the traits and the segments of the workspace."""
 
     traits: dict[Word, Trait] = Field(
         {},

@@ -1,6 +1,6 @@
-"""What the models of the language refuse, as findings in the words of the language.
+"""Findings for what the models of the language refuse, in the words of the language.
 
-Called by `compile.py` with the document of one file and the model it should be.
+Called by `directory.py` and by the simulation, with the document of one file and the model that it has to fit.
 """
 
 import json
@@ -17,11 +17,11 @@ from engine.authoring import findings, illegible, places, steps, suggestions
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 Location = tuple[str | int, ...]
-"""Where pydantic says that an error is."""
+"""The place of an error in pydantic's form: keys, indices and names of variants."""
 
 _NAMES: Final = ("other", "mapping", "list", "until", "time", "payday", "date", "if", "else", "text", "template")
 _VARIANTS: Final = frozenset({"[key]", *(f"<{name}>" for name in (*_NAMES, *steps.KINDS))})
-"""Parts of a pydantic location that are no keys: the names of a union's variants."""
+"""The parts of a pydantic location that are not keys of the file: the names of a union's variants."""
 
 _SHOULD_BE: Final[Mapping[str, str]] = {
     "string_type": "text",
@@ -35,7 +35,7 @@ _SHOULD_BE: Final[Mapping[str, str]] = {
 
 
 def validated(document: places.Document, model: type[M]) -> tuple[M | None, list[findings.Sighting]]:
-    """The document as the model; None with findings where it is not that."""
+    """Return the document as the model; None with findings if the document does not fit the model."""
     plain = document.plain()
     if not isinstance(plain, dict):
         first = next(iter(model.model_fields))
@@ -50,11 +50,16 @@ def validated(document: places.Document, model: type[M]) -> tuple[M | None, list
 
 
 def _finding(error: ErrorDetails, document: places.Document, model: type[pydantic.BaseModel]) -> findings.Sighting:
-    """One error of pydantic's, of which there may be thousands: what takes a look at the model is made later."""
+    """Return the finding for one error of pydantic.
+
+    There may be thousands of errors. So the details that need a look at the model are made later, only for findings that are
+    reported.
+    """
     loc = error["loc"]
     path = tuple(part for part in loc if part not in _VARIANTS)
     if error["type"] in ("extra_forbidden", "missing"):
-        path = (*(part for part in loc[:-1] if part not in _VARIANTS), loc[-1])  # a file's own key, whatever it is
+        # The last part is a key of the file, even if it looks like the name of a variant.
+        path = (*(part for part in loc[:-1] if part not in _VARIANTS), loc[-1])
     at_key = loc[-1:] == ("[key]",)
     match error["type"]:
         case "extra_forbidden":
@@ -70,7 +75,7 @@ def _finding(error: ErrorDetails, document: places.Document, model: type[pydanti
 
 
 def _no_kind(step: object, document: places.Document, path: places.Path) -> findings.Sighting:
-    """A step that is none of the kinds, or several."""
+    """Return the finding for a step that is of no kind, or of several."""
     keys = list(step) if isinstance(step, dict) else []
     kinds = [key for key in keys if key in steps.KINDS]
     has = f"has {' and '.join(kinds)}" if kinds else "has none of them"
@@ -141,7 +146,7 @@ def _where(path: Sequence[str | int]) -> str:
     return places.shown(path) or "this file"
 
 
-# Which model and field a pydantic location means.
+# The model and the field that a pydantic location means.
 
 
 def _keys(owner: type[pydantic.BaseModel] | None) -> tuple[str, ...]:
@@ -151,7 +156,7 @@ def _keys(owner: type[pydantic.BaseModel] | None) -> tuple[str, ...]:
 def _declared(
     model: type[pydantic.BaseModel], loc: Sequence[str | int]
 ) -> tuple[type[pydantic.BaseModel] | None, FieldInfo | None]:
-    """The model at a location, where there is one, and the field that leads to it."""
+    """Return the model at a location, if there is one, and the field that leads to the location."""
     here: Any = model
     field: FieldInfo | None = None
     for part in loc:

@@ -1,6 +1,6 @@
-"""The ways through a file that is well formed: every step, every expression, every text, each with its path.
+"""Walks through a well-formed file: every step, every expression and every text, each with its path.
 
-Called by `flat.py` to compile and by the linter; knows no rule.
+Called by `flat.py` to compile, and by the linter. Knows no rule of the linter.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ Nested = tuple[places.Path, Sequence[steps.Step]]
 
 
 def every(written: Sequence[steps.Step], path: places.Path = ("steps",)) -> Iterator[tuple[places.Path, steps.Step]]:
-    """Every step with its path, nested ones after the step that they stand in."""
+    """Yield every step with its path; nested steps follow the step that holds them."""
     for index, step in enumerate(written):
         here = (*path, index)
         yield here, step
@@ -24,7 +24,7 @@ def every(written: Sequence[steps.Step], path: places.Path = ("steps",)) -> Iter
 
 
 def nested(step: steps.Step) -> Iterator[Nested]:
-    """The lists of steps that stand in this one, each with its path below it."""
+    """Yield the lists of steps inside this step, each with its path below the step."""
     match step:
         case steps.WaitStep(wait=steps.WaitFor() as wait):
             for index, awaited in enumerate(wait.for_):
@@ -45,7 +45,7 @@ def nested(step: steps.Step) -> Iterator[Nested]:
 
 
 def expressions(value: Any, path: places.Path = ()) -> Iterator[tuple[places.Path, str, fields.Wanted]]:
-    """Every CEL text below a model, with its path and what it must give."""
+    """Yield every CEL text below a model, with its path and the kind of value that it must give."""
     match value:
         case pydantic.BaseModel():
             for name, field in type(value).model_fields.items():
@@ -71,7 +71,7 @@ def _markers(model: type[pydantic.BaseModel]) -> dict[str, fields.Wanted | None]
 
 
 def texts(value: Any, path: places.Path = ()) -> Iterator[tuple[places.Path, str]]:
-    """Every text of plain data."""
+    """Yield every text of plain data, with its path."""
     match value:
         case str():
             yield path, value

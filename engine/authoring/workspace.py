@@ -1,5 +1,6 @@
-"""The rest of the language: strict models of policy.yaml and of a template's file. As in `language.py`, their only
-definition.
+"""The models of policy.yaml and of a template's file.
+
+With `language.py`, `steps.py` and `traits.py`, they are the only definition of the language.
 """
 
 from typing import Annotated, Any, Literal
@@ -57,7 +58,7 @@ class Calendar(Model):
 
 
 class QuietRule(Model):
-    """When not to ring, with days."""
+    """Quiet hours, with days and holidays that are quiet as a whole."""
 
     quiet: Span | None = Field(None, description="From (quiet) to (open), in the customer's zone.", examples=["18:00-08:00"])
     days_off: list[Weekday] = Field([], description="Days that are quiet as a whole.", examples=[["sun"]])
@@ -72,7 +73,7 @@ class QuietRule(Model):
 
 
 class Cap(Model):
-    """At most so many messages in a window."""
+    """The greatest number of messages within a window."""
 
     purpose: definition.Purpose | None = Field(None, description="Of this purpose only.", examples=["marketing"])
     channel: ChannelName | None = Field(
@@ -147,7 +148,7 @@ class Policy(Model):
 
 
 class PolicyFile(Model):
-    """policy.yaml."""
+    """The file policy.yaml: the rules of the workspace."""
 
     policy: Policy = Field(description="What holds for every journey here.", examples=[{"timezone": "Asia/Jakarta"}])
 
@@ -197,7 +198,7 @@ def _whatsapp(value: object) -> str:
 
 
 class Template(Model):
-    """templates/<name>.<language>.yaml: one body for each channel."""
+    """The file templates/<name>.<language>.yaml: one body for each channel."""
 
     sms: Plain | None = Field(None, description="An SMS.", examples=[{"text": "Halo {{ profile.name }}"}])
     whatsapp: (

@@ -1,7 +1,8 @@
-"""The linter: what files that are well formed each by themselves still get wrong together.
+"""The linter: faults that show only when well-formed files are taken together.
 
-Called by `compile.py` with the directory as it was read, and by `dalang check --base` with two bundles. Findings
-only, one file for each subject; messages and their languages have `messages.py`, fields that nothing fills `supply.py`.
+Called by `compile.py` with the directory that was read. `against` is called by `dalang check --base` and by a deploy with two
+bundles. The linter yields findings only. There is one file for each subject; messages and their languages are in `messages.py`,
+fields that nothing fills in `supply.py`.
 """
 
 import datetime
@@ -19,7 +20,10 @@ migration_holes = migrations.holes
 
 
 def workspace(read: Directory, scope: names.Workspace, today: datetime.date) -> Found:
-    """The policy, the traits and segments, and what journeys must not share. `today` says which years matter."""
+    """Yield findings about the policy, the traits and segments, and about things that journeys must not share.
+
+    `today` tells which years matter.
+    """
     if read.policy is not None:
         yield from policies.check(read.policy, read, scope, today)
     if read.traits is not None:
@@ -35,8 +39,9 @@ def journey(
     scope: names.Workspace,
     today: datetime.date,
 ) -> Found:
-    """One journey: its names and expressions, its sends against policy and templates, and then its ways. `steps` are the
-    compiled ones.
+    """Yield findings about one journey: its names and expressions, its sends, and then the ways through it.
+
+    `steps` are the compiled steps.
     """
     wrong = [*journeys.check(file, read, scope), *reach.check(file, steps)]
     yield from wrong
@@ -45,14 +50,17 @@ def journey(
     yield from sends.check(file)
     yield from hours.check(file, read, today)
     if any(each.code == findings.DuplicateStep.code for each in wrong):
-        return  # of two steps with one id the compiled form has one: its ways mean nothing
+        return  # the compiled form has only one of two steps with the same id, so its ways mean nothing
     way = routes.Routes(file.model, steps)
     yield from waits.check(file, way, read)
     yield from caps.check(file, way, read)
 
 
 def against(before: definition.Bundle, after: definition.Bundle | None) -> Found:
-    """What a bundle leaves without a place of the one before it. Places are in the sources that the new one holds."""
+    """Yield a finding for each step of the bundle before that has no place in the bundle after.
+
+    The places of the findings are in the sources that the bundle after holds.
+    """
     was = {journey.name: journey for journey in before.journeys}
     for journey in after.journeys if after is not None else ():
         if journey.name in was:
@@ -61,7 +69,7 @@ def against(before: definition.Bundle, after: definition.Bundle | None) -> Found
 
 
 def _on_update(journey: str, bundle: definition.Bundle | None) -> findings.Place:
-    """Where the journey's file says `on_update`."""
+    """Return the place of `on_update` in the journey's file."""
     for name, text in bundle.sources.items() if bundle is not None else ():
         if "/" not in name:
             document, _ = load.parse(name, text)

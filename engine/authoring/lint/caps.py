@@ -1,6 +1,6 @@
-"""Caps that a way through a journey can never pass, and a goal whose time is over before anything goes.
+"""Caps that a way through a journey can never pass, and goals whose time is over before the first message.
 
-Called by the linter. What is counted here is one instance alone; other journeys only take more places.
+Called by the linter. One instance alone is counted; other journeys can only take more places.
 """
 
 import math
@@ -17,11 +17,14 @@ Found = Iterator[findings.Sighting]
 
 _HALF: Final = routes.DAY // 2
 _MOST: Final = 25
-"""Caps that are looked at, and messages that one of them admits: no journey comes near to it, and a check stays short."""
+"""The most caps that are examined, and the greatest `at_most` of such a cap.
+
+No journey comes near it, and the limit keeps a check short.
+"""
 
 
 def check(file: File[language.Journey], way: routes.Routes, read: Directory) -> Found:
-    """The sends against each cap that holds for the journey, then the goal."""
+    """Yield findings about the sends for each cap that holds for the journey, then about the goal."""
     if read.policy is not None:
         policy, model = read.policy.model.policy, file.model
         slack = hours.longest(policy.quiet_hours.get(model.hours or model.purpose))
@@ -37,7 +40,10 @@ def check(file: File[language.Journey], way: routes.Routes, read: Directory) -> 
 
 
 def _over(cap: rules.Cap, way: routes.Routes, slack: float) -> Iterator[tuple[str, int, str]]:
-    """The sends that find no place on one of their ways: id, the message's number in the window, the window in words."""
+    """Yield the sends that find no place on one of the ways to them.
+
+    Each is (step id, number of the message in the window, window in words).
+    """
     days, rolling = cap.per
     counted = {id_ for id_, step in way.steps.items() if isinstance(step, definition.Send) and _counts(cap, step)}
     if not cap.at_most < len(counted) or cap.at_most > _MOST:
@@ -48,14 +54,14 @@ def _over(cap: rules.Cap, way: routes.Routes, slack: float) -> Iterator[tuple[st
         step = way.steps[id_]
         if id_ not in counted or not isinstance(step, definition.Send) or (cap.channel and len(step.places) > 1):
             continue  # a channel's cap only skips the channel
-        # A deferred message waits for the first to leave the window, if it lives so long.
+        # A deferred message waits until the first message leaves the window, if it does not expire before.
         waits = 0.0 if cap.then == "drop" or cap.channel else math.inf if step.expires_after is None else step.expires_after
         if len(spans[id_]) >= cap.at_most and spans[id_][cap.at_most - 1] + waits < window:
             yield id_, cap.at_most + 1, _told(days, rolling)
 
 
 def _counts(cap: rules.Cap, step: definition.Send) -> bool:
-    """Whether it takes a place: a channel's only where that one is tried first."""
+    """Return True if the send takes a place under the cap: under a channel's cap only if that channel is tried first."""
     return cap.channel is None or step.places[0].channel == cap.channel
 
 

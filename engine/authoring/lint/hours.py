@@ -1,7 +1,7 @@
-"""Quiet hours against times that are written down: messages that always fall into them, or never come out alive.
+"""Quiet hours compared with times that are written down: messages that are always in quiet hours, or expire in them.
 
-Called by the linter. Only what is asked for at a known time of the day is judged: right after a schedule or a wait until a
-time, moved by waits of a fixed length. Public holidays and clocks that change are left out.
+Called by the linter. Only messages at a known time of the day are judged: right after a schedule or a wait until a time, moved by
+waits of a fixed length. Public holidays and changes of the clocks are left out.
 """
 
 import datetime
@@ -22,13 +22,13 @@ MINUTE: Final = 60_000
 WEEK: Final = 7 * 24 * 60
 _MONDAY: Final = datetime.datetime(2024, 1, 1)
 _HORIZON_YEARS: Final = 5
-"""How far ahead a bundle knows holidays (calendars.compiled)."""
+"""The number of years ahead for which a bundle knows holidays (`calendars.compiled`)."""
 
 Quiet = tuple[int, int] | rules.QuietRule
 
 
 def check(file: File[language.Journey], read: Directory, today: datetime.date) -> Found:
-    """The times of the journey against its quiet hours; and a date of a schedule that never comes, or too far away."""
+    """Yield findings about times in quiet hours, and about a schedule's date that is past or too far ahead."""
     model = file.model
     yield from _date(file, today)
     rule = read.policy.model.policy.quiet_hours.get(model.hours or model.purpose) if read.policy is not None else None
@@ -39,7 +39,10 @@ def check(file: File[language.Journey], read: Directory, today: datetime.date) -
 
 
 def longest(rule: Quiet | None) -> float:
-    """The longest that the rule is quiet without a pause, in milliseconds; holidays left out."""
+    """Return the longest time that the rule is quiet without a break, in milliseconds.
+
+    Holidays are left out. No rule gives 0, and a rule that is never open gives infinity.
+    """
     if rule is None:
         return 0.0
     if not _open(rule):
@@ -53,7 +56,7 @@ def _open(rule: Quiet) -> bool:
 
 @functools.lru_cache(64)
 def _week(rule: definition.QuietHours) -> bytes:
-    """Each minute of a week, from Monday on: q for quiet, o for open."""
+    """Return each minute of a week from Monday on: q for quiet, o for open."""
     return b"".join(
         b"q" if quiet_hours.quiet(rule, _MONDAY + datetime.timedelta(minutes=minute), ()) else b"o" for minute in range(WEEK)
     )
@@ -66,7 +69,7 @@ def _told(name: str, rule: Quiet) -> str:
 
 
 Minutes = tuple[int, ...] | None
-"""The minutes of the week at which a step may be come to; None: any."""
+"""The minutes of the week at which a step may be reached; None if it may be any minute."""
 
 
 def _starts(model: language.Journey) -> Minutes:
@@ -93,7 +96,11 @@ def _messages(
     rule: definition.QuietHours,
     told: str,
 ) -> Found:
-    """The sends of a list that are come to at known times, and those of the lists that begin at once in its branches."""
+    """Yield findings about the sends of a list of steps that are reached at known times.
+
+    `at` are the times at which the list begins. A list inside a branch, split or choice begins at the times of its step. A list
+    after an awaited event begins at any time.
+    """
     for index, step in enumerate(written):
         here = (*path, index)
         if at is not None and isinstance(step, steps.SendStep):
@@ -108,7 +115,7 @@ def _messages(
 
 
 def _behind(step: steps.Step, at: Minutes) -> Minutes:
-    """When what follows is come to."""
+    """Return the times at which the next step is reached."""
     match step:
         case steps.WaitStep(wait=int(duration), restart_on=None) if at is not None and duration % MINUTE == 0:
             return tuple((minute + duration // MINUTE) % WEEK for minute in at)
@@ -138,7 +145,7 @@ def _message(
 
 
 def _closed(rule: definition.QuietHours, minute: int) -> int:
-    """How many minutes it stays quiet from there."""
+    """Return the number of minutes from that minute of the week until the rule is open."""
     week = _week(rule)
     return (week * 2).index(b"o", minute) - minute
 

@@ -1,6 +1,7 @@
-"""The linter of one journey: its names and expressions, and its sends against policy and templates.
+"""The linter's checks of one journey: its names and expressions, and its sends against policy and templates.
 
-Called by the linter. What takes the compiled steps, or the time that they need, is in the files beside this one.
+Called by `lint/__init__.py`. Checks that need the compiled steps, or the time that they take, are in the other files of this
+folder.
 """
 
 import functools
@@ -14,11 +15,11 @@ from engine.core import inputs
 Found = Iterator[findings.Sighting]
 
 UNSEEN: Final = frozenset({inputs.TIMER_DUE, inputs.BUNDLE_ACTIVATED, inputs.JOURNEY_COMMAND, inputs.ERASED})
-"""Events of the engine's own that lead no instance anywhere."""
+"""The engine's own events that lead no instance anywhere."""
 
 
 def check(file: File[language.Journey], read: Directory, scope: names.Workspace) -> Found:
-    """One journey: its names, its expressions, and its sends against policy and templates."""
+    """Yield findings about one journey: its names, its expressions, and its sends against policy and templates."""
     model = file.model
     ids: dict[str, int] = {}
     for path, step in walk.every(model.steps):
@@ -38,7 +39,7 @@ def check(file: File[language.Journey], read: Directory, scope: names.Workspace)
 
 
 def names_taken(read: Directory) -> Found:
-    """Journeys whose name another has."""
+    """Yield a finding for each journey whose name another journey has."""
     first: dict[str, str] = {}
     for journey in read.journeys:
         name = journey.model.journey
@@ -49,7 +50,7 @@ def names_taken(read: Directory) -> Found:
 
 
 def _step(file: File[language.Journey], path: places.Path, step: steps.Step, read: Directory) -> Found:
-    """What is wrong with one step by itself, or against policy and templates."""
+    """Yield findings about one step by itself, or against policy and templates."""
     match step:
         case steps.SendStep(send=send):
             yield from _channels(file, (*path, "send"), send, read)
@@ -65,7 +66,7 @@ def _step(file: File[language.Journey], path: places.Path, step: steps.Step, rea
 
 
 def _expressions(file: File[language.Journey], before: names.Tree, after: names.Tree) -> Found:
-    """Every expression where it stands, and the Liquid of handoffs."""
+    """Yield findings about every expression, and about the Liquid text of every handoff."""
     written = texts.Texts(file.document)
     for path, text, wanted in walk.expressions(file.model):
         entering = path[0] == "enter"
@@ -78,7 +79,7 @@ def _expressions(file: File[language.Journey], before: names.Tree, after: names.
 
 
 def _channels(file: File[language.Journey], path: places.Path, send: steps.Send, read: Directory) -> Found:
-    """Channels of the policy, successes that they report, and a way from each to the next."""
+    """Yield findings about a send's channels: unknown to the policy, never with such a report, or without a way to the next."""
     declared = read.policy.model.policy.channels if read.policy is not None else {}
     for index, each in enumerate(send.channels):
         here = (*path, "channels", index)
@@ -104,7 +105,7 @@ def _fallback(place: findings.Place, each: steps.Channel, *, last: bool) -> Foun
 
 
 def _template_of(file: File[language.Journey], path: places.Path, send: steps.Send, read: Directory) -> Found:
-    """A template that is there, with a body for each of its channels in the policy's language."""
+    """Yield findings about a send's template: missing, or without a body for a channel in the policy's language."""
     if read.policy_broken:
         return
     code = read.policy.model.policy.language if read.policy is not None else "id"
@@ -116,7 +117,7 @@ def _template_of(file: File[language.Journey], path: places.Path, send: steps.Se
         return
     template = files.get(code)
     if template is None:
-        return  # `messages.py` says that it is missing, or its own findings why it is not usable
+        return  # if it is missing, `messages.py` reports that; if it cannot be used, its own findings say why
     for index, each in enumerate(send.channels):
         if getattr(template.model, each.channel) is None:
             place = file.document.place((*path, "channels", index, "channel"))
@@ -130,7 +131,7 @@ def _arms(document: places.Document, path: places.Path, arms: Sequence[steps.Arm
 
 
 def _unique(document: places.Document, path: places.Path, arms: Sequence[steps.SplitArm | steps.Candidate]) -> Found:
-    """Arms and offers are recorded by their ids."""
+    """Yield a finding for each arm or offer whose id is taken: records name them by their ids."""
     first: dict[str, int] = {}
     for index, arm in enumerate(arms):
         place = document.place((*path, index, "id"))
@@ -140,14 +141,14 @@ def _unique(document: places.Document, path: places.Path, arms: Sequence[steps.S
 
 
 def _events(file: File[language.Journey]) -> Found:
-    """Triggers on events that no instance is ever shown."""
+    """Yield a finding for each trigger on an event that no instance ever sees."""
     for path, event in triggers(file.model):
         if event in UNSEEN:
             yield findings.EngineEvent.at(file.document.place(path), event=event)
 
 
 def triggers(model: language.Journey) -> Iterator[tuple[places.Path, str]]:
-    """Every event type that the journey names, with its path."""
+    """Yield every event type that the journey names, with its path."""
     match model.enter.event:
         case str() as event:
             yield ("enter", "event"), event
@@ -169,7 +170,7 @@ def triggers(model: language.Journey) -> Iterator[tuple[places.Path, str]]:
 
 
 def _named(file: File[language.Journey], read: Directory, ids: Mapping[str, int]) -> Found:
-    """Segments, quiet hours and steps that the head of a journey names."""
+    """Yield findings about the segment, the quiet hours and the migration targets that a journey names."""
     document, model = file.document, file.model
     segment = model.enter.segment
     declared_segments = read.traits.model.segments if read.traits is not None else {}

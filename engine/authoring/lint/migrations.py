@@ -1,6 +1,6 @@
-"""Maps from an older version's steps: lines that do not do what they seem to, and steps that no line leads from.
+"""The maps under `migrations`: lines without their apparent effect, and steps that no line leads from.
 
-Called by the linter for one version; `holes` by `dalang check --base`, which knows the version before.
+`check` is called by the linter for one version. `holes` is called for two versions, by `against` in `lint/__init__.py`.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ Found = Iterator[findings.Sighting]
 
 
 def check(file: File[language.Journey]) -> Found:
-    """What can be said of a map without knowing the version before."""
+    """Yield findings about a map that can be made without the version before."""
     model, document = file.model, file.document
     if not model.migrations:
         return
@@ -27,9 +27,9 @@ def check(file: File[language.Journey]) -> Found:
 
 
 def holes(before: definition.Journey, after: definition.Journey) -> tuple[str, ...]:
-    """The steps of `before` at which an instance may wait and for which `after` has no place, in the order of the file.
+    """Return the steps of `before` at which an instance may wait and that have no place in `after`, in the order of the file.
 
-    None where instances stay on their version, or the two are one.
+    The result is empty if instances stay on their version, or if both versions are the same.
     """
     if after.on_update != "migrate" or after.version == before.version:
         return ()
@@ -42,7 +42,10 @@ def holes(before: definition.Journey, after: definition.Journey) -> tuple[str, .
 
 
 def waits(step: definition.Step) -> bool:
-    """Whether an instance may stand at the step between two inputs: a send may be held or deferred, whatever its channels."""
+    """Return True if an instance may stand at the step between two inputs.
+
+    This is true for every send, because a message may be held or deferred on any channel.
+    """
     return isinstance(step, (definition.WaitDuration, definition.WaitUntil, definition.WaitEvents, definition.Send)) or (
         isinstance(step, definition.Handoff) and step.reply_within is not None
     )

@@ -1,7 +1,7 @@
 """The pages of docs/lint: each finding with its reason, what to do, and an example that gives it.
 
-Called by `dalang schema`, which writes them and says when one is not what the classes and `examples.yaml` give, and by the test
-that proves every example.
+Called by `dalang schema`, which writes the pages and reports a page that differs from the classes and `examples.yaml`, and by the
+test that proves every example.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ DLG622 in this file."). The examples change one thing in this directory:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Example:
-    """One example: the directory's files when wrong and when right, and where the finding is."""
+    """One example: the directory's files when wrong and when right, and the place of the finding."""
 
     at: str
     told: Mapping[str, Any]
@@ -42,16 +42,16 @@ class Example:
     today: datetime.date
 
     def found(self) -> tuple[findings.Finding, ...]:
-        """The findings of the wrong directory."""
+        """Return the findings of the wrong directory."""
         return _found(self.wrong, self)
 
     def found_right(self) -> tuple[findings.Finding, ...]:
-        """Those of the right one; none, if it is right."""
+        """Return the findings of the right directory; none are expected."""
         return () if self.right is None else _found(self.right, self)
 
 
 def pages() -> dict[str, str]:
-    """File name -> page, and the list of all as README.md."""
+    """Return the pages as `{file name: page}`; README.md is the list of all findings."""
     written, rows = {}, []
     for kind in findings.kinds():
         sentence, severity = _sentence(kind), kind.severity
@@ -64,7 +64,7 @@ def pages() -> dict[str, str]:
 
 @functools.cache
 def examples() -> dict[str, Example]:
-    """Code -> its example."""
+    """Return the examples as `{code: example}`."""
     return {code: _example(told) for code, told in _data()["examples"].items()}
 
 
@@ -76,7 +76,7 @@ def _data() -> dict[str, Any]:
 
 
 def _example(told: dict[str, Any]) -> Example:
-    """The directories of one entry of examples.yaml; its head says what the keys mean."""
+    """Return the example of one entry of examples.yaml; the head of that file explains the keys."""
     files = {**_data()["base"], **told.get("files", {})}
     for name, changes in told.get("setup", {}).items():
         for old, new in changes.items():
@@ -96,7 +96,7 @@ def _example(told: dict[str, Any]) -> Example:
             text = text.replace("…", told["many"]["text"] * told["many"]["times"])
         wrong[told["in"]] = text if "right" not in told else _replaced(files[told["in"]], told["right"], text)
     elif "fix" not in told:
-        right = None  # what is wrong is that a file is there, or is not
+        right = None  # the fault is that a file exists or is missing, so no text is right
     encoded = _encoded(wrong, {}, told.get("encoding", "utf-8"))
     return Example(told["at"], told, encoded, right, before, told.get("today", datetime.date(2026, 11, 25)))
 
@@ -151,7 +151,7 @@ def _page(kind: type[findings.Kind], example: Example) -> str:
 
 
 def _shown(example: Example) -> list[str]:
-    """The example, over the directory that README.md shows."""
+    """Return the example as parts of a page, as changes to the directory that README.md shows."""
     told, parts = example.told, []
     for name, text in told.get("files", {}).items():
         parts.append(f"With `{name}`:\n\n```yaml\n{text}```")

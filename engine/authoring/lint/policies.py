@@ -1,6 +1,6 @@
-"""The linter of policy.yaml, and what it and traits.yaml declare to every expression.
+"""The linter's checks of policy.yaml, and the names that it and traits.yaml declare to every expression.
 
-Called by the linter. What journeys do with the policy's hours and caps is `hours.py`'s and `caps.py`'s.
+Called by `lint/__init__.py`. The use of the policy's hours and caps by journeys is checked in `hours.py` and `caps.py`.
 """
 
 import datetime
@@ -17,7 +17,10 @@ Found = Iterator[findings.Sighting]
 
 
 def declared(read: Directory) -> names.Workspace:
-    """What the policy and traits.yaml declare; unknown to all if a file is there and cannot be used."""
+    """Return the names that the policy and traits.yaml declare.
+
+    If such a file exists and cannot be used, its names are not known.
+    """
     channels: tuple[str, ...] | None = None if read.policy_broken else ()
     if read.policy is not None:
         channels = tuple(read.policy.model.policy.channels)
@@ -30,7 +33,7 @@ def declared(read: Directory) -> names.Workspace:
 
 
 def check(file: File[rules.PolicyFile], read: Directory, scope: names.Workspace, today: datetime.date) -> Found:
-    """The zone, the calendar, the expressions, the quiet hours and the caps."""
+    """Yield findings about the zone, the calendar, the quiet hours, the expressions and the caps."""
     policy = file.model.policy
     if not calendars.Zones().known(policy.timezone):
         yield findings.UnknownZone.at(file.document.place(("policy", "timezone")), zone=policy.timezone)
@@ -44,7 +47,7 @@ def check(file: File[rules.PolicyFile], read: Directory, scope: names.Workspace,
 
 
 def _country(file: File[rules.PolicyFile], today: datetime.date) -> Found:
-    """Holidays that are known, and will be next year."""
+    """Yield a finding if the country's holidays are unknown, or known only up to this year."""
     country = file.model.policy.calendar.country
     place = file.document.place(("policy", "calendar", "country"))
     last = calendars.known_until(country)
@@ -55,14 +58,14 @@ def _country(file: File[rules.PolicyFile], today: datetime.date) -> Found:
 
 
 def _hours(file: File[rules.PolicyFile]) -> Found:
-    """Rules that leave something open."""
+    """Yield a finding for each rule that leaves no day open."""
     for name, rule in file.model.policy.quiet_hours.items():
         if isinstance(rule, rules.QuietRule) and len(set(rule.days_off)) == len(times.WEEKDAYS):
             yield hazards.NeverOpen.at(file.document.place(("policy", "quiet_hours", name, "days_off")))
 
 
 def _caps(file: File[rules.PolicyFile], read: Directory) -> Found:
-    """Channels and journeys that there are, and what `then` can mean."""
+    """Yield findings about caps: unknown channels or journeys, and a `then` that means nothing."""
     policy, written = file.model.policy, {each.model.journey for each in read.journeys}
     for index, cap in enumerate(policy.caps):
         here = ("policy", "caps", index)

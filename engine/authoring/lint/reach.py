@@ -1,4 +1,4 @@
-"""Steps that nobody can come to.
+"""Steps that no customer can reach.
 
 Called by the linter with the compiled steps of a journey.
 """
@@ -11,7 +11,10 @@ from engine.core import definition
 
 
 def check(file: File[language.Journey], flat: Mapping[str, definition.Step]) -> Iterator[findings.Sighting]:
-    """Steps that nobody can come to; of those that follow each other, the first. `flat` are the compiled steps."""
+    """Yield a finding for the first of each run of steps that no customer can reach.
+
+    `flat` are the compiled steps.
+    """
     first = file.model.steps[0].id
     reached, ahead = {first}, [first]
     while ahead:
@@ -28,7 +31,7 @@ def check(file: File[language.Journey], flat: Mapping[str, definition.Step]) -> 
 
 
 def _leads_to(step: definition.Step) -> tuple[str | None, ...]:
-    """As `definition.goes_to`, but a branch with an `else` never falls through."""
+    """Return the result of `definition.goes_to`, except that a branch with an `else` never falls through."""
     if isinstance(step, definition.Branch) and any(arm.condition is None for arm in step.arms):
         return tuple(arm.goto for arm in step.arms)
     return definition.goes_to(step)

@@ -1,7 +1,7 @@
-"""The ways through a journey and their time: what comes before a step, how long ago at least, how long at most.
+"""The ways through a journey: the steps before a step, and the least and the greatest time since them.
 
-Called by the rules for waits, caps and goals with the compiled steps. Steps only lead forward, so one walk in the order of the
-file is enough. Knows no rule. Times are milliseconds.
+Used by the rules for waits, caps and goals with the compiled steps. Steps only lead forward, so one walk in the order of the file
+is enough. Knows no rule. Times are in milliseconds.
 """
 
 import itertools
@@ -17,11 +17,11 @@ _WEEK: Final = 7 * DAY
 _MONTH: Final = 31 * DAY
 
 Way = tuple[str, float, float]
-"""Where a step leads to, and how long it takes at least and at most from the moment at which it is entered."""
+"""A neighbour of a step, with the least and the greatest time from entering the first of the two to entering the second."""
 
 
 class Routes:
-    """The steps of one journey that can be come to, in the order of the file, each with those that lead to it."""
+    """The steps of one journey that can be reached, in the order of the file, each with the steps that lead to it."""
 
     def __init__(self, model: language.Journey, steps: Mapping[str, definition.Step]) -> None:
         self.steps = steps
@@ -33,11 +33,14 @@ class Routes:
                 self.before.setdefault(goto, []).append((id_, least, most))
 
     def earliest(self) -> dict[str, float]:
-        """Step -> how long after the entry it comes at the earliest."""
+        """Return the least time from the entry to each step, as `{step: milliseconds}`."""
         return self._least({self.first: 0.0}, lambda _: False)
 
     def since(self, starts: Callable[[definition.Step], bool]) -> dict[str, float]:
-        """Step -> the least time since the latest of the steps that `starts` names; infinite where none comes before."""
+        """Return the least time since the latest step that `starts` names, as `{step: milliseconds}`.
+
+        It is infinite if no such step comes before.
+        """
         return self._least({}, starts)
 
     def _least(self, known: dict[str, float], starts: Callable[[definition.Step], bool]) -> dict[str, float]:
@@ -47,7 +50,7 @@ class Routes:
         return known
 
     def met(self, named: Callable[[definition.Step], Iterable[str]]) -> dict[str, frozenset[str]]:
-        """Step -> all the names that `named` gives of steps that may have come before it."""
+        """Return for each step all names that `named` gives for the steps that may come before it."""
         known: dict[str, frozenset[str]] = {}
         for id_ in self._ordered():
             found = frozenset[str]()
@@ -57,8 +60,11 @@ class Routes:
         return known
 
     def spans(self, counts: Callable[[definition.Step], bool], slack: float, depth: int) -> dict[str, list[float]]:
-        """Step -> for the last, the second last, … (`depth` at most) of the steps that `counts` names: the longest that it can be
-        ago, on that one of all ways on which this is least. `slack` is how much later a message may go than it is asked for.
+        """Return for each step how long ago the last steps that `counts` names can be, as `{step: [milliseconds]}`.
+
+        The list begins with the last such step, then the second last, up to `depth` of them. On one way, a time is the longest
+        possible, with each wait at its longest. Of all ways, the way with the least such time counts. `slack` is how much later
+        than requested a message may go.
         """
         known: dict[str, list[float]] = {}
         for id_ in self._ordered():
@@ -76,19 +82,19 @@ class Routes:
 
 
 def _least_of(one: list[float], other: list[float]) -> list[float]:
-    """The lesser of each pair; where one list ends, the other's."""
+    """Return the lesser of each pair; where one list ends, the value of the other."""
     return [min(pair) for pair in itertools.zip_longest(one, other, fillvalue=math.inf)]
 
 
 def _ways(step: definition.Step) -> Iterator[Way]:
-    """Every step that this one leads to, with its time."""
+    """Yield every step that this step leads to, with the time to get there."""
     match step:
         case definition.WaitEvents():
             for awaited in step.awaited:
                 yield from _way(awaited.goto, 0, step.timeout)
             yield from _way(step.on_timeout, step.timeout, step.timeout)
         case definition.WaitDuration():
-            # What starts it again may come again and again.
+            # The event that restarts the wait may come again and again.
             yield from _way(step.next, step.duration, step.duration if step.restart_on is None else math.inf)
         case definition.WaitUntil():
             yield from _way(step.next, 0, _longest(step))
@@ -110,10 +116,10 @@ def _way(goto: str | None, least: float, most: float) -> Iterator[Way]:
 
 
 def _longest(step: definition.WaitUntil) -> float:
-    """The longest that a wait for a moment of the calendar takes, an hour more for clocks that change."""
+    """Return the longest time of a wait for a moment of the calendar, with one hour more for a change of the clocks."""
     if step.date is not None:
         return math.inf
     if step.payday:
-        return _MONTH + _WEEK  # it moves over weekends and holidays
+        return _MONTH + _WEEK  # payday moves over weekends and holidays
     gap = max(((later - day) % 7 or 7 for day, later in zip(step.days, (*step.days[1:], *step.days[:1]), strict=True)), default=1)
     return gap * DAY + DAY / 24

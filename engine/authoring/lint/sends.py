@@ -1,6 +1,6 @@
-"""Sends whose next channel never has a turn, or too late.
+"""Sends whose next channel never has a turn, or has it too late.
 
-Called by the linter. Whether channels and templates exist is `journeys.py`'s.
+Called by the linter. Missing channels and templates are found by `journeys.py`.
 """
 
 from collections.abc import Iterator
@@ -10,13 +10,17 @@ from engine.authoring import findings, hazards, language, steps, walk
 from engine.authoring.directory import File
 
 CODE_LIVES: Final = 600_000
-"""How long WhatsApp tries to deliver a code: `message_send_ttl_seconds` of a template for authentication is 10 minutes unless
-set (Meta, template reference, time to live).
+"""The time for which WhatsApp tries to deliver a code, in milliseconds.
+
+`message_send_ttl_seconds` of an authentication template is 10 minutes by default (Meta, template reference, time to live).
 """
 
 
 def check(file: File[language.Journey]) -> Iterator[findings.Sighting]:
-    """Every channel but the last of every send: its fallback against the message's expiry and a code's life."""
+    """Yield findings about every channel but the last of every send.
+
+    They compare `fallback_after` with the message's expiry and with the life of a code.
+    """
     for path, step in walk.every(file.model.steps):
         if not isinstance(step, steps.SendStep):
             continue

@@ -1,6 +1,6 @@
-"""Splits that would show people another arm than before.
+"""Splits that would show customers another arm than before.
 
-Called by the linter, for one journey and for all of a directory.
+Called by the linter, for one journey and for all journeys of a directory.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ Found = Iterator[findings.Sighting]
 
 
 def check(file: File[language.Journey]) -> Found:
-    """Draws that are made anew where customers may enter again."""
+    """Yield a finding for each split that draws an arm anew for each entry, in a journey that customers may enter again."""
     if file.model.enter.reentry == "never":
         return
     for path, _, split in _splits(file):
@@ -21,11 +21,14 @@ def check(file: File[language.Journey]) -> Found:
 
 
 def shared(read: Directory) -> Found:
-    """Salts that two splits share without sharing their arms. Of two, the later by file and line that wrote it is told."""
+    """Yield a finding for each salt that two splits share without the same arms.
+
+    The finding is at the later split, by file and line, that writes the salt.
+    """
     first: dict[str, tuple[str, tuple[object, ...]]] = {}
     written = [(file, *found) for file in read.journeys for found in _splits(file)]
     for file, path, own, split in sorted(written, key=lambda each: each[3].salt is not None):
-        salt = split.salt or own  # as `flat.py` has it
+        salt = split.salt or own  # the same default as in `flat.py`
         divided = (split.by, *((arm.id, arm.weight) for arm in split.arms))
         where, other = first.setdefault(salt, (own, divided))
         if other != divided:
@@ -33,7 +36,7 @@ def shared(read: Directory) -> Found:
 
 
 def _splits(file: File[language.Journey]) -> Iterator[tuple[places.Path, str, steps.Split]]:
-    """Every split with its path and the salt that it has unless another is written."""
+    """Yield every split with its path and its default salt."""
     for path, step in walk.every(file.model.steps):
         if isinstance(step, steps.SplitStep):
             yield (*path, "split"), f"{file.model.journey}/{step.id}", step.split

@@ -1,6 +1,6 @@
-"""The linter of traits.yaml: expressions that read what they may, values that fit, moments that can be foretold.
+"""The linter's checks of traits.yaml: expressions, rising bands, and moments that can be computed in advance.
 
-Called by the linter, also for what the traits and segments declare to every other expression.
+Called by `lint/__init__.py`. `declared` is called by `policies.py` for the names that traits give to every other expression.
 """
 
 import functools
@@ -13,7 +13,7 @@ from engine.authoring.directory import File
 
 
 def declared(written: Mapping[str, traits.Trait]) -> names.Known:
-    """Trait -> what is known of its value: the fields of rfm, a list, a time where the expression gives one."""
+    """Return what is known of each trait's value: the fields of `rfm`, a list, or a time if the expression gives a time."""
     return {name: _value(trait) for name, trait in written.items()}
 
 
@@ -33,7 +33,7 @@ def _value(trait: traits.Trait) -> names.Known | names.Kind | None:
 
 
 def check(file: File[traits.TraitsFile], scope: names.Workspace) -> Iterator[findings.Sighting]:
-    """All traits, then all segments."""
+    """Yield findings about all traits and segments."""
     written, known = texts.Texts(file.document), scope.segment()
     for path, text, wanted in _texts(file.model):
         yield from written.found(path, wanted, text, functools.partial(_problems, wanted=wanted, known=known))

@@ -1,8 +1,8 @@
-"""Waits for receipts and replies: whether one can ever be about a message of the instance that waits.
+"""Waits for receipts and replies that can never be about a message of the instance that waits.
 
 Called by the linter. An event `message.…` concerns only the instance whose message it names
-(docs/semantics.md#a-receipt-belongs-to-the-message-that-it-names). So if nothing was sent before the wait, or nothing that its
-channel reports, the wait always runs into its timeout: docs/decisions/043.
+(docs/semantics.md#a-receipt-belongs-to-the-message-that-it-names). So a wait always runs into its timeout if nothing was sent
+before it, or if the channels of the messages before it never report that status (docs/decisions/043-long-paths-and-retention.md).
 """
 
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ Awaited = tuple[places.Path, str]
 ABOUT_MESSAGES: Final = frozenset({*inputs.RECEIPTS, inputs.MESSAGE_RECEIVED})
 
 HUMAN: Final = "a human"
-"""The channel of a handoff."""
+"""The name that stands for the channel of a handoff."""
 
 
 def check(file: File[language.Journey], way: routes.Routes, read: Directory) -> Found:
-    """Every wait, and every exit by a receipt."""
+    """Yield findings about every wait for a receipt or a reply, and about every exit by a receipt."""
     before, since = way.met(_channels), way.since(lambda step: bool(_channels(step)))
     for path, step in walk.every(file.model.steps):
         if not isinstance(step, steps.WaitStep) or step.id not in before:
@@ -44,7 +44,7 @@ def check(file: File[language.Journey], way: routes.Routes, read: Directory) -> 
 
 
 def _channels(step: definition.Step) -> tuple[str, ...]:
-    """The channels of the step's message; none where it has no message."""
+    """Return the channels of the step's message; none if the step has no message."""
     match step:
         case definition.Send(places=places):
             return tuple(place.channel for place in places)
@@ -59,7 +59,7 @@ def _since(file: File[language.Journey], path: places.Path, step: steps.WaitStep
 
 
 def _awaited(path: places.Path, step: steps.WaitStep) -> Iterator[Awaited]:
-    """The events that end the wait, or start it again."""
+    """Yield the events that end the wait or start it again, each with its path."""
     match step.restart_on:
         case steps.Trigger(event=event):
             yield (*path, "restart_on", "event"), event
@@ -70,7 +70,11 @@ def _awaited(path: places.Path, step: steps.WaitStep) -> Iterator[Awaited]:
 
 
 def _exits(file: File[language.Journey], way: routes.Routes, read: Directory) -> Found:
-    """A reply that belongs to nobody may end any instance; a receipt only that of its message."""
+    """Yield findings about exits by a receipt that can never come.
+
+    Exits by `message.received` are not checked: a reply that belongs to no message may end any instance
+    (docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message).
+    """
     sent = frozenset(channel for id_ in way.before for channel in _channels(way.steps[id_]))
     for index, rule in enumerate(file.model.exit):
         if rule.event not in inputs.RECEIPTS:
@@ -83,7 +87,10 @@ def _exits(file: File[language.Journey], way: routes.Routes, read: Directory) ->
 
 
 def _reported(place: findings.Place, event: str, channels: frozenset[str], read: Directory) -> Found:
-    """A receipt that one of the channels gives. What a human's desk reports of a handoff, nobody declares."""
+    """Yield a finding for a receipt that none of the channels reports.
+
+    After a handoff there is none: nobody declares what a human's desk reports.
+    """
     status = inputs.RECEIPTS.get(event)
     if status is None or read.policy is None or HUMAN in channels:
         return
