@@ -190,7 +190,7 @@ class Partition:
                 self.store.calendar.arm(due, key)
 
     def _count(self, batch: Batch, fresh: list[Any], started: float, write_took: float) -> None:
-        """Report what was written to the metrics."""
+        """Report to the metrics what was written."""
         ended, self.oldest = time.monotonic(), None
         self._wrote(
             metrics.Written(
@@ -235,7 +235,7 @@ class Partition:
                 self._decide_all(event, record)
 
     def _take_event(self, event: inputs.Event, key: bytes, record: Any) -> None:
-        """Decide an event of one customer; an event of a type that no definition names only lets time pass."""
+        """Decide an event of one customer; an event of a type that no definition names can only let time pass."""
         if not self._batch.catalog.takes(event.type, known=self._knows(key)):
             due = self._due(key)
             if due > codec.milliseconds(event.recorded):

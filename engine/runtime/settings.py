@@ -52,7 +52,7 @@ class Access(pydantic_settings.BaseSettings):
     tls_key_password: pydantic.SecretStr | None = None
     """The password with which the key is encrypted."""
     sasl_mechanism: Mechanism | None = None
-    """How this process authenticates. Without TLS, PLAIN sends the password in the clear."""
+    """The way in which this process authenticates. Without TLS, PLAIN sends the password in the clear."""
     sasl_username: str | None = None
     """The user for PLAIN and SCRAM."""
     sasl_password: pydantic.SecretStr | None = None
@@ -136,13 +136,13 @@ class Settings(Access):
     metrics_port: Annotated[int | None, Field(ge=0, le=65_535)] = None
     """The port that serves `/metrics`, `/health` and `/ready`. Without it they are not served."""
     metrics_host: str = "0.0.0.0"  # noqa: S104 - scrapers and probes come from outside; nothing personal is served
-    """The address of that port."""
+    """The address at which the port is opened."""
     tracing: bool | None = None
     """Trace each batch with OpenTelemetry. Default: if OpenTelemetry's own OTEL_* variables ask for it."""
     ready_lag: Annotated[float, Field(gt=0)] = 60.0
     """A worker whose oldest unhandled record is older than this is not ready."""
     store: Literal["memory", "rocksdb"] = "memory"
-    """Where customers' states are held: on disk if memory is too small. The truth is customer.state in any case."""
+    """The place of customers' states: use the disk if memory is too small. The truth is customer.state in any case."""
     state_dir: pathlib.Path = pathlib.Path("dalang-state")
     """The directory of `rocksdb`. If it outlives the process, only what is new is read at the next start."""
     log_format: Literal["console", "json"] = "console"
