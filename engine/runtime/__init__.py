@@ -1,1 +1,4 @@
-"""The runtime: Faust, Kafka, the clock and the state. The only folder that may import Faust or aiokafka."""
+"""The runtime: Faust, Kafka, the worker's clock and the customers' states.
+
+No other folder of the engine may import Faust, aiokafka or RocksDB (docs/architecture.md#what-the-import-contracts-prove).
+"""

@@ -1,7 +1,8 @@
-"""Rights: what each process must be allowed on Kafka, and whether it is, asked before it works.
+"""The rights that each process needs on Kafka, and the check that the broker grants them.
 
-The tables below are the only place: docs/rights.md is made from them, the tests give a broker exactly these, and a process
-that lacks one says which before it has read or written anything. Brokers without rights, or too old to be asked, allow all.
+The worker, deploys, commands, `dalang state rebuild` and `dalang state check` call `check` before they read or write anything,
+so that a missing right is named at once. The tables below are the only source: docs/rights.md is made from them, and the tests
+give a broker exactly these rights. A broker without rights, or one that is too old to be asked, is taken to allow everything.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ Role = Literal[
 
 _BITS: Final[Mapping[Operation, int]] = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
 _UNKNOWN: Final = -(1 << 31)
-"""What a broker answers that does not tell."""
+"""The bit field in the answer of a broker that does not tell the allowed operations."""
 _ASKED: Final = 60
 _AGAIN: Final = 0.5
 _COMING: Final = (kafka.GroupCoordinatorNotAvailableError, kafka.NotCoordinatorForGroupError, kafka.GroupLoadInProgressError)
@@ -42,7 +43,7 @@ _TOO_OLD: Final = (kafka.IncompatibleBrokerVersion, kafka.UnsupportedVersionErro
 
 
 class Right(msgspec.Struct, frozen=True, order=True):
-    """One operation on one resource. `prefixed`: on all whose names begin so."""
+    """One operation on one resource; with `prefixed`, on every resource whose name begins with `name`."""
 
     resource: Resource
     name: str
@@ -58,7 +59,7 @@ _TABLE: Final[Mapping[Role, Mapping[str, tuple[Operation, ...]]]] = {
         topics.EVENTS: ("Read", "Write"),
         topics.STATE: ("Read", "Write"),
         topics.BUNDLES: ("Read",),
-        # A taker reads the ends of the outputs: whether its predecessor's last transaction is whole.
+        # A worker that takes a partition reads the ends of the outputs, to see whether the last transaction is whole.
         topics.DECISIONS: ("Read", "Write"),
         topics.DEAD_LETTERS: ("Read", "Write"),
         **dict.fromkeys(topics.ACTIONS.values(), ("Read", "Write")),
@@ -80,7 +81,7 @@ ROLES: Final = tuple(_TABLE)
 
 
 def rights(role: Role, names: topics.Topics, group: str = "<group>") -> list[Right]:
-    """Every right of a role. `worker --journeys` has those of a worker and its own."""
+    """Return every right of a role; `worker --journeys` has the rights of a worker and its own."""
     found = [Right("Topic", names.name(topic), each) for topic, allowed in _TABLE[role].items() for each in allowed]
     match role:
         case "worker":
@@ -110,9 +111,9 @@ def _operator(names: topics.Topics) -> str:
 
 
 async def check(broker: connection.Address, wanted: Iterable[Right]) -> None:
-    """`connection.NotAllowed` with every right on topics and groups that the broker says is missing.
+    """Raise `connection.NotAllowed` with every right on topics and groups that the broker reports as missing.
 
-    Transactional ids cannot be asked about: a producer that may not use its own is refused when it starts.
+    Transactional ids cannot be asked about: a producer that may not use its own id is refused when it starts.
     """
     rights = list(wanted)
     names = sorted({right.name for right in rights if right.resource == "Topic"})
@@ -175,7 +176,7 @@ class _Asked(api.RequestStruct):
 
 
 class _Operations(api.Request[_Asked]):
-    """Metadata with what the asker may do, which aiokafka does not ask for (KIP-430)."""
+    """A metadata request that also asks for the allowed operations, which aiokafka does not ask for (KIP-430)."""
 
     API_KEY = 3
 
@@ -187,7 +188,10 @@ class _Operations(api.Request[_Asked]):
 
 
 async def _topics(broker: connection.Address, names: list[str]) -> dict[str, int]:
-    """The operations that are allowed on each topic, as bits; on one that does not exist all, as that is for others to say."""
+    """Return the allowed operations of each topic as a bit field, by topic name.
+
+    On a topic that does not exist every operation counts as allowed: other checks report missing topics.
+    """
     entered = await connection.enter(broker)
     try:
         answer: Any = (await entered.send(_Operations(names))).to_object()
@@ -200,12 +204,15 @@ async def _topics(broker: connection.Address, names: list[str]) -> dict[str, int
 
 def _bits(told: Mapping[str, Any]) -> int:
     if told["error_code"] == kafka.TopicAuthorizationFailedError.errno:
-        return 0  # not even to be seen
+        return 0  # we may not even see the topic
     return _UNKNOWN if told["error_code"] == kafka.UnknownTopicOrPartitionError.errno else int(told["authorized_operations"])
 
 
 async def _group(broker: connection.Address, group: str) -> int:
-    """The operations that are allowed on a group. A cluster that has just begun has no coordinators yet: they are waited for."""
+    """Return the allowed operations of a group as a bit field.
+
+    A cluster that has just started has no group coordinators yet, so the question is repeated, up to 60 times.
+    """
     admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()
     try:
@@ -231,7 +238,7 @@ async def _group(broker: connection.Address, group: str) -> int:
 
 
 def page() -> str:
-    """docs/rights.md."""
+    """Return the text of docs/rights.md."""
     return "\n".join(_page()) + "\n"
 
 

@@ -1,7 +1,8 @@
-"""Faust, fed with batches: one message for each fetched chunk of a partition, instead of one for each event.
+"""Faust with batches: the agent gets one message per fetched chunk of a partition instead of one per event.
 
-Faust keeps what it is good at (membership, assignment, rebalance, lifecycle); its cost per event is paid per chunk. The
-traps that these classes step around were measured; each says which.
+Faust keeps what it is good at: membership, assignment, rebalancing and lifecycle. Its cost per event is paid once per chunk.
+These classes work around traps of Faust that were measured; each class names its trap. Used by member.py, which sets the
+classes in the application.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,20 +13,21 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 CHUNK: Final = 500
-"""Records in one message at most."""
+"""Greatest number of records in one message."""
 
 
 class Chunk(list[Any]):
-    """Fetched records of one partition, in order. `follows` is the offset of the record fetched before them, None after a seek.
+    """Fetched records of one partition, in order, with the offset that they follow.
 
-    Whoever takes chunks can so tell that one before was dropped; the offsets alone cannot, because markers leave gaps.
+    `follows` is the offset of the record that was fetched before the first record of the chunk, None after a seek. By it the
+    receiver sees that an earlier chunk was dropped. The offsets alone cannot show that, because transaction markers leave gaps.
     """
 
     follows: int | None = None
 
 
 class Batch:
-    """A message for Faust whose value is the `Chunk` of the fetched records; it stands at the offset of the last."""
+    """A message for Faust whose value is the `Chunk` of fetched records; its offset is that of the last record."""
 
     __slots__ = (
         "checksum",
@@ -50,7 +52,11 @@ class Batch:
 
 
 class Fetched(NamedTuple):
-    """How far fetching is in a partition: next offset to fetch, log's end, last record fetched, time of the last answer (s)."""
+    """The progress of fetching in one partition.
+
+    `position` is the next offset to fetch, `end` the high watermark, `last` the offset of the last record that was fetched (-1:
+    none), and `answered` the time of the broker's last answer (seconds since 1970).
+    """
 
     position: int
     end: int
@@ -59,25 +65,26 @@ class Fetched(NamedTuple):
 
 
 class Trail:
-    """What was fetched of each partition, kept where it is fetched: between there and the agent Faust may drop records.
+    """The last fetched offset of each partition, noted where records are fetched.
 
-    It does so when a fetch comes back while a rebalance holds the flow, and the seek that is to bring them again can fail.
+    Faust may drop records between the fetch and the agent: it does so if a fetch returns while a rebalance holds the flow. The
+    seek that should bring these records again can fail.
     """
 
     def __init__(self) -> None:
         self._last: dict[TP, int] = {}
 
     def last(self, tp: TP) -> int:
-        """The offset of the last record that was fetched, -1 if none was."""
+        """Return the offset of the last record that was fetched, -1 if none was."""
         return self._last.get(tp, -1)
 
     def marked(self, fetched: Mapping[TP, list[Any]]) -> dict[TP, Chunk]:
-        """The records of one fetch, each partition's with the offset that they follow."""
+        """Return the records of one fetch as one chunk per partition, each with the offset that it follows."""
         found: dict[TP, Chunk] = {}
         for tp, records in fetched.items():
             chunk = Chunk(records)
             before = self._last.get(tp)
-            # An offset that does not go on from the last one comes after a seek, which starts where all was handled.
+            # An offset that is not greater than the last one comes after a seek, which goes to where everything was handled.
             chunk.follows = before if before is not None and before < chunk[0].offset else None
             self._last[tp] = chunk[-1].offset
             found[tp] = chunk
@@ -85,10 +92,10 @@ class Trail:
 
 
 class BatchScheduler:
-    """Faust's setting `ConsumerScheduler`: in which order fetched records become messages."""
+    """The class for Faust's setting `ConsumerScheduler`, which turns fetched records into messages."""
 
     def iterate(self, records: Mapping[TP, Chunk]) -> Iterator[tuple[TP, Batch]]:
-        """One message a chunk."""
+        """Yield one message per chunk of at most `CHUNK` records."""
         for tp, fetched in records.items():
             follows = fetched.follows
             for start in range(0, len(fetched), CHUNK):
@@ -98,10 +105,10 @@ class BatchScheduler:
 
 
 class RawSchema(Schema):
-    """Hands the list of records to the agent untouched."""
+    """A schema that hands the list of records to the agent untouched."""
 
     def compile(self, app: Any, **_: Any) -> Any:
-        """A decoder that decodes nothing."""
+        """Return a decoder that passes the value on without decoding it."""
         create_event = app.create_event
 
         async def decode(message: Any, *, propagate: bool = False) -> Any:
@@ -111,7 +118,10 @@ class RawSchema(Schema):
 
 
 class _CommittedThread(driver.AIOKafkaConsumerThread):
-    """Faust reads committed records only together with its own exactly_once; Dalang needs the one without the other."""
+    """A consumer thread that reads committed records only.
+
+    Faust does so only together with its own exactly_once. Dalang needs committed records without exactly_once.
+    """
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -124,10 +134,11 @@ class _CommittedThread(driver.AIOKafkaConsumerThread):
 
 
 class BatchConsumer(driver.Consumer):
-    """One agent acks the chunks of a partition in order, so the next offset to read is the last acked one plus one.
+    """A consumer whose next offset to read is the last acked offset plus one.
 
-    Faust's own bookkeeping gets stuck where an offset gap starts right at the committed offset, which a transaction's
-    marker, a compacted record or the end of any chunk can be.
+    That is right because one agent acks the chunks of a partition in order. Faust's own bookkeeping gets stuck if a gap in the
+    offsets starts right at the committed offset. A transaction marker, a compacted record or the end of any chunk can be such a
+    gap.
     """
 
     def _new_consumer_thread(self) -> Any:
@@ -136,7 +147,7 @@ class BatchConsumer(driver.Consumer):
         return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
     def fetched(self, tp: TP) -> Fetched | None:
-        """How far fetching is; None while nobody knows. Read from the fetcher's thread without waiting for it."""
+        """Return the progress of fetching, None while it is unknown; read from the fetcher's thread without waiting for it."""
         subscription = self._thread._ensure_consumer()._subscription.subscription
         assignment = subscription and subscription.assignment
         if not assignment or tp not in assignment.tps:
@@ -147,7 +158,7 @@ class BatchConsumer(driver.Consumer):
         return Fetched(at.position, at.highwater, self.trail.last(tp), at.timestamp / 1000)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Where the group says that reading begins; kept, for the states to agree with."""
+        """Seek to the group's committed offsets and return them; keep them in `sought`, to be compared with the states."""
         offsets = await super().seek_to_committed()
         for tp, offset in offsets.items():
             self.sought[TP(tp.topic, tp.partition)] = offset or 0
@@ -155,7 +166,7 @@ class BatchConsumer(driver.Consumer):
         return found
 
     async def set_back(self, tp: TP, offset: int) -> None:
-        """Let the group begin at `offset` next time."""
+        """Commit `offset` as the place where the group begins next time."""
         await self._commit({tp: offset})
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
@@ -172,6 +183,6 @@ class BatchConsumer(driver.Consumer):
 
 
 class BatchTransport(driver.Transport):
-    """The transport whose consumer is ours."""
+    """A transport whose consumer is `BatchConsumer`."""
 
     Consumer = BatchConsumer

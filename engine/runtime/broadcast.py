@@ -1,7 +1,8 @@
-"""What an operator says to every partition of `customer.events`: one record each, in one transaction, one operator at a time.
+"""Records of an operator to every partition of `customer.events`: one per partition, all in one transaction.
 
-Called by deploys and commands. Each uses the same transactional id, so that who comes later ends who is still at it: either
-all partitions have a record or none has, and two deploys and a command stand in the same order in every partition.
+Called by deploys.py and commands.py. All operators use the same transactional id, so a later operator fences an earlier one
+that is still at work. So either all partitions have a record or none has, and two deploys and a command stand in the same order
+in every partition (docs/decisions/030-deploys-are-one-transaction.md).
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from engine.core import errors
 from engine.runtime import connection, topics, writer
 
 OPERATOR: Final = "dalang.operator"
-"""The transactional id, after the prefix of the topics."""
+"""The transactional id; the prefix of the topics is put before it."""
 _WITHIN: Final = 30.0
 
 
@@ -28,7 +29,11 @@ class Overtaken(errors.RuntimeFailure):
 
 
 class Broadcast:
-    """A line to every partition, open within a `with` block. What is read within it holds until `send`, or `send` fails."""
+    """An open producer for every partition, used in an `async with` block.
+
+    On a broker with transactions, what the caller reads inside the block still holds at `send`: if another operator has begun
+    since, `send` raises `Overtaken`.
+    """
 
     def __init__(self, broker: connection.Address, names: topics.Topics) -> None:
         self._broker, self._names = broker, names
@@ -53,7 +58,10 @@ class Broadcast:
         await self._stop()
 
     async def send(self, values: Mapping[int, bytes]) -> None:
-        """Write each partition's record; all of them or, on a broker with transactions, none. `Overtaken`."""
+        """Write the record of each partition (`{partition: value}`): all of them or, on a broker with transactions, none.
+
+        Raises `Overtaken` if another operator has begun since.
+        """
         if not values:
             return
         topic = self._names.name(topics.EVENTS)

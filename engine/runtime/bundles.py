@@ -1,4 +1,8 @@
-"""The bundles of `journey.bundles`: read back by every worker and replay, so that instances outlive the files they came from."""
+"""The bundles on the topic `journey.bundles`, which every worker and replay reads back.
+
+Because of this topic, instances outlive the files that they were made from. Called by the worker, by deploys and commands, and
+for a replay of a log.
+"""
 
 import asyncio
 import contextlib
@@ -12,7 +16,7 @@ from engine.runtime import connection, history, logs, topics, writer
 
 _log = logs.log()
 _ENVELOPE: Final = 1024
-"""Bytes of a record beside its value, and more."""
+"""Bytes reserved for a record beside its value; a record needs fewer."""
 
 
 class NoBundles(errors.RuntimeFailure):
@@ -30,7 +34,7 @@ class BundleTooLarge(errors.RuntimeFailure):
 
 
 async def read(broker: connection.Address, topic: str) -> tuple[dict[str, definition.Bundle], frozenset[str]]:
-    """Every bundle on the topic by its id, and the keys of the records that are none, as far as this version can read them."""
+    """Return every bundle on the topic by its id, and the keys of the records that this version cannot read."""
     found: dict[str, definition.Bundle] = {}
     unreadable: set[str] = set()
     async for chunk in history.records(broker, topic):
@@ -49,7 +53,10 @@ async def read(broker: connection.Address, topic: str) -> tuple[dict[str, defini
 
 
 async def beside(broker: connection.Address, topic: str) -> tuple[definition.Bundle, ...]:
-    """The bundles for a log: those of the topic of bundles itself, or of the one beside a topic of events."""
+    """Return the bundles for a log: `topic` is a topic of bundles, or a topic of events with a topic of bundles beside it.
+
+    Raises `NoBundles` for any other topic.
+    """
     if topic.endswith(topics.EVENTS):
         topic = topic.removesuffix(topics.EVENTS) + topics.BUNDLES
     if not topic.endswith(topics.BUNDLES):
@@ -59,7 +66,7 @@ async def beside(broker: connection.Address, topic: str) -> tuple[definition.Bun
 
 
 def activated(record: Any) -> tuple[str, object] | None:
-    """The bundle and the clock that a record of `customer.events` activates in its partition; None for any other record."""
+    """Return the bundle and the clock that a record of `customer.events` activates, None for any other record."""
     if record.value is None or inputs.BUNDLE_ACTIVATED.encode() not in record.value:
         return None
     with contextlib.suppress(errors.Malformed):
@@ -71,7 +78,7 @@ def activated(record: Any) -> tuple[str, object] | None:
 
 
 class Registry:
-    """Every bundle on the topic, by id, and the catalogs made of them."""
+    """Every bundle on the topic by id, and the catalogs made from them."""
 
     def __init__(self, broker: connection.Address, names: topics.Topics) -> None:
         self._broker, self._topic = broker, names.name(topics.BUNDLES)
@@ -82,7 +89,10 @@ class Registry:
         return id_ in self._recorded
 
     def catalog(self, id_: str) -> catalog.Catalog | None:
-        """The catalog with this bundle live, and the journeys of all others for those who entered by them."""
+        """Return the catalog in which this bundle is live, None if the bundle is not known.
+
+        The catalog also has the journeys of all other bundles, for the instances that entered by them.
+        """
         return self._recorded.activated(id_)
 
     @property
@@ -91,7 +101,7 @@ class Registry:
         return self._recorded.emits
 
     async def put(self, bundle: definition.Bundle) -> None:
-        """Write a bundle to the topic, if it is not there."""
+        """Write a bundle to the topic if the registry does not know it; raise `BundleTooLarge` if no record can hold it."""
         if bundle.id in self:
             return
         encoded = msgspec.json.encode(bundle)
@@ -106,8 +116,8 @@ class Registry:
         self._recorded.add(bundle)
 
     async def know(self, *ids: str) -> bool:
-        """Read the topic again if one of these bundles is not known; whether all are known then."""
-        async with self._reading:  # the partitions meet the same activation at about the same time
+        """Read the topic again if one of these bundles is not known; return True if all are known then."""
+        async with self._reading:  # one reading serves all partitions, which meet the same activation at about the same time
             if any(id_ not in self for id_ in ids):
                 await self.refresh()
         return all(id_ in self for id_ in ids)

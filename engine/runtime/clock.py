@@ -1,7 +1,8 @@
-"""The calendar of one partition: which customers have a timer due, second by second.
+"""The timer queue of one partition: the customers who have a timer due, second by second.
 
-Rebuilt while the state is loaded, fed after each commit, emptied by the worker's clock. It holds only each customer's
-earliest timer; the state is the truth, so an entry that is not true any more costs a look and nothing else.
+The queue is rebuilt while the states are loaded, fed after each commit, and emptied by the worker's clock. It holds only the
+earliest timer of each customer. The state is the truth: an entry that does not hold any more costs one look-up and nothing
+else.
 """
 
 import heapq
@@ -9,13 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 CHUNK: Final = 500
-"""Customers in one `timer.due` at most."""
+"""Greatest number of customers in one `timer.due`."""
 AGAIN: Final = 5_000
-"""Milliseconds of the wall after which a timer that is still there is sent again: the record may be lost."""
+"""Milliseconds after which a timer that was sent and is still due is sent again, because its record may be lost."""
 
 
 class Calendar:
-    """Slots of one second; a due time is rounded up to its second, never down: nothing may fire early."""
+    """A timer queue with slots of one second; a due time is rounded up to its second, so that no timer fires early."""
 
     def __init__(self) -> None:
         self._slots: dict[int, list[bytes]] = {}
@@ -24,7 +25,7 @@ class Calendar:
         self._late: set[bytes] = set()
 
     def arm(self, due: int, key: bytes) -> None:
-        """The customer `key` has a timer due at `due` (ms)."""
+        """Add the customer `key`, who has a timer due at `due` (ms since 1970)."""
         second = -(-due // 1000)
         slot = self._slots.get(second)
         if slot is None:
@@ -34,24 +35,27 @@ class Calendar:
             slot.append(key)
 
     def done(self, key: bytes) -> bool:
-        """What was sent for this customer has arrived; whether anything was on its way."""
+        """Note that what was sent for this customer has arrived; return True if something was on its way."""
         self._late.discard(key)
         return self._sent.pop(key, None) is not None
 
     @property
     def overdue(self) -> int:
-        """How many customers have been due for more than `AGAIN` ms and not fired: they had to be sent again."""
+        """The number of customers whose timer had to be sent again: due for more than `AGAIN` ms and not fired."""
         return len(self._late)
 
     def due(
         self, time: int, wall: int, due_of: Callable[[bytes], int], *, strictly: bool, passed: int | None = None
     ) -> Iterator[tuple[int, list[bytes]]]:
-        """Chunks of customers whose earliest timer is due by `time` (ms), each with the greatest due time in it.
+        """Yield chunks of customers whose earliest timer is due by `time` (ms), each with the greatest due time in the chunk.
 
-        `wall` is any clock in ms that does not jump. `due_of` looks into the state. `strictly`: only timers due before `time`
-        (the stream clock: an event at that very time may still come, and wins the tie). What is sent is sent again after
-        `AGAIN` ms of the `wall`, if it is still due; with `passed` only what was sent before that time of the `wall`: the rest
-        waits on a log that is behind, and would wait there twice.
+        `wall` is any clock in ms that does not jump. `due_of` gives the due time in a customer's state. With `strictly`, only
+        timers due before `time` are taken: under the stream clock an event at that very time may still come, and it wins the
+        tie (docs/semantics.md#an-event-wins-a-tie).
+
+        A timer that was sent is sent again after `AGAIN` ms of `wall` if it is still due. With `passed`, only timers that were
+        sent before that time of `wall` are sent again. The others still wait in a log that is behind, and a repeat would wait
+        there too.
         """
         self._lost(wall, wall if passed is None else passed, due_of)
         again: list[tuple[int, bytes]] = []
@@ -75,9 +79,9 @@ class Calendar:
             self.arm(due, key)
 
     def _lost(self, wall: int, passed: int, due_of: Callable[[bytes], int]) -> None:
-        """Arm again what was sent long ago and never arrived."""
+        """Arm the timers again that were sent long ago and never arrived."""
         lost = []
-        # Insertion order is the order of sending, so the first young one ends the search.
+        # Insertion order is the order of sending, so the first timer that was sent recently ends the search.
         for key, sent in self._sent.items():
             if wall - sent < AGAIN or sent > passed:
                 break

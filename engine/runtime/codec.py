@@ -1,8 +1,8 @@
-"""How states stand in `customer.state` and in memory.
+"""The encoding of states, in `customer.state` and in memory.
 
-A snapshot is bytes: the format's version (1), when the earliest timer is due (8, ms), the offset of the last input in it
-(8), then the customer as msgpack. The two numbers are read without decoding the rest: most events need no more. A
-partition's own record stands under a key that no customer id can have.
+A snapshot is: the version of the format (1 byte), the due time of the earliest timer (8 bytes, ms), the offset of the last
+input in the state (8 bytes), then the customer as msgpack. The two numbers can be read without decoding the rest, and most
+events need no more. The partition record stands under a key that no customer id can have.
 """
 
 import datetime
@@ -17,7 +17,7 @@ from engine.core.view import MILLISECOND
 
 FORMAT: Final = 1
 NOBODY: Final = b"\xff\xff"
-"""How every key begins that is no customer's: it is not UTF-8."""
+"""The first bytes of every key that is not a customer's; they are not UTF-8."""
 PARTITION_KEY: Final = NOBODY + b"partition"
 NO_TIMER: Final = (1 << 63) - 1
 
@@ -34,7 +34,7 @@ class UnknownFormat(errors.RuntimeFailure):
 
 
 class Tail(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """The end of one output topic: so many records were written after the offset `after`, and their ids have this checksum."""
+    """The end of one output topic: `count` records were written after the offset `after`, and `checksum` is made of their ids."""
 
     after: int
     count: int = 0
@@ -42,8 +42,9 @@ class Tail(msgspec.Struct, frozen=True, array_like=True, order=True):
 
 
 class PartitionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a partition knows beside its customers: the last offset handled, what is live, its stream's time (ms), and the
-    journeys that are paused for everybody.
+    """The partition record: the last offset handled, the live bundle, the clock, and the pauses for everybody.
+
+    `stream_time` is the time of the stream clock (ms). `held` names the journeys that are paused for everybody.
     """
 
     offset: int = -1
@@ -51,34 +52,40 @@ class PartitionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     clock: str = "wall"
     stream_time: int = 0
     partitions: int = 0
-    """How many partitions there were when it was written; 0: not known."""
+    """The number of partitions when the record was written; 0 if it is not known."""
     held: tuple[str, ...] = ()
     lineage: str = ""
-    """A random name, given once: by it a copy of the states tells its topic from another one of that name."""
+    """A random name, given once, by which a copy of the states tells its topic from another topic of the same name."""
     base: int = -1
-    """The offset in `customer.state` of the partition's record before the writes that `tails` counts."""
+    """The offset in `customer.state` of the partition record before the writes that `tails` counts."""
     tails: Mapping[str, Tail] = {}
-    """By output topic (without the prefix): the writes since `base`. Empty: not known, as without transactions."""
+    """The writes since `base`, by output topic (without the prefix); empty if not known, as without transactions."""
 
 
 _record_decoder: Final = msgspec.json.Decoder(PartitionRecord)
 
 
 def snapshot(customer: state.Customer, offset: int) -> bytes:
-    """The customer's snapshot, in bytes of exactly its size (an over-allocated buffer would cost more than the state)."""
+    """Encode a customer as a snapshot, in bytes of exactly its size.
+
+    An over-allocated buffer would cost more memory than the state.
+    """
     due = milliseconds(customer.next_due) if customer.timers else NO_TIMER
     return _HEAD.pack(FORMAT, due, offset) + _encode(customer)
 
 
 def customer(value: bytes) -> state.Customer:
-    """The customer of a snapshot."""
+    """Decode the customer of a snapshot; raise `UnknownFormat` if another version of the format was used."""
     if value[0] != FORMAT:
         raise UnknownFormat
     return _decode(memoryview(value)[_HEAD.size :])
 
 
 def head(value: bytes) -> tuple[int, int]:
-    """When the snapshot's earliest timer is due (ms; `NO_TIMER`), and the offset of the last input in it."""
+    """Return the due time of the earliest timer (ms, or `NO_TIMER`) and the offset of the last input in a snapshot.
+
+    Raises `UnknownFormat` if another version of the format was used.
+    """
     format_, due, offset = _HEAD.unpack_from(value)
     if format_ != FORMAT:
         raise UnknownFormat
@@ -86,27 +93,27 @@ def head(value: bytes) -> tuple[int, int]:
 
 
 def partition_record(record: PartitionRecord) -> bytes:
-    """A partition's own record as JSON, for people to read too."""
+    """Encode a partition record, as JSON so that people can read it too."""
     return msgspec.json.encode(record)
 
 
 def read_partition_record(value: bytes) -> PartitionRecord:
-    """The partition's own record."""
+    """Decode a partition record."""
     return _record_decoder.decode(value)
 
 
 def milliseconds(at: datetime.datetime) -> int:
-    """Whole milliseconds since 1970."""
+    """Convert a time to whole milliseconds since 1970."""
     return (at - state.EPOCH) // MILLISECOND
 
 
 def instant(ms: int) -> datetime.datetime:
-    """The time of so many milliseconds since 1970."""
+    """Convert milliseconds since 1970 to a time."""
     return state.EPOCH + ms * MILLISECOND
 
 
 def timer_due(customers: list[str], at: datetime.datetime, id_: str) -> bytes:
-    """A `timer.due` for some customers, recorded at `at`."""
+    """Encode a `timer.due` for some customers, recorded at `at`."""
     return msgspec.json.encode(
         {
             "specversion": "1.0",
@@ -121,7 +128,10 @@ def timer_due(customers: list[str], at: datetime.datetime, id_: str) -> bytes:
 
 
 def bundle_activated(bundle: str, clock: str, at: datetime.datetime, id_: str) -> bytes:
-    """A `bundle.activated` for one partition. No `recordedtime`: under the stream clock it does not move the time."""
+    """Encode a `bundle.activated` for one partition.
+
+    The event has no `recordedtime`, so that it does not move the time under the stream clock.
+    """
     return msgspec.json.encode(
         {
             "specversion": "1.0",

@@ -1,6 +1,7 @@
-"""What an operator tells journeys to do: `journey.command` onto `customer.events`. Called by `dalang command`.
+"""The commands of an operator to journeys: `journey.command`, written to `customer.events`.
 
-For one customer it is a record under her key; else one in every partition, in one transaction. What it does is the decider's.
+Called by `dalang command`. A command for one customer is one record under the customer's key. Any other command is one record
+in every partition, in one transaction. This module only writes commands: the decider carries them out.
 """
 
 import datetime
@@ -27,7 +28,10 @@ class BadCommand(errors.RuntimeFailure):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """One command. No journey: the workspace. No customer: everybody. `key`: of one instance. `data` stands beside."""
+    """One command: an empty `journey` means the workspace, an empty `customer` means everybody.
+
+    `key` names one instance of the customer in the journey. The fields of `data` stand beside the command's own fields.
+    """
 
     command: Name
     journey: str = ""
@@ -36,7 +40,7 @@ class Command(msgspec.Struct, frozen=True):
     data: dict[str, Any] | None = None
 
     def event(self, at: datetime.datetime) -> bytes:
-        """The CloudEvent."""
+        """Encode the command as a CloudEvent of the time `at`."""
         told = {**(self.data or {}), "command": self.command, "journey": self.journey, "key": self.key}
         event = {
             "specversion": "1.0",
@@ -59,10 +63,13 @@ def command(
     *,
     everybody: bool = False,
 ) -> Command:
-    """A command from words, None where nothing was said; `BadCommand` where they do not fit together."""
+    """Build a command from the words of the command line; raise `BadCommand` if they do not fit together.
+
+    None stands for an option that was not given.
+    """
     for flag, given in (("--journey", journey), ("--customer", customer), ("--key", key)):
         if given is not None and not given.strip():
-            # A script's variable that is not set must not stop everybody.
+            # A blank may be an unset variable of a script: it must not be taken for "all".
             raise BadCommand(f"{flag} is blank: leave it out where all are meant.")
     if name == "enter" and not (journey and (customer or everybody)):
         raise BadCommand("enter needs --journey, and --customer or --everybody: it enters by hand, and messages may follow.")
@@ -86,7 +93,10 @@ def command(
 
 
 async def send(broker: connection.Address, names: topics.Topics, told: Command) -> tuple[int, ...]:
-    """Write a command; the partitions in which it stands now. A journey that was never deployed is refused."""
+    """Write a command, and return the partitions in which it now stands.
+
+    Raises `BadCommand` for a journey that was never deployed or, if the command is `enter`, is not live.
+    """
     await connection.reachable(broker)
     await access.check(broker, access.rights("command", names))
     numbers = await topics.needed(broker, names, topics.EVENTS, topics.BUNDLES, topics.STATE)
@@ -107,7 +117,11 @@ async def send(broker: connection.Address, names: topics.Topics, told: Command) 
 
 
 async def _known(broker: connection.Address, names: topics.Topics, told: Command) -> None:
-    """A typing error must not look like a command that was obeyed. Who left a version may still be told to stop."""
+    """Raise `BadCommand` unless the command's journey was ever deployed or, for `enter`, is live.
+
+    A typing error must not look like a command that was obeyed. Instances of a version that is not live any more can still be
+    stopped.
+    """
     found, _ = await bundles.read(broker, names.name(topics.BUNDLES))
     if told.command == "enter":
         ids = {each.bundle for each in (await deploys.live(broker, names)).values()}

@@ -1,7 +1,7 @@
-"""How one gets to Kafka: what every aiokafka client and the Faust app are given. Nothing else makes such arguments.
+"""The connections to Kafka: the arguments of every aiokafka client and of the Faust app are made here and nowhere else.
 
-It also asks, before anything else, whether there is a broker that lets us in, so that a wrong address, certificate or
-password is a sentence and not a wait. Secrets are in `Broker` alone, which never shows them.
+The module also checks, before anything else is done, that a broker lets us in. So a wrong address, certificate or password
+gives an error message at once instead of a wait. Secrets are in `Broker` alone, which never shows them.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class Failed(errors.RuntimeFailure):
 
 
 class Broker:
-    """Where the brokers are, and how to be let in. Its representation shows neither user nor secret."""
+    """The addresses of the brokers and the credentials for them; its representation shows neither user nor secret."""
 
     __slots__ = ("address", "client_id", "security")
 
@@ -72,17 +72,17 @@ class Broker:
 
 
 Address = str | Broker
-"""`host:port`, or several with commas between them, in the clear; or a `Broker`."""
+"""A `Broker`; or `host:port`, several with commas between them, for brokers without TLS and SASL."""
 
 
 def client(broker: Address) -> dict[str, Any]:
-    """The arguments of every aiokafka client."""
+    """Return the arguments of every aiokafka client."""
     known = broker if isinstance(broker, Broker) else Broker(broker)
     return {"bootstrap_servers": hosts(known), "client_id": known.client_id, **known.security}
 
 
 def faust(broker: Address) -> dict[str, Any]:
-    """The arguments of the Faust app."""
+    """Return the arguments of the Faust app."""
     from faust import auth  # noqa: PLC0415 - Faust takes a second to import, and only the worker needs it
 
     given = client(broker)
@@ -100,18 +100,18 @@ def faust(broker: Address) -> dict[str, Any]:
 
 
 def hosts(broker: Address) -> list[str]:
-    """Each `host:port`."""
+    """Return each `host:port`."""
     return [each.strip() for each in str(broker).split(",")]
 
 
 class TokenFile(abc.AbstractTokenProvider):
-    """An OAuth token that something else keeps fresh in a file; read again for each connection."""
+    """An OAuth token in a file that another program keeps fresh; the file is read again for each connection."""
 
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
 
     async def token(self) -> str:
-        """The token as it stands now."""
+        """Read the token from the file; raise `BadFile` if that is not possible."""
         try:
             return (await asyncio.to_thread(self._path.read_text, encoding="ascii")).strip()
         except (OSError, ValueError) as exc:
@@ -121,7 +121,10 @@ class TokenFile(abc.AbstractTokenProvider):
 def tls(
     authority: pathlib.Path | None, certificate: pathlib.Path | None, key: pathlib.Path | None, password: str | None
 ) -> ssl.SSLContext:
-    """A context that checks the broker's name; the system's authorities stand in for `authority`."""
+    """Return a TLS context that checks the broker's name; the system's authorities are used if `authority` is None.
+
+    Raises `BadFile` if a file cannot be used.
+    """
     try:
         context = ssl.create_default_context(cafile=authority)
         if certificate is not None:
@@ -136,14 +139,14 @@ T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Do the work of a command; what the broker refuses is an error of ours, with a sentence."""
+    """Run the work of a command; an error of the broker is raised as an error of Dalang, see `sentences`."""
     with sentences():
         return asyncio.run(work)
 
 
 @contextlib.contextmanager
 def sentences() -> Iterator[None]:
-    """What the broker refuses within becomes an error of ours."""
+    """Raise the errors of the broker inside the block as `NotAllowed` or `Failed`."""
     try:
         yield
     except _FORBIDDEN as exc:
@@ -161,7 +164,7 @@ _FORBIDDEN: Final = (
 
 
 class _Once(logging.Filter):
-    """The same warning once in a process: every one of many connections would repeat it."""
+    """A log filter that lets a repeated warning through once per process, because each of many connections would repeat it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -179,7 +182,7 @@ logging.getLogger("aiokafka.conn").addFilter(_Once())
 
 
 async def reachable(broker: Address) -> None:
-    """Return once one broker lets us in. `NoBroker` after five seconds, `NotLetIn` at once."""
+    """Return as soon as one broker lets us in; raise `NotLetIn` at once and `NoBroker` after five seconds."""
     last = "nothing listens"
     try:
         async with asyncio.timeout(_WITHIN):
@@ -208,7 +211,10 @@ _REFUSED: Final = (
 
 
 async def enter(broker: Address) -> Any:
-    """A connection to the first broker that lets us in, for a question that no client asks. `close` it."""
+    """Open a connection to the first broker that lets us in, for a request that no client makes; the caller closes it.
+
+    Raises `NoBroker` if none lets us in.
+    """
     for host in hosts(broker):
         with contextlib.suppress(OSError, kafka.KafkaError):
             return await _entered(broker, host)
@@ -223,6 +229,6 @@ async def _entered(broker: Address, host: str) -> Any:
 
 
 def _told(exc: BaseException) -> str:
-    """What went wrong, without anything that the exception was given beside its text."""
+    """Return the type and the text of an exception, and none of its other arguments."""
     text = getattr(exc, "strerror", None) or (str(exc.args[0]) if exc.args else "")
     return f"{type(exc).__name__}: {text}" if text else type(exc).__name__

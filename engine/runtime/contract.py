@@ -1,6 +1,7 @@
-"""The public contract: JSON Schemas of what travels, and the AsyncAPI 3 document of the topics, from the models.
+"""The public contract, made from the models: JSON Schemas of the records, and the AsyncAPI 3 document of the topics.
 
-Called by `dalang schema`. Checked for drift in CI: a change of shape is a new schema version, an upcaster and a history.
+Called by `dalang schema`. The CI checks the files for drift: a change of shape needs a new schema version, an upcaster and a
+history.
 """
 
 import inspect
@@ -20,7 +21,7 @@ _TIME: Final = {"type": "string", "format": "date-time"}
 
 
 def files() -> dict[str, str]:
-    """Every file of `schemas/`, by name."""
+    """Return the text of every file of `schemas/`, by file name."""
     documents = {
         "event.schema.json": event(),
         "decision.schema.json": decision(),
@@ -32,7 +33,7 @@ def files() -> dict[str, str]:
 
 
 def event() -> dict[str, Any]:
-    """A CloudEvent 1.0 as `customer.events` takes it (CloudEvents JSON format, structured mode)."""
+    """Return the schema of a CloudEvent 1.0 as `customer.events` takes it (CloudEvents JSON format, structured mode)."""
     return {
         "$schema": _DRAFT,
         "$id": "dalang/event.schema.json",
@@ -59,7 +60,7 @@ def event() -> dict[str, Any]:
 
 
 def decision() -> dict[str, Any]:
-    """A decision, with the `data` of each type."""
+    """Return the schema of a decision, with the `data` of each type."""
     shapes, definitions = _shapes(decisions.PAYLOADS.values())
     fields = ("id", "type", "customer", "at", "journey", "version", "instance", "step", "cause", "data")
     text = {"type": "string"}
@@ -87,13 +88,16 @@ def decision() -> dict[str, Any]:
 
 
 def action() -> dict[str, Any]:
-    """An action."""
+    """Return the schema of an action."""
     (shape,), definitions = _shapes([actions.Action])
     return {"$schema": _DRAFT, "$id": "dalang/action.schema.json", "title": "Action", **shape, "$defs": definitions}
 
 
 def _shapes(types: Iterable[type]) -> tuple[Iterable[dict[str, Any]], dict[str, Any]]:
-    """The schemas of msgspec types and of the types within. Python 3.13 cuts the margin off docstrings, 3.11 does not."""
+    """Return the schemas of msgspec types, and the definitions of the types inside them.
+
+    Python 3.13 strips the indentation of docstrings and 3.11 does not, so descriptions are cleaned here.
+    """
     shapes, definitions = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
     for each in definitions.values():
         if "description" in each:
@@ -102,7 +106,7 @@ def _shapes(types: Iterable[type]) -> tuple[Iterable[dict[str, Any]], dict[str, 
 
 
 def asyncapi() -> dict[str, Any]:
-    """The topics as an AsyncAPI 3.0 document; what is received and sent is seen from Dalang."""
+    """Return the topics as an AsyncAPI 3.0 document; "receive" and "send" are from Dalang's point of view."""
     messages = {
         topics.EVENTS: ("event", "receive", "Everything that happens to a customer; kept for 30 days by default."),
         topics.DECISIONS: ("decision", "send", "What was decided; kept for 90 days by default."),

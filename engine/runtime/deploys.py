@@ -1,7 +1,7 @@
-"""Deploys: which bundle is live in each partition, and making another one so.
+"""Deploys: they find out which bundle is live in each partition, and make another bundle live.
 
-Called by `dalang deploy`, and by a worker for its own directory when it starts; never while it works, so that it follows what
-was deployed later. Workers hear of it from the log alone.
+Called by `dalang deploy`, and by a worker for its own directory when the worker starts. A worker at work never deploys, so that
+it follows later deploys. Workers learn of a deploy from the log alone.
 """
 
 import datetime
@@ -17,7 +17,7 @@ from engine.core.decisions import hashed
 from engine.runtime import access, broadcast, bundles, codec, connection, history, settings, topics
 
 _TAIL: Final = 1_000
-"""Records at the end of a partition's states among which its own record is looked for first."""
+"""Number of records at the end of a partition of `customer.state` that are searched first for the partition record."""
 
 
 class MigrationHoles(errors.RuntimeFailure):
@@ -28,14 +28,17 @@ class MigrationHoles(errors.RuntimeFailure):
 
 
 class Live(msgspec.Struct, frozen=True):
-    """What is in force in a partition once all that stands in the log now is handled. No bundle: nothing was deployed yet."""
+    """The bundle and the clock in force in a partition, after everything that stands in the log now is handled.
+
+    `bundle` is empty if nothing was deployed yet.
+    """
 
     bundle: str = ""
     clock: settings.Clock = "wall"
 
 
 class Deployed(msgspec.Struct, frozen=True):
-    """What a deploy did: what was live in each partition before, and in which of them something else is now."""
+    """The result of a deploy: what was live in each partition before, and the partitions that were changed."""
 
     bundle: str
     before: Mapping[int, Live]
@@ -49,9 +52,11 @@ async def deploy(
     bundle: definition.Bundle | None,
     clock: settings.Clock | None = None,
 ) -> Deployed:
-    """Make a bundle and a clock live in every partition; None: the one that is. What is live already stays untouched.
+    """Make a bundle and a clock live in every partition; for None, the one that is live there stays.
 
-    `broadcast.Overtaken` where somebody else deploys at the same time and comes later; nothing was changed then.
+    A partition in which both are live already is left untouched. Raises `broadcast.Overtaken` if somebody else deploys at the
+    same time and comes later, and `MigrationHoles` if the bundle says nothing of a step at which instances may wait; nothing
+    was changed then.
     """
     await connection.reachable(broker)
     await access.check(broker, access.rights("deploy", names))
@@ -84,7 +89,7 @@ def _refuse_holes(registry: bundles.Registry, before: set[str], bundle: definiti
 
 
 async def live(broker: connection.Address, names: topics.Topics) -> dict[int, Live]:
-    """What is in force in each partition: as its state says, and as the log after that says."""
+    """Return what is in force in each partition, from its partition record and from the log after that record."""
     records = await _records(broker, names)
     found = {number: Live(each.bundle, "stream" if each.clock == "stream" else "wall") for number, each in records.items()}
     events = names.name(topics.EVENTS)
@@ -98,7 +103,10 @@ async def live(broker: connection.Address, names: topics.Topics) -> dict[int, Li
 
 
 async def _records(broker: connection.Address, names: topics.Topics) -> dict[int, codec.PartitionRecord]:
-    """The own record of each partition, found from the end of its states backwards: it is written with every batch."""
+    """Return the partition record of each partition; an empty one if a partition has none.
+
+    Every batch writes the record, so it is searched from the end of the partition's states backwards.
+    """
     topic, back = names.name(topics.STATE), _TAIL
     ends = await history.ends(broker, topic)
     found: dict[int, codec.PartitionRecord] = {}

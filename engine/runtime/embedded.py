@@ -1,7 +1,7 @@
 """The embedded broker of `dalang dev` and `make demo`: Tansu, Kafka-compatible, in memory, from the extra `embedded`.
 
-It has no transactions that aiokafka can use, and its ListOffsets cannot be trusted: the worker writes in order there, and
-nothing here counts by watermarks. For real work run Apache Kafka (`docker-compose.kafka.yml`).
+It has no transactions that aiokafka can use, so the worker writes in a safe order there. Its ListOffsets cannot be trusted, so
+reading ends at the high watermark of a fetch. For real work run Apache Kafka (`docker-compose.kafka.yml`).
 """
 
 import ctypes
@@ -47,7 +47,7 @@ class Embedded:
             "--kafka-cluster-id",
             "dalang",
         ]
-        with tempfile.TemporaryFile() as log:  # without a name, so that it is gone with the broker
+        with tempfile.TemporaryFile() as log:  # a file without a name, which is gone with the broker
             self._process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_ends_with_us)  # noqa: PLW1509 - no thread yet
             deadline = time.monotonic() + _START_WITHIN
             while time.monotonic() < deadline and self._process.poll() is None:
@@ -68,7 +68,7 @@ class Embedded:
 
 
 def _ends_with_us() -> None:
-    """On Linux the broker gets SIGKILL when its starter has ended, so that none is left by one that was killed (prctl(2))."""
+    """Let the broker get SIGKILL when its starter has ended, so that a killed starter leaves no broker (Linux, prctl(2))."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

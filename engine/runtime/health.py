@@ -1,7 +1,8 @@
-"""What `/health` and `/ready` answer: whether the worker turns, and whether it does its work now.
+"""The answers of `/health` and `/ready`: whether the worker is alive, and whether it keeps up with its work.
 
-The worker's loop tells it (`turned`, `ticked`, `seen`), the thread of `probes.py` asks. Health needs no broker: a restart does
-not mend one. Nothing here waits or locks, so a loop that stands still is still reported.
+The worker's loop reports here (`turned`, `ticked`, `seen`), and the thread of probes.py asks. The worker's health does not
+depend on the broker, because a restart of the worker does not mend a broker. Nothing here waits or takes a lock, so a loop that
+stands still is still reported.
 """
 
 import time
@@ -13,44 +14,47 @@ import msgspec
 from engine.runtime import metrics
 
 LOOP_WITHIN: Final = 30.0
-"""Seconds after which a loop that has not turned is dead. A batch of everybody's timers may take some."""
+"""Seconds without a turn after which the event loop is dead. A batch of everybody's timers may take some of them."""
 CLOCK_WITHIN: Final = 120.0
-"""Seconds after which the clock is dead. It waits for the broker up to 40 s at a time, which is no death."""
+"""Seconds without a tick after which the clock is dead. It may wait for the broker for up to 40 s at a time."""
 SILENT_WITHIN: Final = 10.0
-"""Seconds without any answer to a fetch after which the broker is away: it answers idle ones every 1.5 s."""
+"""Seconds without an answer to a fetch after which the broker is away. It answers idle fetches every 1.5 s."""
 
 
 class Seen(msgspec.Struct, kw_only=True, frozen=True):
-    """The worker as it looked at one moment."""
+    """An observation of the worker at one moment."""
 
     joined: bool = False
-    """It is in the group and knows its partitions, which may be none."""
+    """True if the worker is in the group and knows its partitions, which may be none."""
     rebalancing: bool = False
     rebalances: int = 0
-    """How often that happened."""
+    """The number of rebalances so far."""
     stopping: bool = False
     standings: tuple[metrics.Standing, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a probe is told; `reasons` is empty where all is well."""
+    """The answer to a probe; `reasons` is empty if all is well."""
 
     reasons: tuple[str, ...]
     partitions: int
 
     @property
     def good(self) -> bool:
-        """Whether there is nothing against it."""
+        """True if there are no reasons: the worker is healthy, or ready."""
         return not self.reasons
 
     def text(self) -> bytes:
-        """As JSON."""
+        """Encode the answer as JSON."""
         told = {"ok": self.good, "reasons": self.reasons, "partitions": self.partitions}
         return msgspec.json.encode(told) + b"\n"
 
 
 class Health:
-    """What is known of one worker. `monotonic` and `wall` are clocks in seconds, given by tests."""
+    """The observations of one worker and the answers made from them.
+
+    `monotonic` and `wall` are clocks in seconds; tests give their own.
+    """
 
     def __init__(
         self,
@@ -67,31 +71,31 @@ class Health:
         self._seen = Seen()
 
     def turned(self) -> None:
-        """The event loop turns."""
+        """Note that the event loop turns."""
         self._turned = self._monotonic()
 
     def ticked(self) -> None:
-        """The clock that writes `timer.due` goes on."""
+        """Note that the clock, which writes `timer.due`, goes on."""
         self._ticked = self._monotonic()
 
     def seen(self, seen: Seen) -> None:
-        """The worker as it looks now."""
+        """Take over the newest observation of the worker."""
         self._seen = seen
 
     def health(self) -> Answer:
-        """Whether the process is alive: else it is to be killed and started again."""
+        """Return the answer of `/health`: the process is alive, or it is to be killed and started again."""
         now, seen = self._monotonic(), self._seen
         reasons = []
         if now - self._turned > self._loop_within:
             reasons.append(f"the event loop has not turned for {now - self._turned:.0f} s")
-        # While a state is loaded the clock waits for it, however large it is; before joining there is none.
+        # The clock waits while states are loaded, however large they are; before the worker joins there is no clock.
         waits = not seen.joined or seen.rebalancing or any(not each.loaded for each in seen.standings)
         if now - self._ticked > self._clock_within and not waits:
             reasons.append(f"the clock has not ticked for {now - self._ticked:.0f} s")
         return Answer(tuple(reasons), len(seen.standings))
 
     def ready(self) -> Answer:
-        """Whether the worker handles what comes, as it comes."""
+        """Return the answer of `/ready`: the worker handles records as they come, or it does not."""
         seen, reasons = self._seen, [*self.health().reasons]
         if seen.stopping:
             reasons.append("stopping")

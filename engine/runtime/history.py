@@ -1,9 +1,12 @@
-"""The log as a history: `kafka://host:port/topic` read to its end, as lines that a replay takes.
+"""The log as a history: `kafka://host:port/topic`, read to its end, as lines that a replay takes.
 
-Each line is the event with three extensions: `recordedtime` (when the log took it), `kafkapartition` and `kafkaoffset`; and with
-`kafkakey` where the record's key is not the event's subject, because the worker put it aside and a replay has to. An
-event's own `recordedtime` is kept only where the stream clock is in force, which `bundle.activated` says per partition:
-so a replay of these lines sees the times that the worker saw. What is no event is passed on as it is, and counted there.
+Each line is the event with three extensions: `recordedtime` (when the log took the event), `kafkapartition` and `kafkaoffset`.
+The line also has `kafkakey` if the record's key is not the event's subject: the worker put that record aside, and a replay has
+to do the same.
+
+An event keeps its own `recordedtime` only while the stream clock is in force, which `bundle.activated` says for each partition.
+So a replay of these lines sees the times that the worker saw. A record that is no event is passed on as it is, and the replay
+counts it.
 """
 
 import asyncio
@@ -33,7 +36,7 @@ class NotALog(errors.RuntimeFailure):
 
 
 def read(broker: connection.Address, topic: str) -> Iterator[bytes]:
-    """The lines of a topic, each partition's in the log's order, up to where the log ended when it was asked."""
+    """Yield the lines of a topic, each partition's in the order of the log, up to the end that the log has when it is read."""
     clocks: dict[int, str] = {}
     with connection.sentences(), asyncio.Runner() as runner:
         fetched = records(broker, topic)
@@ -46,7 +49,10 @@ def read(broker: connection.Address, topic: str) -> Iterator[bytes]:
 
 
 def address(url: str) -> tuple[str, str]:
-    """The brokers and the topic of `kafka://host:port/topic`; there may be several with commas between them."""
+    """Split `kafka://host:port/topic` into its brokers and its topic; several brokers have commas between them.
+
+    Raises `NotALog` for any other text.
+    """
     matched = _LOG.fullmatch(url)
     if matched is None:
         raise NotALog(f"{url.rpartition('@')[2]} is not a log.")
@@ -56,9 +62,10 @@ def address(url: str) -> tuple[str, str]:
 async def records(
     broker: connection.Address, *names: str, since: Mapping[TopicPartition, int] | None = None
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
-    """The committed records of topics in chunks of one partition, up to the high watermark of each one's first fetch.
+    """Yield the committed records of topics in chunks of one partition, up to the high watermark of each one's first fetch.
 
-    Each partition's order is kept; partitions come as they are fetched. `since`: the offsets to begin at.
+    The order within a partition is kept; partitions come as they are fetched. `since` gives the offsets to begin at; a
+    partition that is not named begins at its start. Raises `NotALog` if a topic does not exist.
     """
     await connection.reachable(broker)
     ahead = {TopicPartition(name, number) for name in names for number in await topics.numbers(broker, name)}
@@ -84,7 +91,7 @@ async def records(
 
 @contextlib.asynccontextmanager
 async def reading(broker: connection.Address, *tps: TopicPartition) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of committed records that is given these partitions, without a group; the caller seeks."""
+    """Yield a consumer of committed records, without a group, to which these partitions are assigned; the caller seeks."""
     consumer = AIOKafkaConsumer(
         **connection.client(broker),
         group_id=None,
@@ -102,20 +109,20 @@ async def reading(broker: connection.Address, *tps: TopicPartition) -> AsyncIter
 
 
 async def dead(broker: connection.Address, topic: str) -> list[dict[str, str | int]]:
-    """Each dead letter's headers and key, and its own partition and offset, in the order in which they were put aside."""
+    """Return the headers, the key and the time of each dead letter, in the order in which they were put aside."""
     found: list[tuple[int, dict[str, str | int]]] = []
     async for chunk in records(broker, topic):
         for record in chunk:
             told: dict[str, str | int] = {name: value.decode(errors="replace") for name, value in record.headers}
             if "reason" not in told:
-                continue  # nothing that a worker put aside
+                continue  # no worker put this record aside
             told["key"] = (record.key or b"").decode(errors="replace")
             found.append((record.timestamp, {**told, "at": inputs.text(codec.instant(record.timestamp))}))
     return [told for _, told in sorted(found, key=lambda each: each[0])]
 
 
 async def ends(broker: connection.Address, name: str) -> dict[TopicPartition, int]:
-    """Where each partition of a topic ends by the broker's own word, which some give too small."""
+    """Return the end offset of each partition of a topic as the broker states it; some brokers state too small an offset."""
     tps = [TopicPartition(name, number) for number in await topics.numbers(broker, name)]
     consumer = AIOKafkaConsumer(**connection.client(broker), group_id=None, enable_auto_commit=False)
     await consumer.start()
@@ -127,7 +134,7 @@ async def ends(broker: connection.Address, name: str) -> dict[TopicPartition, in
 
 
 async def begins(broker: connection.Address, name: str) -> dict[TopicPartition, int]:
-    """Where each partition of a topic begins; after 0 where retention has taken the start."""
+    """Return the first offset of each partition of a topic; it is greater than 0 if retention has removed the start."""
     tps = [TopicPartition(name, number) for number in await topics.numbers(broker, name)]
     consumer = AIOKafkaConsumer(**connection.client(broker), group_id=None, enable_auto_commit=False)
     await consumer.start()
@@ -142,16 +149,16 @@ async def _stopped(consumer: AIOKafkaConsumer) -> None:
     try:
         await consumer.stop()
     except asyncio.CancelledError:
-        # aiokafka's stop() of a consumer without a group can raise this for its own task. Ours is passed on.
+        # aiokafka's stop() of a consumer without a group can raise this for its own task. Only our own cancellation is passed on.
         if (task := asyncio.current_task()) is not None and task.cancelling():
             raise
 
 
 async def send(lines: Iterable[bytes], broker: connection.Address, topic: str) -> dict[int, int]:
-    """Put lines onto a topic, keyed by their subject; one for everybody into every partition. The last offset of each.
+    """Write lines to a topic, keyed by their subject, and return the last offset in each partition (`{partition: offset}`).
 
-    An event without `recordedtime` gets its `time` for it, which stands in for it in the file too. What is no event is sent
-    as it is, without a key: the worker puts it aside with its reason.
+    A line for everybody goes into every partition. An event without `recordedtime` gets its `time` instead, as in a replay of
+    the file. A line that is no event is written as it is, without a key: the worker puts it aside with its reason.
     """
     await connection.reachable(broker)
     numbers = await topics.numbers(broker, topic)
@@ -181,7 +188,7 @@ def _confirm(last: dict[int, int], sent: list[RecordMetadata]) -> None:
 
 
 def _keyed(each: bytes) -> tuple[bytes | None, bytes, bool]:
-    """The key and the value of a line as a record, and whether it is for everybody, so that it goes into every partition."""
+    """Return the key and the value of a line as a record, and True if the record is for everybody, in every partition."""
     try:
         event = orjson.loads(each)
     except orjson.JSONDecodeError:
@@ -190,7 +197,7 @@ def _keyed(each: bytes) -> tuple[bytes | None, bytes, bool]:
         return None, each, False
     if "recordedtime" not in event and "time" in event:
         each = orjson.dumps({**event, "recordedtime": event["time"]})
-    if isinstance(strange := event.get("kafkakey"), str):  # it was put aside where it came from, and is here
+    if isinstance(strange := event.get("kafkakey"), str):  # put aside in the log that it comes from, so also put aside here
         return strange.encode() or None, each, False
     subject = event.get("subject")
     key = subject.encode() if isinstance(subject, str) and subject else None
@@ -198,12 +205,15 @@ def _keyed(each: bytes) -> tuple[bytes | None, bytes, bool]:
 
 
 def line(record: ConsumerRecord, clocks: dict[int, str]) -> bytes:
-    """One record as a line; `clocks` follows the clock in force of each partition. No event: the bytes as they are."""
+    """Convert one record to a line; a record that is no event keeps its bytes.
+
+    `clocks` holds the clock in force in each partition, and is updated by the activations.
+    """
     try:
         event = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError:
         raw = (record.value or b"null").replace(b"\n", b" ")
-        # A file that begins so would be unpacked, or taken without its first bytes.
+        # A file that begins with these bytes would be unpacked, or read without its first bytes.
         return b" " + raw if raw.startswith(histories.MARKS) else raw
     if not isinstance(event, dict):
         return orjson.dumps(event)

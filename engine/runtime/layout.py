@@ -1,7 +1,7 @@
-"""What a partition's state must agree with before a record is handled: the number of partitions, and where reading began.
+"""The checks before a partition handles a record: the number of partitions, and the offset where reading began.
 
-Called by the worker for each partition that it loads. States and timers are per partition: a customer whose partition is
-another one than before would be a stranger there, so a changed count is refused, never guessed about.
+Called by the worker for each partition that it loads. States and timers belong to a partition. If the number of partitions
+changes, customers move to partitions that do not know them. So a changed number is refused, and nothing is guessed.
 """
 
 import uuid
@@ -33,9 +33,10 @@ class AheadOfState(errors.RuntimeFailure):
 async def agreed(
     broker: connection.Address, names: topics.Topics, number: int, record: codec.PartitionRecord, count: int
 ) -> codec.PartitionRecord:
-    """The partition's record with the count of partitions and a lineage in it; `PartitionsChanged` where the state knows another.
+    """Return the partition record with the number of partitions and a lineage in it.
 
-    A partition without a record may be one of those that were added: then the first one is asked.
+    Raises `PartitionsChanged` if the states were written with another number. A partition without a record may be one that was
+    added later; then the record of partition 0 is asked.
     """
     known = record.partitions
     if record.offset < 0 and not known and number:
@@ -46,6 +47,6 @@ async def agreed(
 
 
 def unchanged(names: topics.Topics, known: int, count: int) -> None:
-    """`PartitionsChanged` unless both are the same."""
+    """Raise `PartitionsChanged` unless both numbers are the same."""
     if known != count:
         raise PartitionsChanged(f"{names.name(topics.EVENTS)} had {known} partitions and has {count} now.")

@@ -1,4 +1,7 @@
-"""Logs: structlog at the edge. An event name and keys; ids of customers at most, never an address or a text."""
+"""The logs, made with structlog: each entry is the name of an event, with keys.
+
+An entry may hold ids of customers, but never an address or a text.
+"""
 
 import logging
 import sys
@@ -8,8 +11,8 @@ import structlog
 
 
 def configure(format: Literal["console", "json"]) -> None:
-    """Send Dalang's own log, and warnings of the libraries, to standard error."""
-    # The default traceback shows the values of variables, and with them what events say of people.
+    """Send Dalang's own log, and the warnings of libraries, to standard error."""
+    # The default traceback shows the values of variables, and with them personal data from events.
     console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     render: Any = structlog.processors.JSONRenderer() if format == "json" else console
     shared: list[Any] = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
@@ -26,11 +29,11 @@ def configure(format: Literal["console", "json"]) -> None:
 
 
 def quiet() -> None:
-    """For a command that is no process of its own to watch: warnings and errors alone, on standard error."""
+    """Log only warnings and errors, on standard error, for a command that is not a worker."""
     configure("console")
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 def log() -> Any:
-    """The logger."""
+    """Return the logger of Dalang."""
     return structlog.get_logger("dalang")

@@ -1,6 +1,6 @@
-"""Faust as a member of the consumer group: the application, all that is set of it, and the one agent that passes chunks on.
+"""Faust as a member of the consumer group: the application, its settings, and the one agent that passes chunks on.
 
-Called by the worker, which decides what becomes of a chunk. Why each setting is as it is stands here and nowhere else.
+Called by the worker, which decides what happens with a chunk. The reason for each setting stands here and nowhere else.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,20 +11,23 @@ import faust
 from engine.runtime import batches, connection, settings
 
 REQUEST_WITHIN: Final = 20.0
-"""Seconds that a broker has to answer the group's consumer; a join may wait for the others' session timeout."""
+"""Seconds that a broker has to answer the group's consumer; a join may wait for the session timeout of other members."""
 
 
 class _App(faust.App):
-    """An application without tables, and so without their directories."""
+    """An application without tables, and so without directories for them."""
 
     async def on_first_start(self) -> None:
-        """Makes no directory: Faust makes three for tables, also where there are none, and removes none of them."""
+        """Make no directory: Faust makes three for tables, even without tables, and removes none of them."""
 
 
 def app(
     chosen: settings.Settings, broker: connection.Address, events: str, count: int, hand_over: Callable[[Any], Awaitable[None]]
 ) -> Any:
-    """The application, not started: each chunk of the topic `events`, which has `count` partitions, goes to `hand_over`."""
+    """Return the application, not started; it passes each chunk of the topic `events` to `hand_over`.
+
+    `count` is the number of partitions of the topic.
+    """
     made = _App(
         chosen.app_id,
         **connection.faust(broker),
@@ -33,7 +36,7 @@ def app(
         topic_partitions=count,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        # There are no tables, but 0 would switch to another assignor, which spreads co-partitioned topics.
+        # There are no tables, but with 0 Faust would use another assignor, which spreads co-partitioned topics.
         table_standby_replicas=1,
         broker_session_timeout=chosen.session_timeout,
         broker_heartbeat_interval=chosen.session_timeout / 4,

@@ -1,7 +1,7 @@
-"""Metrics: what a worker counts, under the names of Prometheus.
+"""The metrics of a worker, under their Prometheus names.
 
-Called by the worker for each batch that is on the broker, with what the batch already holds; nothing is counted event by
-event. Labels come from definitions and from short lists alone. Never here: a customer, an address, a text.
+Called by the worker for each batch that is on the broker, with what the batch already holds; nothing is counted event by event.
+Labels come from definitions and from short lists alone. A customer, an address or a text must never be a label.
 """
 
 import time
@@ -31,23 +31,26 @@ _REASONED: Final = frozenset(
 
 
 class Written(msgspec.Struct, kw_only=True):
-    """One batch of a partition that is on the broker. Times are in seconds, `oldest` is a record's timestamp (ms)."""
+    """One batch of a partition that is on the broker.
+
+    `oldest` is the timestamp of the batch's first record (ms since 1970); the other times are durations in seconds.
+    """
 
     partition: int
     records: int
     oldest: int
     decided: list[decisions.Decision] = []
     acted: Mapping[str, int] = {}
-    """Actions by channel."""
+    """Number of actions by channel."""
     buried: Mapping[str, int] = {}
-    """Dead letters by reason."""
+    """Number of dead letters by reason."""
     errors: Mapping[tuple[str, str], int] = {}
-    """Conditions without a value, by journey and path."""
+    """Number of conditions without a value, by journey and path."""
     activations: int = 0
     misplaced: int = 0
-    """Customers who are new here and belong in another partition."""
+    """Number of customers who are new in this partition and belong in another one."""
     took: float = 0.0
-    """From the first look at a record to the broker's word."""
+    """Seconds from the first look at a record until the broker has confirmed the batch."""
     write_took: float = 0.0
 
 
@@ -55,29 +58,32 @@ Wrote = Callable[[Written], None]
 
 
 class Standing(msgspec.Struct, kw_only=True, frozen=True):
-    """How one assigned partition stands at a moment. `behind` is since when (s) something waits to be handled, None: nothing."""
+    """The progress of one assigned partition at one moment.
+
+    `behind` is the time since when a record waits to be handled (seconds since 1970), None if no record waits.
+    """
 
     number: int
     loaded: bool = False
     lag: int = 0
-    """Records that are on the log and not handled."""
+    """Number of records on the log that are not handled."""
     behind: float | None = None
     customers: int = 0
     bytes: int = 0
     waiting: int = 0
-    """Customers with a timer."""
+    """Number of customers with a timer."""
     overdue: int = 0
-    """Customers whose timer was due more than five seconds ago and has not fired."""
+    """Number of customers whose timer was due more than five seconds ago and has not fired."""
     silent: float = 0.0
-    """Seconds since the broker last answered a fetch of this partition, while nothing fetched waits here."""
+    """Seconds since the broker last answered a fetch of this partition; 0 while a record waits to be handled."""
 
     def lag_seconds(self, now: float) -> float:
-        """The age of the oldest record that is not handled, 0 where there is none."""
+        """Return the age in seconds of the oldest record that is not handled, 0 if there is none."""
         return 0.0 if self.behind is None else max(0.0, now - self.behind)
 
 
 class Metrics:
-    """The counters of one worker, in a registry of its own, so that two of them in one process never meet."""
+    """The counters of one worker, in a registry of its own, so that two workers in one process share none."""
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         self.registry = prometheus.CollectorRegistry()
@@ -153,7 +159,7 @@ class Metrics:
         self._delay.observe(max(0.0, self._wall() - batch.oldest / 1000))
 
     def _decided(self, decided: Iterable[decisions.Decision]) -> None:
-        """Decisions by type, and those with a reason, a status or a failure by it."""
+        """Count decisions by type, and some of them also by reason, status or failure class."""
         for (journey, type_), count in Counter((each.journey, each.type) for each in decided).items():
             self._decisions.labels(journey, type_).inc(count)
         for each in decided:
@@ -172,32 +178,32 @@ class Metrics:
                         self._failures.labels(channel, failure).inc()
 
     def loaded(self, seconds: float) -> None:
-        """The state of one partition was loaded."""
+        """Record how many seconds the loading of one partition's states took."""
         self._load.observe(seconds)
 
     def repaired(self, partition: int) -> None:
-        """A batch of this partition that was committed by half is whole again."""
+        """Count a batch of this partition that was committed by half and is whole again."""
         self._repaired.labels(partition).inc()
 
     def unrepaired(self, partition: int) -> None:
-        """A batch of this partition was committed by half and stays so."""
+        """Count a batch of this partition that was committed by half and stays so."""
         self._unrepaired.labels(partition).inc()
 
     def rebalanced(self, times: int = 1) -> None:
-        """The partitions were shared out anew."""
+        """Count rebalances, in which the partitions are assigned anew."""
         self._rebalances.inc(times)
 
     def text(self) -> bytes:
-        """Everything in Prometheus' text format."""
+        """Return all metrics in the text format of Prometheus."""
         return prometheus.generate_latest(self.registry)
 
     def now(self) -> float:
-        """The wall's time, in seconds."""
+        """Return the current time in seconds since 1970."""
         return self._wall()
 
 
 class _Now(registry.Collector):
-    """The gauges, made from the latest standings when somebody asks: a lost partition leaves no number behind."""
+    """The gauges, made from the latest standings when somebody asks, so that a lost partition leaves no number behind."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -224,4 +230,4 @@ class _Now(registry.Collector):
 
 
 def uncounted(batch: Written) -> None:
-    """Nobody watches."""
+    """Count nothing: the default of a partition that nobody watches."""

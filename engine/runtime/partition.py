@@ -1,8 +1,9 @@
-"""One partition: the batches of its records, decided one by one and written together.
+"""One partition: its records are decided one by one, and their results are written in batches.
 
-    records -> decode (or dead letter) -> decide per customer -> decisions, actions, states, the partition's record -> broker
+    records -> decode (or dead letter) -> decide per customer -> decisions, actions, states, partition record -> broker
 
-Called by the worker under the partition's lock. Whatever cannot be written ends the process: memory would be ahead.
+Called by the worker under the partition's lock, and by `dalang state rebuild` and `dalang state check` with writers that write
+nothing to Kafka. If a batch cannot be written, the worker's process ends, because memory would be ahead of the broker.
 """
 
 import datetime
@@ -21,7 +22,10 @@ from engine.replay import definitions, replayer
 from engine.runtime import batches, bundles, codec, logs, metrics, placing, store, tails, topics, writer
 
 FULL: Final = 5_000
-"""Outputs after which a transaction is written: a second in which 100,000 timers are due is many, not one held in memory."""
+"""Number of outputs after which a transaction is written.
+
+If 100,000 timers are due in one second, many transactions are written, and memory does not hold all outputs at once.
+"""
 _log = logs.log()
 
 
@@ -40,14 +44,14 @@ class LiveBundleMissing(errors.RuntimeFailure):
 
 
 class Batch:
-    """What the records of one batch lead to, before it is written."""
+    """The results of the records of one batch, before they are written."""
 
     def __init__(self, record: codec.PartitionRecord, catalog: catalog.Catalog) -> None:
         self.outputs: list[writer.Output] = []
         self.touched: dict[bytes, tuple[state.Customer | None, int, int]] = {}
-        """What `store.Port.customer` would say of those whose states have changed."""
+        """What `store.Port.customer` would return now, for each customer whose state has changed."""
         self.new: set[bytes] = set()
-        """Those who had no state before."""
+        """The customers who had no state before."""
         self.bundle, self.catalog = record.bundle, catalog
         self.streaming = record.clock == "stream"
         self.stream_time = codec.instant(record.stream_time)
@@ -58,7 +62,7 @@ class Batch:
         self.before = record
 
     def record(self, offset: int) -> codec.PartitionRecord:
-        """The partition's own record once everything up to `offset` is handled."""
+        """Return the partition record for the moment when everything up to `offset` is handled."""
         clock = "stream" if self.streaming else "wall"
         held = tuple(sorted(self.held))
         time = codec.milliseconds(self.stream_time)
@@ -66,7 +70,7 @@ class Batch:
 
 
 class Partition:
-    """A partition of `customer.events`, its customers and its writer."""
+    """One partition of `customer.events`, with its customers and its writer."""
 
     def __init__(
         self,
@@ -85,7 +89,7 @@ class Partition:
         """The timestamp (ms) of the last record that was handled."""
         self._wrote, self._decode, self._trace = wrote, decode, trace.Trace(detailed=False)
         self._told = False
-        """Whether the log has told of a misplaced customer."""
+        """True if the log has told of a misplaced customer."""
         self._registry = registry
         self._decisions = names.name(topics.DECISIONS)
         self._dead = names.name(topics.DEAD_LETTERS)
@@ -101,15 +105,18 @@ class Partition:
         self.store.close()
 
     async def prepare(self) -> None:
-        """Know the live bundle, which another worker may have put on the topic."""
+        """Load the live bundle, which another worker may have put on the topic.
+
+        Raises `LiveBundleMissing` if the bundle is not on the topic.
+        """
         bundle = self.store.record.bundle
         if not await self._registry.know(bundle):
             raise LiveBundleMissing(f"The bundle {bundle} is live in partition {self.number}, but it is not on the topic.")
 
     async def handle(self, chunks: Sequence[batches.Chunk]) -> int:
-        """Decide and write the records that were not handled yet; how many those are.
+        """Decide and write the records that were not handled yet; return how many records those are.
 
-        `Skipped` if a chunk before one of these was dropped: its records would be lost for good.
+        Raises `Skipped` if a chunk before one of these chunks was dropped: its records would be lost for good.
         """
         reached = self.store.record.offset
         fresh: list[Any] = []
@@ -127,7 +134,7 @@ class Partition:
         return len(fresh)
 
     async def _transact(self, fresh: list[Any]) -> list[Any]:
-        """Decide records until they lead to `FULL` outputs, and write what they lead to together; the records that are left."""
+        """Decide records until they lead to `FULL` outputs, write the results together, and return the records that are left."""
         started, self.oldest = time.monotonic(), fresh[0].timestamp
         batch, taken = self.begin(), 0
         while taken < len(fresh) and len(batch.outputs) < FULL:
@@ -140,7 +147,7 @@ class Partition:
         return fresh[taken:]
 
     def begin(self) -> Batch:
-        """A batch that is empty, after what the store holds; `take` fills it, and `write` writes it."""
+        """Start an empty batch on top of what the store holds; `take` fills the batch and `write` writes it."""
         live = self._registry.catalog(self.store.record.bundle)
         assert live is not None
         self._batch = Batch(self.store.record, live)
@@ -152,10 +159,11 @@ class Partition:
         missing: list[writer.Output] | None = None,
         before: Mapping[bytes, bytes | None] = types.MappingProxyType({}),
     ) -> float:
-        """Write the batch, and with it that everything up to `offset` is handled; the seconds that the broker took.
+        """Write the batch and the fact that everything up to `offset` is handled; return the seconds that the broker took.
 
-        `missing`: the outputs to write, where others of the batch are on the broker already, and are counted only. `before`:
-        snapshots of others that are written too, because what the topic has of them was aborted elsewhere.
+        `missing`: the outputs to write, if other outputs of the batch are on the broker already; these are counted only.
+        `before`: snapshots of other customers to write too, because the topic's later snapshots of them belong to a transaction
+        that was aborted in other topics.
         """
         batch = self._batch
         after = self.counting.record(batch.record(offset), batch.outputs)
@@ -176,13 +184,13 @@ class Partition:
         return write_took
 
     def arm_all(self) -> None:
-        """Every timer is in the calendar again, after inputs were taken whose batch was given up."""
+        """Arm every timer again, after inputs were taken whose batch was given up."""
         for key in self.store.keys():  # noqa: SIM118 - a store is no dictionary
             if (due := self.store.due_of(key)) != codec.NO_TIMER:
                 self.store.calendar.arm(due, key)
 
     def _count(self, batch: Batch, fresh: list[Any], started: float, write_took: float) -> None:
-        """Tell what was written to whoever watches."""
+        """Report to the metrics what was written."""
         ended, self.oldest = time.monotonic(), None
         self._wrote(
             metrics.Written(
@@ -202,7 +210,7 @@ class Partition:
         self._trace.errors.clear()
 
     def take(self, record: Any) -> None:
-        """One record of the log."""
+        """Take one record of the log into the batch: decide it or, if it is malformed, put it aside as a dead letter."""
         batch = self._batch
         try:
             key = record.key or b""
@@ -227,7 +235,7 @@ class Partition:
                 self._decide_all(event, record)
 
     def _take_event(self, event: inputs.Event, key: bytes, record: Any) -> None:
-        """An event of one customer; most are named by nothing, and let time pass at most."""
+        """Decide an event of one customer; an event of a type that no definition names can only let time pass."""
         if not self._batch.catalog.takes(event.type, known=self._knows(key)):
             due = self._due(key)
             if due > codec.milliseconds(event.recorded):
@@ -236,7 +244,7 @@ class Partition:
         self._decide(event, key, record)
 
     def _pass_time(self, event: inputs.Event, record: Any) -> None:
-        """`timer.due`: for the customers that it names, or for everybody of this partition."""
+        """Decide a `timer.due` for the customers that it names, or for everybody in this partition."""
         named = event.field("customers")
         keys: Iterable[bytes] = self._everybody() if named is None else [each.encode() for each in named]
         until = codec.milliseconds(event.recorded)
@@ -246,10 +254,10 @@ class Partition:
             if due <= until:
                 self._decide(event, key, record)
             elif expected and due != codec.NO_TIMER:
-                self.store.calendar.arm(due, key)  # it was sent by a clock that is ahead of the log's
+                self.store.calendar.arm(due, key)  # it was sent by a clock that is ahead of the log's time
 
     def _activate(self, event: inputs.Event, record: Any) -> None:
-        """From here on this bundle is live, and this clock is in force."""
+        """Make the bundle of this event live and its clock effective from here on; an unknown bundle makes a dead letter."""
         id_, clock = event.field("bundle"), event.field("clock")
         live = self._registry.catalog(id_) if isinstance(id_, str) else None
         if live is None:
@@ -269,12 +277,12 @@ class Partition:
             _log.warning("tzdata differs", partition=self.number, bundle=id_, detail=definitions.told([version]))
 
     def _decide_all(self, event: inputs.Event, record: Any) -> None:
-        """An input that concerns every customer of the partition."""
+        """Decide an input that concerns every customer of the partition."""
         for key in self._everybody():
             self._decide(event, key, record)
 
     def _let_pass(self, event: inputs.Event, record: Any) -> None:
-        """Fire what is due before an input for everybody, by the bundle and the pauses that held until then.
+        """Fire the timers that are due before an input for everybody, by the bundle and the pauses in force until then.
 
         docs/semantics.md#timers-fire-before-inputs-for-everybody
         """
@@ -285,7 +293,10 @@ class Partition:
                 self._decide(tick, key, record, before=True)
 
     def _everybody(self) -> Iterator[bytes]:
-        """Every customer of the partition, those of this batch included; no copy is made, there may be more than memory holds."""
+        """Return the keys of all customers of the partition, new ones of this batch included.
+
+        No copy is made, because there may be more customers than memory holds.
+        """
         new = [key for key in self._batch.touched if key not in self.store]
         return itertools.chain(self.store.keys(), new)
 
@@ -294,11 +305,14 @@ class Partition:
         return key in self.store if touched is None else touched[0] is not None
 
     def _decide(self, event: inputs.Event, key: bytes, record: Any, *, before: bool = False) -> None:
-        """One input of one customer. `before`: the time up to the record's own input, which is still to come."""
+        """Decide one input of one customer.
+
+        With `before`, the input is the time that passes before the record's own input, which is still to come.
+        """
         batch = self._batch
         customer, offset, weighs = batch.touched.get(key) or self.store.customer(key)
         if record.offset <= offset:
-            return  # her state was written, the partition's record not yet: only without transactions
+            return  # this customer's state was written and the partition record was not: only without transactions
         try:
             done = decider.transition(
                 batch.catalog,
@@ -338,7 +352,7 @@ class Partition:
                 batch.outputs.append(output)
 
     def _place(self, key: bytes, record: Any) -> None:
-        """Tell of a new customer who belongs in another partition; the log does so once, as one producer misplaces many."""
+        """Count a new customer whose home is another partition; log only the first one, as one producer misplaces many."""
         partitions = self.store.record.partitions
         if partitions and (home := placing.home(key, partitions)) != self.number:
             self._batch.misplaced += 1
@@ -347,7 +361,7 @@ class Partition:
                 _log.warning("customer misplaced", partition=self.number, offset=record.offset, belongs=home)
 
     def _due(self, key: bytes) -> int:
-        """When the customer's earliest timer is due (ms), this batch's changes included."""
+        """Return the due time of the customer's earliest timer (ms), with the changes of this batch."""
         touched = self._batch.touched.get(key)
         if touched is None:
             return self.store.due_of(key)
@@ -355,7 +369,10 @@ class Partition:
         return codec.milliseconds(customer.next_due) if customer is not None and customer.timers else codec.NO_TIMER
 
     def _bury(self, record: Any, reason: str, key: bytes | None = None) -> None:
-        """The record as it came, with its position and the reason, to the dead letters; `key` is the customer's, if known."""
+        """Put a record aside as a dead letter, as it came, with its position and the reason.
+
+        `key` is the customer's, if the customer is known.
+        """
         headers = {
             "topic": record.topic,
             "partition": str(record.partition),
@@ -366,19 +383,19 @@ class Partition:
             headers["customer"] = key.decode()  # one of those that a timer.due names
         value = record.value
         if value is not None and len(value) > topics.LARGEST:
-            # Compressed by its producer it passed the broker's limit, which is one for what arrives there.
+            # Its producer compressed it, so it passed the broker's limit, which holds for the size on arrival.
             headers["bytes"], value = str(len(value)), value[: topics.LARGEST // 2]
         self._batch.buried[reason] += 1
         encoded = tuple((name, told.encode()) for name, told in headers.items())
         self._batch.outputs.append(writer.Output(self._dead, record.key, value, encoded, tails.letter_id(headers)))
 
-    # The clock's side.
+    # Called by the worker's clock.
 
     def due(self, wall: datetime.datetime, *, behind: bool = False) -> list[tuple[datetime.datetime, list[str]]]:
-        """The customers whose timers are due by now, in chunks, each with the time that has passed for them.
+        """Return the customers whose timers are due now, in chunks, each chunk with the time for its `timer.due`.
 
-        Under the stream clock now is the stream's time, and a timer that is due at that very time waits for a later event.
-        `behind`: there are records that are not handled yet, and what was sent may be among them.
+        Under the stream clock, now is the stream's time, and a timer that is due at exactly that time waits for a later event.
+        With `behind`, some records are not handled yet, and timers that were sent may be among them.
         """
         now = codec.milliseconds(wall)
         streaming = self.store.record.clock == "stream"

@@ -1,8 +1,8 @@
-"""How long a reading that gets nowhere is waited for.
+"""The limit for how long a reader waits that makes no progress.
 
-Called by whoever reads a topic to its end. A transaction that somebody left open holds readers of committed records back
-until its coordinator ends it (20 s, and up to 10 s more); a leader that moves does so for a moment. What stands still for
-longer than that stands for good, and a client that is made anew gets further than one that goes on waiting.
+Called by whoever reads a topic to its end. An open transaction holds back readers of committed records until its coordinator
+ends the transaction (20 s, and up to 10 s more). A leader that moves holds them back for a moment. A reader that makes no
+progress for longer will never make any, while a new client gets further.
 """
 
 import time
@@ -15,7 +15,7 @@ SECONDS: Final = 45.0
 
 
 class Patience:
-    """Ends when where a reading stands has not changed for so many seconds."""
+    """A limit that ends the waiting if the place where a reader stands has not changed for `seconds`."""
 
     def __init__(self, seconds: float = SECONDS, steady: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._steady = seconds, steady
@@ -23,7 +23,7 @@ class Patience:
         self._since = steady()
 
     def stands(self, at: object) -> None:
-        """Where it stands now. `KafkaTimeoutError` if it has stood there for too long."""
+        """Note the place where the reader stands; raise `KafkaTimeoutError` if that has not changed for too long."""
         now = self._steady()
         if at != self._stands:
             self._stands, self._since = at, now

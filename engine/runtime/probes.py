@@ -1,6 +1,7 @@
-"""The worker's HTTP side: `/metrics`, `/health`, `/ready`, and nothing else.
+"""The worker's HTTP server for `/metrics`, `/health` and `/ready`, and nothing else.
 
-A thread of its own serves it, so that it answers while the worker's loop is blocked: that is what it has to tell.
+Started by watch.py. The server has a thread of its own, so that it answers while the worker's loop is blocked: that is what it
+has to report.
 """
 
 import http.server
@@ -15,9 +16,9 @@ from engine.runtime import health, metrics
 
 _JSON: Final = "application/json"
 _PATIENCE: Final = 10.0
-"""Seconds for a client to say what it wants."""
+"""Seconds that a client has to send its request."""
 _POLL: Final = 0.1
-"""Seconds in which a `close` is noticed."""
+"""Seconds within which a `close` is noticed."""
 
 
 class PortTaken(errors.RuntimeFailure):
@@ -28,7 +29,7 @@ class PortTaken(errors.RuntimeFailure):
 
 
 class Server:
-    """Serves one worker until it is closed. `port` 0 takes a free one; `.port` says which."""
+    """A server for one worker, until it is closed; `port` 0 takes a free port, and `.port` says which."""
 
     def __init__(self, host: str, port: int, counted: metrics.Metrics, known: health.Health) -> None:
         def respond(path: str) -> tuple[int, str, bytes]:
@@ -75,6 +76,6 @@ def _handler(respond: Any) -> type[http.server.BaseHTTPRequestHandler]:
         do_HEAD = do_GET  # noqa: N815 - as the standard library looks it up
 
         def log_message(self, format: str, *args: Any) -> None:
-            """A probe every few seconds is no news."""
+            """Log nothing: a probe every few seconds is no news."""
 
     return Handler

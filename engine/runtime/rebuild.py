@@ -1,7 +1,7 @@
-"""Rebuilding `customer.state` from the log: the worker's own fold, whose decisions and actions are dropped.
+"""The rebuilding of `customer.state` from the log by the worker's own fold, whose decisions and actions are dropped.
 
-Called by `dalang state rebuild`, with no worker running. Everything is folded in memory first and written at the end, each
-partition in one transaction: so a state is the old one or the new one, and nothing is ever decided or sent a second time.
+Called by `dalang state rebuild`, while no worker runs. Everything is folded in memory first and written at the end, each
+partition in one transaction. So a state is the old one or the new one, and no decision or action is written a second time.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class WorkerRunning(errors.RuntimeFailure):
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
-    """What the state of a partition is now: customers, those that were taken out, and the last offset in it."""
+    """The rebuilt states of one partition: customers, customers that were removed, and the last offset handled."""
 
     customers: int
     removed: int
@@ -37,13 +37,13 @@ class Rebuilt(msgspec.Struct, frozen=True):
 
 
 class _Dropping(writer.Writer):
-    """A writer that writes nothing: what the fold decided is on the topics since it was decided first."""
+    """A writer that writes nothing: the outputs of the fold are on their topics since they were first decided."""
 
     def __init__(self) -> None:
         pass
 
     async def write(self, outputs: list[writer.Output], states: list[writer.Output]) -> None:
-        """Nothing."""
+        """Write nothing."""
 
 
 async def rebuild(
@@ -54,9 +54,13 @@ async def rebuild(
     partial: bool = False,
     heard: Callable[[int], None] = lambda _: None,
 ) -> dict[int, Rebuilt]:
-    """Fold the log from its start and write the states; by partition. `heard` is told of each handful of records.
+    """Fold the log from its start and write the states; return the result of each partition.
 
-    The partitions' transactional ids are taken, which ends a worker that still runs (it leaves with 70).
+    `heard` is called with the number of records of each chunk. The transactional ids of the partitions are taken, which ends a
+    worker that still runs (it leaves with 70).
+
+    Raises `LogTooShort` if retention has removed the start of the log, unless `partial`, and `WorkerRunning` if a worker takes
+    a partition meanwhile.
     """
     await connection.reachable(broker)
     await access.check(broker, access.rights("state rebuild", names, app_id))
@@ -81,7 +85,7 @@ async def rebuild(
 
 
 async def _fold(broker: connection.Address, names: topics.Topics, count: int, heard: Callable[[int], None]) -> list[store.Store]:
-    """Every partition's state after the whole log."""
+    """Return the states of every partition after the whole log."""
     registry = bundles.Registry(broker, names)
     await registry.refresh()
     stores = [store.Store() for _ in range(count)]
@@ -96,7 +100,7 @@ async def _fold(broker: connection.Address, names: topics.Topics, count: int, he
 
 
 async def _keys(broker: connection.Address, names: topics.Topics) -> dict[int, set[bytes]]:
-    """The keys that have a value in the states, by partition; the values may be of a format that nobody can read."""
+    """Return the keys that have a value in `customer.state`, by partition; values may be unreadable and are not decoded."""
     found: dict[int, set[bytes]] = {}
     async for fetched in history.records(broker, names.name(topics.STATE)):
         keys = found.setdefault(fetched[0].partition, set())
@@ -109,6 +113,6 @@ async def _write(own: writer.Writer, names: topics.Topics, built: store.Store, k
     topic = names.name(topics.STATE)
     gone = known - built.snapshots.keys() - {codec.PARTITION_KEY}
     values: dict[bytes, Any] = {**dict.fromkeys(sorted(gone)), **built.snapshots}
-    values[codec.PARTITION_KEY] = codec.partition_record(built.record)  # last: see `Writer.write`
+    values[codec.PARTITION_KEY] = codec.partition_record(built.record)  # the partition record comes last: see `Writer.write`
     await own.write([], [writer.Output(topic, key, value) for key, value in values.items()])
     return Rebuilt(len(built.snapshots), len(gone), built.record.offset)

@@ -1,6 +1,6 @@
-"""What a live run recorded: the decisions and actions on the topics, in the order in which a replay writes them.
+"""The records of a live run: its decisions and actions from the topics, in the order in which a replay writes them.
 
-Called by the demo and the tests, to hold a live run against its replay. It keeps everything in memory.
+Called by the demo and the tests, to compare a live run with its replay. Everything is kept in memory.
 """
 
 import hashlib
@@ -14,14 +14,14 @@ from engine.runtime import connection, history, topics
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """The lines of both kinds, ordered by (at, customer, index), and the counts."""
+    """The decisions and the actions as lines, ordered by (at, customer, index), and the counts."""
 
     decisions: list[bytes]
     actions: list[bytes]
     summary: summary.Summary
 
     def sha256(self) -> Mapping[str, str]:
-        """The hash of each kind, as a replay prints it."""
+        """Return the hash of the decisions and of the actions, as a replay prints them."""
         return {kind: _hash(lines) for kind, lines in (("decisions", self.decisions), ("actions", self.actions))}
 
 
@@ -33,7 +33,7 @@ async def read(broker: connection.Address, names: topics.Topics) -> Recorded:
     """Read the committed records of `journey.events` and of every `actions.<channel>`."""
     counted = summary.Summary()
     found: list[tuple[float, str, int, bytes]] = []
-    # A partition's order is each customer's order; positions are only compared within one customer.
+    # A customer's decisions are in one partition, in their order; offsets are only compared within one customer.
     async for chunk in history.records(broker, names.name(topics.DECISIONS)):
         for record in chunk:
             decision = decisions.decode(record.value)
@@ -50,7 +50,7 @@ async def read(broker: connection.Address, names: topics.Topics) -> Recorded:
 
 
 def _action_of(line: bytes) -> str | None:
-    """The id of the action that the decision asked for."""
+    """Return the id of the action that a decision asked for, None if it asked for none."""
     if decisions.MessageRequested.type.encode() not in line:
         return None
     data = decisions.decode(line).data

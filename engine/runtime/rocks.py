@@ -1,11 +1,12 @@
 """The states of one partition on disk, in RocksDB, for more customers than memory holds.
 
-Opened by the worker where DALANG_STORE=rocksdb. Each write is atomic and has the mark in it, so the directory is complete
-up to a record of `customer.state` after any crash. It is a copy: what does not fit, or is broken, is thrown away.
+Opened by the worker if DALANG_STORE=rocksdb. Each write is atomic and contains the mark, so after any crash the directory is
+complete up to a record of `customer.state`. The directory is a copy of that topic: if it does not fit or is broken, it is
+thrown away. Its keys:
 
-    m            Meta: what this is a copy of, and up to where
-    c<customer>  her snapshot
-    t<customer>  when her earliest timer is due (8 bytes, ms), if she has one: the calendar is made of these alone
+    m            Meta: what the directory is a copy of, and up to where
+    c<customer>  the customer's snapshot
+    t<customer>  the due time of the customer's earliest timer (8 bytes, ms), if there is one; the timer queue is made from these
 """
 
 import contextlib
@@ -24,7 +25,7 @@ from engine.runtime import codec, logs, settings, store
 
 LAYOUT: Final = 1
 SLOTS: Final = 16
-"""Processes that may share a directory: each takes the first slot that no other holds."""
+"""Number of processes that may share a directory: each takes the first slot that no other process holds."""
 _META: Final = b"m"
 _DUE: Final = struct.Struct(">Q")
 _SPOILED: Final = "spoiled"
@@ -43,7 +44,7 @@ class StoreFailed(errors.RuntimeFailure):
 
 
 class Meta(msgspec.Struct, frozen=True):
-    """What a directory is a copy of, up to where, and its counts."""
+    """The topic and partition that a directory is a copy of, its mark, and its counts."""
 
     layout: int
     format: int
@@ -57,7 +58,10 @@ class Meta(msgspec.Struct, frozen=True):
 
 
 class Store(store.Port):
-    """On disk; in memory are the calendar, and RocksDB's buffers (32 MB a partition at most) and cache (64 MB for all)."""
+    """A store on disk.
+
+    In memory are the timer queue, RocksDB's buffers (at most 32 MB a partition) and RocksDB's cache (64 MB for all partitions).
+    """
 
     def __init__(self, directory: pathlib.Path, topic: str, partition: int) -> None:
         super().__init__()
@@ -71,7 +75,7 @@ class Store(store.Port):
             self.clear()
 
     def _remember(self) -> None:
-        """Take up what the directory holds, if it is complete and of this topic."""
+        """Take over what the directory holds if it is complete and of this topic, otherwise empty it."""
         told = self._db.get(_META)
         meta = None if told is None else msgspec.json.decode(told, type=Meta)
         if meta is None or (meta.layout, meta.format, meta.topic, meta.partition) != self._kind():
@@ -86,7 +90,7 @@ class Store(store.Port):
         return LAYOUT, codec.FORMAT, self._topic, self._partition
 
     def get(self, key: bytes) -> bytes | None:
-        """From disk, or RocksDB's cache."""
+        """Read a snapshot from disk or from RocksDB's cache."""
         try:
             found: bytes | None = self._db.get(b"c" + key)
         except Exception as exc:  # noqa: BLE001 - rocksdict raises nothing else
@@ -94,18 +98,18 @@ class Store(store.Port):
         return found
 
     def keys(self) -> Iterator[bytes]:
-        """In their own order, without the snapshots."""
+        """Return every customer's key in RocksDB's order, without the snapshots."""
         return (key for key, _ in self._each(b"c"))
 
     def fill(self, snapshots: Mapping[bytes, bytes | None]) -> None:
-        """Written without the meta record, so that a directory that was filled by half is none."""
+        """Write snapshots without the meta record, so that a directory that is filled by half does not count as a copy."""
         batch = rocksdict.WriteBatch(raw_mode=True)
         for key, snapshot in snapshots.items():
             _into(batch, key, snapshot, was=0)
         self._run(lambda: self._db.write(batch))
 
     def filled(self, record: codec.PartitionRecord, mark: store.Mark) -> None:
-        """Counted by one pass over the disk."""
+        """Count all snapshots in one pass over the disk, arm the timers, and write the meta record."""
         self.record, self.mark = record, mark
         for _, snapshot in self._each(b"c"):
             self._count(snapshot, 1)
@@ -114,7 +118,7 @@ class Store(store.Port):
         self._keep({}, {})
 
     def clear(self) -> None:
-        """An empty directory."""
+        """Delete the directory and open an empty one."""
         self._db.close()
         _removed(self._path)
         self._reset()
@@ -122,7 +126,7 @@ class Store(store.Port):
         self._db = self._run(lambda: _database(self._path))
 
     def close(self) -> None:
-        """Close the directory; it stays."""
+        """Close the directory; it stays on the disk."""
         self._db.close()
 
     def _keep(self, snapshots: Mapping[bytes, bytes | None], before: Mapping[bytes, bytes | None]) -> None:
@@ -140,7 +144,7 @@ class Store(store.Port):
             self.calendar.arm(_DUE.unpack(due)[0], key)
 
     def _each(self, kind: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Every key of a kind, without the kind, and its value."""
+        """Yield every key of a kind, without the letter of the kind, and its value."""
         items: Iterator[Any] = iter(self._run(lambda: self._db.items(from_key=kind)))
         try:
             for key, value in items:
@@ -157,19 +161,22 @@ class Store(store.Port):
             raise self._spoiled(exc) from None
 
     def _spoiled(self, exc: Exception) -> StoreFailed:
-        """Never opened again as it is: a broken file would stop every worker that comes after."""
+        """Mark the directory as broken, and return the error to raise.
+
+        A marked directory is never opened again as it is: a broken file would stop every later worker.
+        """
         with contextlib.suppress(OSError):
             (self._path / _SPOILED).touch()
         return StoreFailed(f"{self._path}: {exc}.")
 
 
 def opened(chosen: settings.Settings, topic: str, partition: int) -> store.Port:
-    """An empty store, or what is on disk of an earlier process."""
+    """Return a store for a partition: an empty one in memory, or one on disk with what an earlier process left there."""
     return store.Store() if chosen.store == "memory" else Store(chosen.state_dir, topic, partition)
 
 
 def _into(batch: rocksdict.WriteBatch, key: bytes, snapshot: bytes | None, was: int) -> None:
-    """A customer's change, and that of her place in the calendar, where the due time `was` another."""
+    """Add a customer's change to a write batch, and the change of the customer's due time if it is not `was` any more."""
     due = codec.NO_TIMER if snapshot is None else codec.head(snapshot)[0]
     if snapshot is None:
         batch.delete(b"c" + key)
@@ -184,7 +191,10 @@ def _into(batch: rocksdict.WriteBatch, key: bytes, snapshot: bytes | None, was: 
 
 
 def _opened(directory: pathlib.Path) -> tuple[pathlib.Path, rocksdict.Rdict]:
-    """The first slot that no other process holds, opened; emptied where it is broken."""
+    """Open the first slot that no other process holds; a broken slot is emptied first.
+
+    Raises `StoreFailed` if all slots are held, or an emptied slot cannot be opened.
+    """
     for slot in range(SLOTS):
         path, broken = directory / str(slot), False
         while True:
@@ -204,7 +214,7 @@ def _opened(directory: pathlib.Path) -> tuple[pathlib.Path, rocksdict.Rdict]:
 
 
 def _is_held(exc: Exception) -> bool:
-    """Whether another process has the directory open, or this one; RocksDB says it in words only."""
+    """Return True if another process, or this one, has the directory open; RocksDB says so only in the text of its error."""
     told = str(exc)
     return "While lock file" in told or "lock hold by" in told
 

@@ -1,7 +1,7 @@
-"""Settings of the worker and its tools, from flags, `DALANG_*` and `.env`. Called by the command line alone.
+"""The settings of the worker and its tools, from flags, `DALANG_*` variables and `.env`.
 
-An attribute's docstring is its line in docs/settings.md, which is made from here (`dalang schema settings`). What is
-secret is a `SecretStr`: it has no flag, and shows in no log, error or help.
+Read by the command line alone. The docstring of an attribute is its line in docs/settings.md, which is made from this file
+(`dalang schema settings`). A secret is a `SecretStr`: it has no flag, and no log, error or help shows it.
 """
 
 import pathlib
@@ -29,7 +29,7 @@ class BadSettings(errors.RuntimeFailure):
 
 
 class Access(pydantic_settings.BaseSettings):
-    """How one gets to Kafka; every command that needs it takes these."""
+    """The settings for the connection to Kafka, which every command on Kafka takes."""
 
     model_config = pydantic_settings.SettingsConfigDict(
         env_prefix="DALANG_", env_file=".env", extra="ignore", use_attribute_docstrings=True, hide_input_in_errors=True
@@ -40,25 +40,25 @@ class Access(pydantic_settings.BaseSettings):
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
     """Put before the name of every topic, literally."""
     client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "dalang"
-    """The name under which the broker's log and quotas know this process."""
+    """The name of this process in the broker's log and quotas."""
     tls: bool = False
-    """Speak TLS. Given a file below, it is on."""
+    """Use TLS. It is on by itself if one of the files below is given."""
     tls_ca_file: pathlib.Path | None = None
     """PEM: the authorities that may have signed the broker's certificate. Default: the system's."""
     tls_cert_file: pathlib.Path | None = None
-    """PEM: our own certificate, where the broker asks for one."""
+    """PEM: our own certificate, if the broker asks for one."""
     tls_key_file: pathlib.Path | None = None
     """PEM: its key. Default: in the same file."""
     tls_key_password: pydantic.SecretStr | None = None
-    """What the key is encrypted with."""
+    """The password with which the key is encrypted."""
     sasl_mechanism: Mechanism | None = None
-    """How to say who we are. Without TLS, PLAIN sends the password in the clear."""
+    """The way in which this process authenticates. Without TLS, PLAIN sends the password in the clear."""
     sasl_username: str | None = None
-    """For PLAIN and SCRAM."""
+    """The user for PLAIN and SCRAM."""
     sasl_password: pydantic.SecretStr | None = None
-    """For PLAIN and SCRAM."""
+    """The password for PLAIN and SCRAM."""
     sasl_token_file: pathlib.Path | None = None
-    """For OAUTHBEARER: a file with the token, which something else keeps fresh; read for each new connection."""
+    """For OAUTHBEARER: a file with the token, which another program keeps fresh; read for each new connection."""
 
     @pydantic.field_validator("broker")
     @classmethod
@@ -66,7 +66,7 @@ class Access(pydantic_settings.BaseSettings):
         for each in broker.split(","):
             host, _, port = each.strip().rpartition(":")
             if not host or "@" in host or "/" in host or not port.isdigit():
-                # What was given is not repeated: it may hold a password.
+                # The given value is not repeated: it may hold a password.
                 raise ValueError("a broker is host:port, such as localhost:9092, several with commas between them")
         return broker
 
@@ -83,7 +83,7 @@ class Access(pydantic_settings.BaseSettings):
         return self
 
     def connected(self, broker: str | None = None) -> connection.Broker:
-        """The broker that these settings lead to, or another one with the same credentials. `connection.BadFile`."""
+        """Return the broker of these settings, or another broker with the same credentials; raise `connection.BadFile`."""
         given: dict[str, Any] = {}
         secured = self.tls or self.tls_ca_file is not None or self.tls_cert_file is not None
         if secured:
@@ -102,10 +102,10 @@ class Access(pydantic_settings.BaseSettings):
 
 
 class Making(Access):
-    """What `dalang topics create` takes beside that. Topics that exist keep what they have."""
+    """The settings of `dalang topics create`; topics that exist keep what they have."""
 
     partitions: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """Of every topic. Default: 12, or as many as `customer.events` has where it exists."""
+    """Number of partitions of every topic. Default: 12, or as many as `customer.events` has if it exists."""
     replication: Annotated[int, Field(ge=1, le=100)] = 1
     """Copies of each partition; a cluster for customers has 3."""
     retention_events: Days = 30
@@ -119,41 +119,41 @@ class Making(Access):
 
 
 class Settings(Access):
-    """What a worker takes beside that. Times are in seconds."""
+    """The settings of a worker; times are in seconds."""
 
     app_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "dalang"
-    """The consumer group, and the head of the transactional ids. Workers with the same one share the partitions."""
+    """The consumer group, and the head of the transactional ids. Workers with the same app id share the partitions."""
     journeys: pathlib.Path | None = None
     """A directory to deploy when the worker starts, if it differs from what is live then."""
     clock: Clock = "wall"
-    """What time is: the wall's, or the stream's greatest recorded time. In force from the worker's own deploy on."""
+    """The clock of the timers: the wall's, or the stream's greatest recorded time. In force from the worker's own deploy on."""
     session_timeout: Annotated[float, Field(ge=1, le=300)] = 6.0
-    """A worker that is not heard of for so long loses its partitions."""
+    """Seconds without a sign of life after which a worker loses its partitions."""
     prefetch: Annotated[int, Field(ge=100)] = 20_000
     """Records that are held unwritten before reading pauses."""
     batch_size: Annotated[int, Field(ge=1)] = 20_000
-    """Records that are handled in one transaction, at most by what was fetched at once (500) more."""
+    """Records that are handled in one transaction; at most one fetched chunk (500) more."""
     metrics_port: Annotated[int | None, Field(ge=0, le=65_535)] = None
-    """Where `/metrics`, `/health` and `/ready` are served; without it nowhere."""
-    metrics_host: str = "0.0.0.0"  # noqa: S104 - who scrapes and probes comes from outside; nothing personal is served
-    """The address to serve them at."""
+    """The port that serves `/metrics`, `/health` and `/ready`. Without it they are not served."""
+    metrics_host: str = "0.0.0.0"  # noqa: S104 - scrapers and probes come from outside; nothing personal is served
+    """The address at which the port is opened."""
     tracing: bool | None = None
-    """Whether each batch is traced by OpenTelemetry. Default: if its own OTEL_* variables ask for it."""
+    """Trace each batch with OpenTelemetry. Default: if OpenTelemetry's own OTEL_* variables ask for it."""
     ready_lag: Annotated[float, Field(gt=0)] = 60.0
     """A worker whose oldest unhandled record is older than this is not ready."""
     store: Literal["memory", "rocksdb"] = "memory"
-    """Where customers' states are held; they fit on disk where memory is too small. The truth is customer.state in any case."""
+    """The place of customers' states: use the disk if memory is too small. The truth is customer.state in any case."""
     state_dir: pathlib.Path = pathlib.Path("dalang-state")
-    """The directory of `rocksdb`. Where it outlives the process, only what is new is read when it starts again."""
+    """The directory of `rocksdb`. If it outlives the process, only what is new is read at the next start."""
     log_format: Literal["console", "json"] = "console"
-    """How the log is written to standard error."""
+    """The format of the log on standard error."""
 
 
 S = TypeVar("S", bound=Access)
 
 
 def read(kind: type[S], **given: Any) -> S:
-    """The settings of flags, environment and .env; `BadSettings` in one sentence where they do not fit."""
+    """Read settings from flags, environment and .env; raise `BadSettings` with one sentence if they do not fit."""
     try:
         return kind(**{name: value for name, value in given.items() if value is not None})
     except pydantic.ValidationError as exc:
@@ -162,13 +162,13 @@ def read(kind: type[S], **given: Any) -> S:
 
 
 def in_the_clear(chosen: S) -> S:
-    """The same without TLS and SASL, for the embedded broker, which has none."""
+    """Return the settings without TLS and SASL, for the embedded broker, which has neither."""
     secured = [name for name in Access.model_fields if name.startswith(("tls_", "sasl_"))]
     return chosen.model_copy(update={**dict.fromkeys(secured), "tls": False})
 
 
 def page() -> str:
-    """docs/settings.md."""
+    """Return the text of docs/settings.md."""
     return "\n".join(_page()) + "\n"
 
 

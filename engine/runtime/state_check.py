@@ -1,8 +1,8 @@
-"""The check of the last minutes: whether committed states, decisions and actions are what the fold makes of the log.
+"""The check of the last minutes: committed states, decisions and actions must be what the fold makes of the log.
 
-Called by `dalang state check`, above all after a cluster has died. It takes the states as they were some minutes ago (earlier
-records of `customer.state` stay for a while), decides the inputs since then again, and compares. It writes nothing, and may
-run beside workers: what they write meanwhile is left out.
+Called by `dalang state check`, above all after a cluster has died. The check takes the states as they were some minutes ago,
+which is possible because earlier records of `customer.state` stay for a while. It decides the inputs since then again, and
+compares. It writes nothing and may run beside workers: what they write meanwhile is left out.
 """
 
 import itertools
@@ -17,17 +17,17 @@ from aiokafka import TopicPartition
 from engine.runtime import access, batches, bundles, codec, connection, history, partition, store, tails, topics, writer
 
 MOST: Final = 1_000
-"""Differences of one partition that are named."""
+"""Greatest number of differences of one partition that are named."""
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One thing that is not as it should be, and the first customer whom it is about."""
+    """One difference, and the customer whom it concerns."""
 
     kind: Literal["missing", "extra", "twice", "other", "state"]
     topic: str
-    """Without the prefix."""
+    """The topic, without the prefix."""
     id: str
-    """Of the output; of a state the customer's."""
+    """The id of the output; for a state, the id of the customer."""
     customer: str = ""
 
     def __str__(self) -> str:
@@ -43,7 +43,11 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class Checked(msgspec.Struct):
-    """One partition. Times are in seconds since 1970, None where nothing can be checked."""
+    """The result of the check of one partition.
+
+    `since` is the time of the partition record from which the check goes on (seconds since 1970), None if nothing can be
+    checked.
+    """
 
     since: float | None = None
     inputs: int = 0
@@ -51,11 +55,11 @@ class Checked(msgspec.Struct):
     outputs: int = 0
     differences: list[Difference] = []
     more: int = 0
-    """Differences beyond those that are named."""
+    """Number of differences beyond those that are named."""
 
 
 class _Own(msgspec.Struct):
-    """One record of the partition itself in `customer.state`."""
+    """One partition record: its offset in `customer.state`, its timestamp (ms) and its content."""
 
     offset: int
     at: int
@@ -63,34 +67,34 @@ class _Own(msgspec.Struct):
 
 
 class _Collecting(writer.Writer):
-    """Keeps what the fold decides: the value of each output by topic and id."""
+    """A writer that keeps the outputs of the fold in memory, by topic and id."""
 
     def __init__(self) -> None:
         self.decided: dict[tuple[str, str], list[writer.Output]] = {}
-        """By topic and id. Two may have one id: of a customer who was erased and came back with the same key."""
+        """Outputs by topic and id; two may have one id, if a customer was erased and came back with the same key."""
 
     async def write(self, outputs: list[writer.Output], states: list[writer.Output]) -> None:
-        """Into memory."""
+        """Keep the outputs in memory."""
         for output in outputs:
             self.decided.setdefault((output.topic, output.id), []).append(output)
 
 
 class _Span:
-    """The part of a partition that is checked: from the record `base` to the record `end`, both known from `customer.state`."""
+    """The part of a partition that is checked: from the partition record `base` to the partition record `end`."""
 
     def __init__(self, base: _Own, after: _Own, end: _Own) -> None:
         self.base, self.end = base, end
         self.starts = {topic: tail.after for topic, tail in after.record.tails.items() if topic in end.record.tails}
-        """After which offset the outputs of the span stand, in each topic that can be checked."""
+        """The offset after which the outputs of the span begin, for each topic that can be checked."""
         self.states = store.AsOf(store.Store(), base.offset)
-        """As they were at the base; the fold goes on from there."""
+        """The states as they were at the base; the fold goes on from there."""
         self.committed: dict[bytes, bytes | None] = {}
         self.found: dict[tuple[str, str], list[bytes | None]] = {}
         self.keys: dict[tuple[str, str], bytes] = {}
         self._beyond = Counter[str]()
 
     def remember(self, record: Any) -> None:
-        """One record of `customer.state`."""
+        """Take one record of `customer.state` into the span."""
         if record.offset > self.end.offset:
             return
         self.states.take([record])
@@ -98,7 +102,7 @@ class _Span:
             self.committed[record.key] = record.value
 
     def read(self, topic: str, name: str, record: Any) -> None:
-        """One record of an output topic; those that workers wrote after the end are passed over."""
+        """Take one record of an output topic into the span; records that workers wrote after the end are skipped."""
         if topic not in self.starts or (id_ := tails.id_of(topic, record)) is None:
             return
         last = self.end.record.tails[topic]
@@ -113,7 +117,10 @@ class _Span:
 async def check(
     broker: connection.Address, names: topics.Topics, minutes: float, *, heard: Callable[[int], None] = lambda _: None
 ) -> dict[int, Checked]:
-    """Each partition's last minutes, as far back as `customer.state` still knows. `heard` is told of each handful of records."""
+    """Check the last minutes of each partition, as far back as `customer.state` still knows them; return the results.
+
+    `heard` is called with the number of records of each chunk.
+    """
     await connection.reachable(broker)
     await access.check(broker, access.rights("state check", names))
     numbers = await topics.needed(broker, names, topics.EVENTS, topics.BUNDLES, topics.STATE, *tails.TOPICS)
@@ -132,8 +139,12 @@ async def check(
 
 
 def _chosen(own: list[_Own], since: float) -> list[tuple[_Own, _Own, _Own]]:
-    """Where a check may begin, the best first: each record whose successor counts from it, with that, and the last of all."""
-    # A record without tails, as `dalang state rebuild` writes it, begins anew.
+    """Return the possible spans of a check, the best first, each as its base, the record after its base, and the last record.
+
+    A record can be the base if the record after it counts its tails from there. The best base is the last one before `since`
+    (ms); if that cannot be used, a later one may.
+    """
+    # A record without tails, as `dalang state rebuild` writes it, starts a new count: nothing before it can be checked.
     anew = max((index for index, each in enumerate(own) if not each.record.tails), default=-1)
     own = own[anew + 1 :]
     found = [(base, after, own[-1]) for base, after in itertools.pairwise(own) if after.record.base == base.offset]
@@ -147,7 +158,10 @@ async def _spans(
     chosen: dict[int, list[tuple[_Own, _Own, _Own]]],
     heard: Callable[[int], None],
 ) -> dict[int, _Span]:
-    """The states before and after; from half of the way where compaction has removed what the whole way needs."""
+    """Return a span with its states for each partition; partitions without a usable span are left out.
+
+    If compaction has removed states that a span needs, a span that starts half of the way later is tried.
+    """
     done: dict[int, _Span] = {}
     ways = {number: each for number, each in chosen.items() if each}
     while ways:
@@ -162,7 +176,7 @@ async def _spans(
 
 
 async def _there(broker: connection.Address, names: topics.Topics, spans: dict[int, _Span]) -> dict[int, _Span]:
-    """The spans whose inputs are all on the log; without the topics from which retention has taken outputs."""
+    """Return the spans whose inputs are all on the log, without the topics from which retention has removed outputs."""
     for topic in tails.TOPICS:
         for tp, begin in (await history.begins(broker, names.name(topic))).items():
             if (span := spans.get(tp.partition)) is None:
@@ -181,7 +195,7 @@ async def _folded(
     spans: Mapping[int, _Span],
     heard: Callable[[int], None],
 ) -> dict[int, tuple[store.Port, _Collecting, int]]:
-    """The states and outputs of each span as the fold gives them, and how many inputs that were."""
+    """Decide the inputs of each span again; return the states, the outputs and the number of inputs of each partition."""
     found: dict[int, tuple[partition.Partition, _Collecting]] = {}
     counts = Counter[int]()
     for number, span in spans.items():
@@ -229,7 +243,7 @@ async def _each(
 
 
 def _compared(names: topics.Topics, span: _Span, folded: store.Port, collecting: _Collecting, inputs: int) -> Checked:
-    """The outputs and states that were decided again, held against those that are committed."""
+    """Compare the outputs and states that were decided again with those that are committed."""
     found = [*_outputs(names, span, collecting.decided), *_states(span, folded)]
     return Checked(
         since=span.base.at / 1000,
@@ -264,7 +278,7 @@ def _states(span: _Span, folded: store.Port) -> Iterable[Difference]:
 
 
 def _read(snapshot: bytes) -> tuple[Any, Any]:
-    """Two snapshots may differ in the order of their maps and say the same."""
+    """Decode a snapshot to compare it, because equal snapshots may differ in the order of their maps."""
     return codec.head(snapshot), codec.customer(snapshot)
 
 

@@ -1,7 +1,8 @@
-"""The states of one partition's customers: the port, its twin in memory, and loading from `customer.state`.
+"""The states of one partition's customers: the port, its implementation in memory, and the loading from `customer.state`.
 
-The truth is the topic; a store is a copy that knows up to which record of it it is complete. In memory it keeps encoded
-bytes, a fifth of what decoded objects would take; what is touched is decoded for its moment. On disk: `rocks.py`.
+The topic is the truth. A store is a copy with a mark: the record of the topic up to which the copy is complete. In memory a
+store keeps encoded bytes, which take a fifth of what decoded objects would take; a state is decoded only when it is needed. The
+implementation on disk is in rocks.py.
 """
 
 import abc
@@ -14,26 +15,29 @@ from engine.core import state
 from engine.runtime import clock, codec, connection, history, logs, patience
 
 _OTHER: Final = "of another topic, or made anew since"
-"""Why states that are held do not fit: the topic was made again, or `dalang state rebuild` has written it."""
+"""The reason why held states do not fit: the topic was made again, or `dalang state rebuild` has written it."""
 STALE: Final = 12 * 3600 * 1000
-"""Milliseconds after which a copy is thrown away: half of what Kafka keeps tombstones by default, so none can be missed."""
+"""Milliseconds after which a copy is thrown away.
+
+This is half of the time for which Kafka keeps tombstones by default, so that no tombstone can be missed.
+"""
 
 NEW: Final = ("new", b"")
-"""The header of a snapshot before which its customer had none: so it is not missed where compaction may have been."""
+"""The header of a customer's first snapshot: by it a reader knows that compaction has removed no earlier one."""
 _log = logs.log()
 
 
 class Mark(NamedTuple):
-    """Up to where a copy is complete: the offset in `customer.state` of the partition's own record, and when that was (ms)."""
+    """The place up to which a copy is complete: the offset of a partition record in `customer.state`, and when that was (ms)."""
 
     offset: int = -1
     at: int = 0
 
 
 class Port(abc.ABC):
-    """One partition: snapshots by customer, the calendar of their timers, and the partition's own record.
+    """One partition: snapshots by customer, the timer queue, and the partition record.
 
-    What is written to it was committed before, so it is never ahead of the topic.
+    Everything that is written to a store was committed before, so a store is never ahead of the topic.
     """
 
     def __init__(self) -> None:
@@ -44,40 +48,40 @@ class Port(abc.ABC):
         self.record = codec.PartitionRecord()
         self.mark = Mark()
         self.customers = self.bytes = self.waiting = 0
-        """How many there are, the size of their snapshots, and how many have a timer."""
+        """Number of customers, bytes of their snapshots, and number of customers with a timer."""
 
     @abc.abstractmethod
     def get(self, key: bytes) -> bytes | None:
-        """A customer's snapshot."""
+        """Return a customer's snapshot, None if there is none."""
 
     @abc.abstractmethod
     def keys(self) -> Iterator[bytes]:
-        """Every customer's key, while nothing is written."""
+        """Yield every customer's key; nothing may be written meanwhile."""
 
     @abc.abstractmethod
     def fill(self, snapshots: Mapping[bytes, bytes | None]) -> None:
-        """Some of what the topic holds, read from its start; counted and armed by `filled`."""
+        """Take some snapshots of the topic, which is read from its start; `filled` counts and arms them later."""
 
     @abc.abstractmethod
     def filled(self, record: codec.PartitionRecord, mark: Mark) -> None:
-        """All of it is here: count it and arm its timers."""
+        """Count the customers and arm their timers, now that all of the topic was filled in."""
 
     @abc.abstractmethod
     def clear(self) -> None:
-        """Nothing is known any more."""
+        """Forget everything."""
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Let go of what is held; a copy that outlives the process stays."""
+        """Release what is held; a copy that outlives the process stays."""
 
     @abc.abstractmethod
     def _keep(self, snapshots: Mapping[bytes, bytes | None], before: Mapping[bytes, bytes | None]) -> None:
-        """Keep these, and with them the record, the mark and the counts."""
+        """Keep these snapshots, and with them the partition record, the mark and the counts."""
 
     def commit(self, snapshots: Mapping[bytes, bytes | None], record: codec.PartitionRecord, mark: Mark) -> None:
-        """What was committed to the topic: snapshots by customer (None: erased), and the partition's own record at `mark`.
+        """Take what was committed to the topic: snapshots by customer (None: erased), and the partition record at `mark`.
 
-        A mark without an offset leaves the one that is known: reading again from there does no harm.
+        A mark without an offset does not replace the known mark: reading again from there does no harm.
         """
         before = {key: self.get(key) for key in snapshots}
         for key, snapshot in snapshots.items():
@@ -92,7 +96,7 @@ class Port(abc.ABC):
         self._keep(snapshots, before)
 
     def put(self, key: bytes, snapshot: bytes | None) -> None:
-        """One customer's snapshot that was committed."""
+        """Take one customer's snapshot that was committed to the topic."""
         self.commit({key: snapshot}, self.record, self.mark)
 
     def _count(self, snapshot: bytes | None, sign: int) -> None:
@@ -105,33 +109,33 @@ class Port(abc.ABC):
         return self.get(key) is not None
 
     def due_of(self, key: bytes) -> int:
-        """When the customer's earliest timer is due (ms), `codec.NO_TIMER` without one."""
+        """Return the due time of the customer's earliest timer (ms), `codec.NO_TIMER` without one."""
         snapshot = self.get(key)
         return codec.NO_TIMER if snapshot is None else codec.head(snapshot)[0]
 
     def customer(self, key: bytes) -> tuple[state.Customer | None, int, int]:
-        """The customer, the offset of the last input in her state, and how many bytes it has at most."""
+        """Return the customer, the offset of the last input in the state, and the most bytes that the state can have."""
         snapshot = self.get(key)
         return (None, -1, 0) if snapshot is None else (codec.customer(snapshot), codec.head(snapshot)[1], len(snapshot))
 
 
 class Store(Port):
-    """In memory."""
+    """A store in memory."""
 
     def _reset(self) -> None:
         super()._reset()
         self.snapshots: dict[bytes, bytes] = {}
 
     def get(self, key: bytes) -> bytes | None:
-        """From the dictionary."""
+        """Return a customer's snapshot from the dictionary."""
         return self.snapshots.get(key)
 
     def keys(self) -> Iterator[bytes]:
-        """In the order in which they came."""
+        """Return every customer's key, in the order in which the customers came."""
         return iter(self.snapshots)
 
     def fill(self, snapshots: Mapping[bytes, bytes | None]) -> None:
-        """Into the dictionary."""
+        """Put snapshots into the dictionary, and remove erased customers."""
         for key, snapshot in snapshots.items():
             if snapshot is None:
                 self.snapshots.pop(key, None)
@@ -139,7 +143,7 @@ class Store(Port):
                 self.snapshots[key] = snapshot
 
     def filled(self, record: codec.PartitionRecord, mark: Mark) -> None:
-        """By the head of each snapshot; none is decoded."""
+        """Count the customers and arm their timers by the head of each snapshot; no snapshot is decoded."""
         self.record, self.mark = record, mark
         for key, snapshot in self.snapshots.items():
             self._count(snapshot, 1)
@@ -147,34 +151,37 @@ class Store(Port):
                 self.calendar.arm(due, key)
 
     def clear(self) -> None:
-        """A new dictionary."""
+        """Start with a new dictionary."""
         self._reset()
 
     def close(self) -> None:
-        """Nothing is held beside memory."""
+        """Do nothing: nothing is held beside memory."""
 
     def _keep(self, snapshots: Mapping[bytes, bytes | None], before: Mapping[bytes, bytes | None]) -> None:
         self.fill(snapshots)
 
 
 async def load(broker: connection.Address, topic: str, partition: int) -> Store:
-    """A partition's states, committed ones only, up to the end that the broker's own answer names, in memory."""
+    """Read a partition's committed states into memory, up to the high watermark of a fetch."""
     held = Store()
     await refresh(held, broker, topic, partition)
     return held
 
 
 class AsOf:
-    """The states of a partition as they were at an offset, that of a record of the partition (-1: nobody's)."""
+    """The states of a partition as they were at the offset `at` of a partition record in `customer.state`.
+
+    If `at` is -1, nobody had a state.
+    """
 
     def __init__(self, held: Port, at: int) -> None:
         self.held, self.at = held, at
         self.record: codec.PartitionRecord | None = codec.PartitionRecord() if at < 0 else None
-        """The partition's record at the offset; None if it has not been read, or has been compacted away."""
+        """The partition record at the offset; None if it has not been read, or has been compacted away."""
         self._later: dict[bytes, Any] = {}
 
     def take(self, records: Iterable[Any]) -> None:
-        """Some records of the topic, read from its start."""
+        """Take some records of the topic, which is read from its start."""
         before: dict[bytes, bytes | None] = {}
         for each in records:
             if not _is_customer(each):
@@ -188,22 +195,22 @@ class AsOf:
 
     @property
     def snapshots(self) -> dict[bytes, bytes | None]:
-        """The value at the offset for each customer who was written later, None for nobody."""
+        """The snapshot at the offset of each customer who was written later, None if the customer had none."""
         return {key: self.held.get(key) for key in self._later}
 
     @property
     def lost(self) -> int:
-        """How many of those who were written later had an earlier value that compaction has removed."""
+        """The number of customers who were written later and whose earlier snapshot compaction has removed."""
         return sum(value is None and NEW not in self._later[key].headers for key, value in self.snapshots.items())
 
 
 async def refresh(held: Port, broker: connection.Address, topic: str, partition: int, claimed: int = -1, now: int = 0) -> bool:
-    """Let `held` have what the topic has, committed records only. True if states follow the last record of the partition:
-    they are of a transaction that is committed by half.
+    """Bring `held` up to the committed records of the topic; return True if states follow the last partition record.
 
-    With `claimed`, the offset of a mark (see `writer.Claimer`), the reading goes at least beyond it, and
-    only what came after the mark of `held` is read, if that fits. `now` is the log's time (ms). The high watermark of a
-    fetch is the end, not what ListOffsets says: some brokers answer that one wrongly.
+    Such states belong to a transaction that is committed by half. `claimed` is the offset of a claim (see `writer.Claimer`):
+    with it, the reading goes at least beyond the claim, and only records after the mark of `held` are read, if the copy fits.
+    Without it, all states are read again. `now` is the log's time (ms). The end is the high watermark of a fetch and not the
+    answer to ListOffsets, which is wrong on some brokers.
     """
     tp = TopicPartition(topic, partition)
     async with history.reading(broker, tp) as consumer:
@@ -232,9 +239,10 @@ async def refresh(held: Port, broker: connection.Address, topic: str, partition:
 async def restore(
     held: Port, broker: connection.Address, topic: str, partition: int, at: int, claimed: int, now: int
 ) -> AsOf | None:
-    """Let `held` have the states as they were at the offset `at`, that of a record of the partition (-1: nobody's).
+    """Fill `held` with the states as they were at the offset `at` of a partition record (-1: nobody had a state).
 
-    None if that record has been compacted away, so that the states of that moment are not known any more.
+    Returns None if that record has been compacted away, so that the states of that moment are not known any more. `claimed` and
+    `now` are those of `refresh`.
     """
     tp = TopicPartition(topic, partition)
     held.clear()
@@ -250,13 +258,16 @@ async def restore(
 
 
 class _Trail:
-    """Tells whether the last record that was read is a customer's state: the partition's own record ends every transaction."""
+    """The check whether the last record that was read is a customer's state.
+
+    The partition record ends every transaction, so `open` is True only if the end of a transaction is missing.
+    """
 
     def __init__(self) -> None:
         self.open = False
 
     def follow(self, records: Sequence[Any]) -> tuple[dict[bytes, bytes | None], Any]:
-        """Each customer's last value among the records, and the partition's own record, if any."""
+        """Return each customer's last value among the records, and the partition record, None if it is not among them."""
         latest = {record.key: record for record in records}
         own = latest.pop(codec.PARTITION_KEY, None)
         for record in reversed(records):
@@ -267,14 +278,18 @@ class _Trail:
 
 
 def _is_customer(record: Any) -> bool:
-    """False for the partition's own record, and for the marks of older versions; no key of a customer begins like theirs."""
+    """Return True for a customer's state, False for the partition record and for the claims of older versions.
+
+    No customer's key begins like theirs.
+    """
     return not record.key.startswith(codec.NOBODY)
 
 
 async def _caught_up(consumer: AIOKafkaConsumer, tp: TopicPartition, held: Port, claimed: int, now: int, trail: _Trail) -> str:
-    """Read what came after the mark of `held`; why that is no way, if it is none. What was read does no harm then.
+    """Read what came after the mark of `held`; return the reason if the copy cannot be brought up to date, else "".
 
-    The record at the mark is read again, or a later one that stands for it: it says whether this is the same topic.
+    What was read by then does no harm. The record at the mark, or a later one that stands for it, is read again: it shows
+    whether this is the same topic.
     """
     mark, last = held.mark, None
     if mark.offset < 0:
@@ -301,7 +316,7 @@ async def _caught_up(consumer: AIOKafkaConsumer, tp: TopicPartition, held: Port,
 
 
 async def _read(consumer: AIOKafkaConsumer, tp: TopicPartition, claimed: int) -> AsyncIterator[Sequence[Any]]:
-    """From where the consumer stands to the end: the records of each fetch."""
+    """Yield the records of each fetch, from where the consumer stands to the end."""
     waiting = patience.Patience()
     while True:
         fetched = await consumer.getmany(tp, timeout_ms=200, max_records=10_000)

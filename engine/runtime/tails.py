@@ -1,8 +1,9 @@
-"""The tails of the output topics: by them a taker sees whether the last transaction of a partition is whole.
+"""The tails of the output topics: they show whether the last transaction of a partition is whole.
 
-Kafka can commit a transaction in one partition and abort it in another (docs/failures.md). So the partition's record tells of
-each output topic where the last transaction began, how many records it wrote there, and a checksum of their ids. Pure: the
-partition counts here what it writes, and `takeover.py` compares with what can be read.
+Kafka can commit a transaction in one partition and abort it in another
+(docs/failures.md#a-transaction-that-is-committed-by-half). So the partition record has, for each output topic, the offset after
+which the last transaction wrote, the number of records that it wrote there, and a checksum of their ids. This module is pure: a
+partition counts here what it writes, and takeover.py compares the counts with what can be read.
 """
 
 import zlib
@@ -15,11 +16,13 @@ import msgspec
 from engine.runtime import codec, topics, writer
 
 TOPICS: Final = (topics.DECISIONS, *topics.ACTIONS.values(), topics.EVENTS, topics.DEAD_LETTERS)
-"""Every topic for outputs, without the prefix. Only the partition's own worker writes to the same partition of them, but for
-`customer.events`: there `EMITTED` tells which records are the worker's.
+"""Every topic for outputs, without the prefix.
+
+Only the partition's own worker writes to its partition of these topics, except for `customer.events`: there the header
+`EMITTED` tells which records are the worker's.
 """
 EMITTED: Final = "emitted"
-"""The header of an event that a step emitted. Another producer's copy of it has none."""
+"""The header of an event that a step emitted; another producer's copy of the event does not have it."""
 _CHECKSUMS: Final = 1 << 32
 
 
@@ -31,32 +34,32 @@ _read_id: Final = msgspec.json.Decoder(_Identified).decode
 
 
 class Found(msgspec.Struct):
-    """The records of one output topic after its tail that can be read: their ids and offsets, in the order of the log."""
+    """The readable records of one output topic after its tail: their ids and offsets, in the order of the log."""
 
     ids: list[str] = []
     offsets: list[int] = []
     cut: bool = False
-    """True if retention took the first of them, so that nothing can be told."""
+    """True if retention has removed the first of these records, so that nothing can be concluded from the rest."""
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """The last transaction as its record tells it, held against the topics."""
+    """The result when the last transaction, as its partition record counts it, is compared with the topics."""
 
     missing: Mapping[str, int]
-    """By topic: how many records cannot be read that the states say were written."""
+    """By topic: how many records cannot be read that the partition record counts."""
     extra: tuple[tuple[str, str], ...]
-    """Topic and id of each record that can be read after those: of a transaction whose states were aborted."""
+    """Topic and id of each readable record that belongs to no whole transaction: its states were aborted or are not trusted."""
     tails: Mapping[str, codec.Tail]
-    """Where the outputs begin that are not part of a whole transaction."""
+    """The place in each topic where the outputs begin that are not part of a whole transaction."""
 
 
 def letter_id(headers: Mapping[str, str]) -> str:
-    """The id of a dead letter: the position of the record in it, the reason, and for whom."""
+    """Return the id of a dead letter: the position of the record in it, the reason, and the customer."""
     return "/".join(headers.get(name, "") for name in ("topic", "partition", "offset", "reason", "customer"))
 
 
 def id_of(topic: str, record: Any) -> str | None:
-    """The id of a record of an output topic; None for a record that no worker wrote."""
+    """Return the id of a record of an output topic, None for a record that no worker wrote."""
     if topic == topics.DEAD_LETTERS:
         headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
         return letter_id(headers) if "reason" in headers else None
@@ -69,12 +72,12 @@ def id_of(topic: str, record: Any) -> str | None:
 
 
 def checksum(ids: Iterable[str]) -> int:
-    """A sum that does not depend on the order, and is another one where an id comes twice."""
+    """Return a sum of ids that does not depend on their order, and that differs if an id comes twice."""
     return sum(zlib.crc32(each.encode()) for each in ids) % _CHECKSUMS
 
 
 def counted(before: Mapping[str, codec.Tail], outputs: Iterable[writer.Output], names: topics.Topics) -> dict[str, codec.Tail]:
-    """The tails with these outputs counted too."""
+    """Return the tails with these outputs counted too."""
     written: dict[str, list[str]] = {}
     for output in outputs:
         written.setdefault(output.topic, []).append(output.id)
@@ -88,9 +91,10 @@ def counted(before: Mapping[str, codec.Tail], outputs: Iterable[writer.Output], 
 
 
 def moved(before: Mapping[str, codec.Tail], last: Mapping[str, int], names: topics.Topics, handled: int) -> dict[str, codec.Tail]:
-    """The tails after a whole write whose `last` offsets are known. `handled`: the last offset of `customer.events` in it.
+    """Return the tails after a whole write whose `last` offsets are known.
 
-    What a batch emits stands in the log after the batch's own inputs.
+    `handled` is the last offset of `customer.events` in the write: what a batch emits stands in the log after the batch's own
+    inputs.
     """
     found = {topic: codec.Tail(max(tail.after, last.get(names.name(topic), -1))) for topic, tail in before.items()}
     found[topics.EVENTS] = codec.Tail(max(found[topics.EVENTS].after, handled))
@@ -98,9 +102,9 @@ def moved(before: Mapping[str, codec.Tail], last: Mapping[str, int], names: topi
 
 
 class Counting:
-    """Where the writes begin that a partition's next record counts: after the record at `base`, and after `tails`.
+    """The place after which a partition's next record counts the writes: the partition record at `base`, and the tails.
 
-    Without tails (a broker without transactions, a fold that writes nothing) it counts nothing.
+    Without tails (a broker without transactions, a fold that writes nothing) nothing is counted.
     """
 
     def __init__(self, names: topics.Topics) -> None:
@@ -108,20 +112,20 @@ class Counting:
         self.start(-1, {})
 
     def start(self, base: int, ends: Mapping[str, codec.Tail]) -> None:
-        """From here on."""
+        """Count from here on: after the partition record at the offset `base`, and after the tails `ends`."""
         self.base, self.tails = base, ends
         self._untold: set[str] = set()
 
     def record(self, before: codec.PartitionRecord, outputs: Iterable[writer.Output]) -> codec.PartitionRecord:
-        """The partition's record with these outputs counted."""
+        """Return the partition record with these outputs counted."""
         if not self.tails:
             return before
         return msgspec.structs.replace(before, base=self.base, tails=counted(self.tails, outputs, self._names))
 
     def follow(self, record: codec.PartitionRecord, last: Mapping[str, int], mark: int) -> None:
-        """The record was written at `mark`, and the `last` offset of each topic was told: the next write counts from this one.
+        """Count the next write from the one whose record was written at `mark`, if the `last` offset of each topic was told.
 
-        If the broker did not tell one (-1), both writes count as one, until each of these topics has been told again.
+        If the broker did not tell one of them (-1), both writes count as one, until each of these topics has been told again.
         """
         self._untold = {topic for topic in self._untold | last.keys() if last.get(topic, -1) < 0}
         if self._untold:
@@ -131,16 +135,16 @@ class Counting:
 
 
 def compared(record: codec.PartitionRecord, found: Mapping[str, Found]) -> Comparison:
-    """The record's tails held against the topics.
+    """Compare the tails of a partition record with the topics.
 
-    A transaction that is whole comes first in every topic: whoever took over has made the one before whole, too.
+    A whole transaction comes first in every topic, because whoever took the partition has made the one before whole, too.
     """
     missing: dict[str, int] = {}
     extra: list[tuple[str, str]] = []
     after: dict[str, codec.Tail] = {}
     for topic, tail in record.tails.items():
         there = found.get(topic, Found())
-        # Where retention has been, nothing is known of the last transaction: what is left may be a later one's.
+        # If retention has removed records, nothing is known of the last transaction: what is left may be of a later one.
         own = [] if there.cut else there.ids[: tail.count]
         if there.cut or (len(own) == tail.count and checksum(own) == tail.checksum):
             extra += [(topic, id_) for id_ in there.ids[len(own) :]]
@@ -148,7 +152,7 @@ def compared(record: codec.PartitionRecord, found: Mapping[str, Found]) -> Compa
         else:
             missing[topic] = max(1, tail.count - len(there.ids))
     if missing:
-        # The whole transaction is decided again, so everything that is there of it must be passed over.
+        # The whole transaction is decided again, so every record of it that is there must be skipped.
         everything = tuple((topic, id_) for topic, each in found.items() for id_ in each.ids)
         return Comparison(missing, everything, {topic: codec.Tail(tail.after) for topic, tail in record.tails.items()})
     after[topics.EVENTS] = codec.Tail(max(after[topics.EVENTS].after, record.offset))
@@ -156,7 +160,7 @@ def compared(record: codec.PartitionRecord, found: Mapping[str, Found]) -> Compa
 
 
 def absent(outputs: Sequence[writer.Output], there: Collection[tuple[str, str]], names: topics.Topics) -> list[writer.Output]:
-    """The outputs that are not there yet. `there`: topic (without the prefix) and id."""
+    """Return the outputs that are not there yet; `there` holds the topic (without the prefix) and id of those that are."""
     prefix, left, found = len(names.prefix), Counter(there), []
     for output in outputs:
         if left[known := (output.topic[prefix:], output.id)]:

@@ -1,17 +1,17 @@
-"""Taking a partition: fence its former worker, load its states, and make sure that its last transaction is whole.
+"""The takeover of a partition: fence its former worker, load its states, and make its last transaction whole.
 
-What happens, in order:
+These steps happen, in this order:
 
-1. The writer starts, which fences the former one and aborts what it left open.
-2. A mark is written to every topic of the partition (`writer.Claimer`): whatever stands before the marks is final.
-3. The states are read up to their mark (`store.refresh`).
-4. The outputs after the tails of the partition's record are read up to theirs, and compared (`tails.compared`).
-5. Where they differ, Kafka has committed the last transaction by half (docs/failures.md). The states go back to what they
-   were before it, its inputs are decided again, and one transaction writes what is missing. Ids are the same whenever an
-   input is decided, so what is there already is passed over.
+1. The writer starts, which fences the former writer and aborts its open transaction.
+2. A claim is written to every topic of the partition (`writer.Claimer`): everything before the claims is final.
+3. The states are read up to their claim (`store.refresh`).
+4. The outputs after the tails of the partition record are read up to their claims, and compared (`tails.compared`).
+5. If they differ, Kafka has committed the last transaction by half (docs/failures.md#a-transaction-that-is-committed-by-half).
+   The states go back to what they were before it, its inputs are decided again, and one transaction writes what is missing. Ids
+   are the same whenever an input is decided, so outputs that are there already are skipped.
 
-Called by the worker, under the partition's lock. Nothing here decides: `partition.py` does. A broker without transactions
-has no such halves: there only 1 and 3 happen.
+Called by the worker, under the partition's lock. Nothing here decides: partition.py does. A broker without transactions has no
+such halves: there only steps 1 and 3 happen.
 """
 
 import asyncio
@@ -41,14 +41,14 @@ from engine.runtime import (
 )
 
 FAR: Final = 100_000
-"""Records of `customer.events` after which no input of the last transaction can come any more: five times a full prefetch."""
+"""Number of records of `customer.events` after which no input of the last transaction can come: five times a full prefetch."""
 FEW: Final = 10_000
-"""Records of `customer.events` that are read rather than asked about."""
+"""Number of records of `customer.events` that are read without asking first whether any bundle emits events."""
 _log = logs.log()
 
 
 class Takeover:
-    """One worker's way to take partitions. `connected` makes a partition of a store and a writer."""
+    """The takeovers of one worker; `connected` makes a partition from a store and a writer."""
 
     def __init__(
         self,
@@ -63,9 +63,10 @@ class Takeover:
         self._metrics, self._connected = seen, connected
 
     async def take(self, number: int, own: writer.Writer, held: store.Port, app_id: str, count: int) -> partition.Partition:
-        """The partition, ready to decide. `own` is its writer, not started; `held` what is known of its states.
+        """Take a partition and return it, ready to decide.
 
-        `app_id` with the prefix. `count`: how many partitions there are. Errors: those of the broker; `layout.PartitionsChanged`;
+        `own` is its writer, not started, and `held` is the store with what is known of its states. `app_id` has the prefix.
+        `count` is the number of partitions. Raises the errors of the broker, `layout.PartitionsChanged` and
         `partition.LiveBundleMissing`.
         """
         claims: dict[str, int] = {}
@@ -83,7 +84,10 @@ class Takeover:
         return current
 
     async def _fence(self, number: int, own: writer.Writer, app_id: str) -> dict[str, int]:
-        """The offset of the mark in each topic, by full name. The claimer connects meanwhile; the marks come after the fence."""
+        """Fence the former worker, write a claim to each topic, and return the offsets of the claims by full topic name.
+
+        The claimer connects meanwhile; the claims are written after the fence.
+        """
         claimer = writer.Claimer(self._broker, app_id, number, self._clock)
         connecting = asyncio.create_task(claimer.start())
         try:
@@ -95,10 +99,10 @@ class Takeover:
             await claimer.stop()
 
     async def _check(self, current: partition.Partition, claims: Mapping[str, int], half: bool) -> None:
-        """Make the last transaction whole, and let the partition count from here."""
+        """Make the last transaction whole, and let the partition count its writes from here."""
         held, ends = current.store, {topic: codec.Tail(claims[self._names.name(topic)]) for topic in tails.TOPICS}
         counts = bool(held.record.tails)
-        if counts:  # a topic that is newer than the record begins here
+        if counts:  # an output topic that the record does not know yet is counted from its claim
             held.record = msgspec.structs.replace(held.record, tails={**ends, **held.record.tails})
             compared = tails.compared(held.record, await self._found(current.number, held.record, claims))
         else:
@@ -106,7 +110,7 @@ class Takeover:
         if half or compared.missing or compared.extra:
             await self._repair(current, compared, claims, half=half)
         elif not counts:
-            # The first worker that counts. What was before cannot be told; from here on it can.
+            # No worker has counted here before: earlier writes cannot be checked, but later ones can.
             current.counting.start(held.mark.offset, ends)
             current.begin()
             await current.write(held.record.offset)
@@ -115,7 +119,7 @@ class Takeover:
         current.counting.start(held.mark.offset, {topic: max(tail, written.get(topic, tail)) for topic, tail in ends.items()})
 
     async def _found(self, number: int, record: codec.PartitionRecord, claims: Mapping[str, int]) -> dict[str, tails.Found]:
-        """The records of each output topic that can be read between its tail and its mark."""
+        """Return the records of each output topic that can be read between its tail and its claim."""
         found = {topic: tails.Found() for topic in record.tails}
         after = {topic: tail.after for topic, tail in record.tails.items()}
         if not record.tails[topics.EVENTS].count and not await self._may_emit(claims, after[topics.EVENTS]):
@@ -132,8 +136,10 @@ class Takeover:
         return found
 
     async def _may_emit(self, claims: Mapping[str, int], after: int) -> bool:
-        """True if events that steps emitted may stand after this offset. Few records are simply read; of many it is asked whether
-        any bundle emits, the newest ones included, because reading others' events would take long.
+        """Return True if events that steps emitted may stand after this offset of `customer.events`.
+
+        Few records are simply read. If there are many, the answer is whether any bundle emits events, the newest bundles
+        included: reading other producers' events would take long.
         """
         if claims[self._names.name(topics.EVENTS)] - after <= FEW or self._registry.emits:
             return True
@@ -179,7 +185,7 @@ class Takeover:
     async def _give_up(
         self, current: partition.Partition, record: codec.PartitionRecord, compared: tails.Comparison, claimed: int, why: str
     ) -> None:
-        """Go on with the states as they are on the topic, and tell of it."""
+        """Go on with the states as they are on the topic; count and log that the batch was not repaired."""
         held, states = current.store, self._names.name(topics.STATE)
         await store.refresh(held, self._broker, states, current.number, claimed, self._clock.now())
         held.record = record
@@ -196,10 +202,10 @@ class Takeover:
     async def _decide_again(
         self, current: partition.Partition, until: int, there: Collection[tuple[str, str]], end: int
     ) -> tuple[partition.Batch, int, Counter[tuple[str, str]] | None]:
-        """A batch of the inputs up to `until`, and on until every output that is there has been decided again.
+        """Decide the inputs up to `until` again, and further ones until every output in `there` has been decided again.
 
-        The batch, the last offset in it, and the outputs that are there and that nothing led to; None for these where retention
-        took the inputs.
+        Returns the batch, the last offset in it, and the outputs in `there` that no input led to. These are None if retention
+        has removed the inputs. No input from the offset `end` on is read.
         """
         events, start = self._names.name(topics.EVENTS), current.store.record.offset + 1
         tp, left, seen = TopicPartition(events, current.number), Counter(there), 0
@@ -227,7 +233,7 @@ class Takeover:
                             del left[known]
                 seen = len(batch.outputs)
         last = max(last, until)
-        if left:  # nothing led to these: the inputs that were decided in search of them are left for later
+        if left:  # no input led to these: the inputs that were decided only in search of them are left for later
             last = max(explained, until)
             batch = current.begin()
             for record in taken:
@@ -238,13 +244,16 @@ class Takeover:
 
 
 def _told(current: partition.Partition) -> None:
-    """`KafkaTimeoutError` if the broker did not tell where the last write stands: what follows needs it."""
+    """Raise `KafkaTimeoutError` if the broker did not tell the offsets of the last write: the next steps need them."""
     if min(current.writer.last.values()) < 0:
         raise KafkaTimeoutError("The broker has a record twice and does not say where.")
 
 
 async def _until(consumer: AIOKafkaConsumer, marks: Mapping[TopicPartition, int]) -> AsyncIterator[tuple[TopicPartition, Any]]:
-    """The committed records before the mark of each partition, each partition's in its order."""
+    """Yield the committed records before the claim of each partition, in the order of each partition.
+
+    `marks` holds the offsets of the claims (`{partition: offset}`).
+    """
     ahead, waiting = dict(marks), patience.Patience()
     while ahead:
         for tp, records in (await consumer.getmany(*ahead, timeout_ms=200, max_records=10_000)).items():

@@ -1,4 +1,7 @@
-"""The topics: their names, what they keep, and how they are made and checked."""
+"""The topics: their names, their configuration, and how they are made and checked.
+
+Called by the worker and by the commands that need Kafka. All names and configurations of topics stand here.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,28 +23,31 @@ DEAD_LETTERS: Final = "dead.letters"
 ACTIONS: Final[Mapping[str, str]] = {channel: f"actions.{channel}" for channel in actions.CHANNELS}
 
 PARTITIONS: Final = 12
-"""Of topics that are made where none were, if nothing else is asked for."""
+"""Number of partitions of new topics, if `customer.events` does not exist and no other number is asked for."""
 _DAY: Final = 86_400_000
 LARGEST: Final = 4 * 1024 * 1024
 """Bytes of the largest record that the topics take: an event too large for the fold still fits into `dead.letters`."""
 TOMBSTONES: Final = _DAY
-"""Milliseconds for which a tombstone of `customer.state` must stay, so that whoever reads slowly or comes back misses none."""
+"""Milliseconds for which a tombstone of `customer.state` must stay, so that a slow or returning reader misses none."""
 UNCOMPACTED: Final = 3_600_000
-"""Milliseconds for which earlier states of a customer stay in `customer.state`. Loading reads all that was written in them."""
+"""Milliseconds for which earlier states of a customer stay in `customer.state`.
+
+Loading reads everything that was written in this time.
+"""
 _STATE: Final[Mapping[str, str]] = {
-    # Small segments are compacted, and so loaded, sooner; what was erased is gone from the disk within days.
+    # Small segments are compacted sooner, so less is loaded; erased data is gone from the disk within days.
     "segment.bytes": str(64 * 1024 * 1024),
     "segment.ms": str(_DAY),
     "max.compaction.lag.ms": str(_DAY),
-    # The states before a customer's last ones stay for so long: a taker may have to go back to them.
+    # Earlier states of a customer stay for this long: a worker that takes a partition may have to go back to them.
     "min.compaction.lag.ms": str(UNCOMPACTED),
-    # Loading reads what is not compacted yet too: at most a quarter more.
+    # Loading also reads what is not compacted yet: at most a quarter more.
     "min.cleanable.dirty.ratio": "0.2",
     "delete.retention.ms": str(2 * TOMBSTONES),
 }
 _KNOWN_WITHIN: Final = 10.0
 _ENVELOPE: Final = 64 * 1024
-"""What a dead letter may need beside the record that is in it."""
+"""Bytes that a dead letter may need beside the record that is in it."""
 
 
 class TopicsMissing(errors.RuntimeFailure):
@@ -82,26 +88,29 @@ class TopicsRefused(errors.RuntimeFailure):
 
 
 class Spec(msgspec.Struct, frozen=True):
-    """How a topic is made."""
+    """The name and the configuration of a topic to make."""
 
     name: str
     config: Mapping[str, str]
 
 
 class Topics(msgspec.Struct, frozen=True):
-    """The names with their prefix, which stands in front literally."""
+    """The names of the topics, with a prefix that is put before each name literally."""
 
     prefix: str = ""
 
     def name(self, topic: str) -> str:
-        """The full name of a topic."""
+        """Return the full name of a topic."""
         return self.prefix + topic
 
     def specs(self, days: Mapping[str, int] | None = None) -> tuple[Spec, ...]:
-        """All topics; `days` says for how long the topic of that name, without prefix, keeps its records."""
+        """Return the specs of all topics.
+
+        `days` gives the days for which a topic keeps its records, by the topic's name without prefix.
+        """
         large = {"max.message.bytes": str(LARGEST)}
         compacted = {"cleanup.policy": "compact", **large}
-        # The log's time is the broker's: a machine whose clock jumps must not move anybody's timers.
+        # The broker stamps the log: a machine whose clock jumps must not move anybody's timers.
         stamped = {"message.timestamp.type": "LogAppendTime"}
         buried = {"max.message.bytes": str(LARGEST + _ENVELOPE)}
         own = {EVENTS: {**large, **stamped}, DECISIONS: large, DEAD_LETTERS: buried}
@@ -123,10 +132,11 @@ async def create(
     replication: int = 1,
     days: Mapping[str, int] | None = None,
 ) -> list[str]:
-    """Make the topics that are missing; their names, once the broker knows them. Those that exist stay as they are.
+    """Make the topics that are missing, and return their names once the broker knows them; other topics stay as they are.
 
-    `partitions`: None for that of the events' topic, or `PARTITIONS`; another one than that is `OtherCount`.
-    `days`: see `Topics.specs`.
+    `partitions`: None for the number of `customer.events` or, if that does not exist, for `PARTITIONS`. `days`: see
+    `Topics.specs`. Raises `OtherCount` if `customer.events` has another number, and `TopicsRefused` if the broker does not make
+    the topics.
     """
     await connection.reachable(broker)
     admin = AIOKafkaAdminClient(**connection.client(broker))
@@ -159,13 +169,13 @@ async def create(
 def _new(spec: Spec, partitions: int, replication: int) -> NewTopic:
     config = dict(spec.config)
     if replication > 2:
-        # What is confirmed must outlive the loss of any one broker, the leader included.
+        # Confirmed records must outlive the loss of any one broker, the leader included.
         config["min.insync.replicas"] = str(replication // 2 + 1)
     return NewTopic(spec.name, partitions, replication, topic_configs=config)
 
 
 async def partitions(broker: connection.Address, topics: Topics) -> int:
-    """The partition count that all topics share; `TopicsMissing` or `WrongPartitions` where they do not."""
+    """Return the number of partitions that all topics share; raise `TopicsMissing` or `WrongPartitions` if they do not."""
     await connection.reachable(broker)
     admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()
@@ -178,7 +188,7 @@ async def partitions(broker: connection.Address, topics: Topics) -> int:
         counts = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics(names)}
     finally:
         await admin.close()
-    # The bundles are read whole by everybody, so their count does not matter.
+    # Everybody reads the whole topic of bundles, so its number of partitions does not matter.
     shared = {count for name, count in counts.items() if name != topics.name(BUNDLES)}
     if len(shared) != 1:
         raise WrongPartitions(", ".join(f"{name} {count}" for name, count in sorted(counts.items())) + ".")
@@ -186,9 +196,9 @@ async def partitions(broker: connection.Address, topics: Topics) -> int:
 
 
 async def checked(broker: connection.Address, topics: Topics) -> list[str]:
-    """What is kept in another way than `create` makes it, but does no harm; `WrongConfig` for what does.
+    """Return the harmless differences from the configuration that `create` makes; raise `WrongConfig` for harmful ones.
 
-    States that are deleted by age, or tombstones that go before a worker has seen them, are wrong states.
+    States that are deleted by age, or tombstones that are removed before a worker has seen them, lead to wrong states.
     """
     wanted = {spec.name: spec.config for spec in topics.specs() if spec.name in (topics.name(STATE), topics.name(BUNDLES))}
     found = await _configs(broker, list(wanted))
@@ -208,7 +218,7 @@ async def checked(broker: connection.Address, topics: Topics) -> list[str]:
 
 
 async def _configs(broker: connection.Address, names: list[str]) -> dict[str, dict[str, str]]:
-    """How these topics are kept, as far as the broker tells."""
+    """Return the configuration of these topics, as far as the broker tells it."""
     admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()
     try:
@@ -225,7 +235,7 @@ async def _configs(broker: connection.Address, names: list[str]) -> dict[str, di
 
 
 async def needed(broker: connection.Address, topics: Topics, *wanted: str) -> list[int]:
-    """The partition numbers of the first of these topics; `TopicsMissing` with every one that is not there."""
+    """Return the partition numbers of the first of these topics; raise `TopicsMissing` with every topic that is missing."""
     found = {topic: await numbers(broker, topics.name(topic)) for topic in wanted}
     missing = [topics.name(topic) for topic, there in found.items() if not there]
     if missing:
@@ -234,7 +244,7 @@ async def needed(broker: connection.Address, topics: Topics, *wanted: str) -> li
 
 
 async def numbers(broker: connection.Address, topic: str) -> list[int]:
-    """The partition numbers of one topic, none if it does not exist."""
+    """Return the partition numbers of one topic, an empty list if the topic does not exist."""
     admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()
     try:

@@ -1,7 +1,8 @@
-"""Traces for OpenTelemetry: a span for each batch, with what it was spent on. Off unless asked for; then nothing is imported.
+"""Traces for OpenTelemetry: a span for each batch, with the parts of its time.
 
-Called by watch.py. Asked for by `DALANG_TRACING=true`, or by the standard variables that name an exporter or its endpoint; all
-else (endpoint, headers, sampler, service name) is said by OTEL_* alone. Attributes are counts, never a customer.
+Called by watch.py. If no traces are asked for, OpenTelemetry is not imported. Traces are asked for by `DALANG_TRACING=true`, or
+by the standard variables that name an exporter or its endpoint. Everything else (endpoint, headers, sampler, service name) is
+set by OTEL_* variables alone. Attributes are counts, never a customer.
 """
 
 import os
@@ -18,7 +19,7 @@ _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_E
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 CLOSE_WITHIN: Final = 0.5
-"""Seconds for the last spans when the worker ends."""
+"""Seconds for sending the last spans when the worker ends."""
 
 _log = logs.log()
 
@@ -38,13 +39,13 @@ class UnknownExporter(errors.RuntimeFailure):
 
 
 class Stopwatch:
-    """`inputs.decode`, with the seconds that it took until `take`. Only a traced partition pays for looking at the clock."""
+    """`inputs.decode` with a sum of the seconds that it took; only a traced partition pays for reading the clock."""
 
     def __init__(self) -> None:
         self._took = 0.0
 
     def decode(self, value: bytes | None, **given: Any) -> inputs.Record:
-        """As `inputs.decode`."""
+        """Decode a record as `inputs.decode` does, and add up the time."""
         started = time.perf_counter()
         try:
             return inputs.decode(value, **given)
@@ -52,22 +53,23 @@ class Stopwatch:
             self._took += time.perf_counter() - started
 
     def take(self) -> float:
-        """The seconds since the last time."""
+        """Return the seconds that decoding took since the last call."""
         took, self._took = self._took, 0.0
         return took
 
 
 class Tracer:
-    """Makes the spans of a worker's batches, through a provider of its own: nothing global is set."""
+    """The maker of the spans of a worker's batches, with a provider of its own: nothing global is set."""
 
     def __init__(self, provider: Any) -> None:
         self._provider = provider
         self._tracer = provider.get_tracer("dalang")
 
     def wrote(self, batch: metrics.Written, decode_took: float) -> None:
-        """The span of one batch that is on the broker, with its children.
+        """Make the span of one batch that is on the broker, with its children.
 
-        Records are decoded and decided one after the other; the two children are their sums, shown one behind the other.
+        Decoding and deciding alternate, record by record. The children `decode` and `decide` are the sums, shown one after the
+        other.
         """
         from opentelemetry import trace  # noqa: PLC0415 - an extra, imported where it was asked for
 
@@ -83,14 +85,14 @@ class Tracer:
         span.end(end)
 
     def close(self) -> None:
-        """Send what is left, to a collector that may not answer: that must not hold the worker up."""
+        """Send the remaining spans, but do not let a collector without an answer hold the worker up."""
         closing = threading.Thread(target=self._provider.shutdown, name="dalang-tracing", daemon=True)
         closing.start()
         closing.join(CLOSE_WITHIN)
 
 
 def wanted(asked: bool | None, environment: Mapping[str, str]) -> bool:
-    """Whether traces are asked for: by the setting, and where it is silent by the standard variables."""
+    """Return True if traces are asked for: by the setting or, if that is None, by the standard variables."""
     if asked is not None:
         return asked
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
@@ -100,10 +102,10 @@ def wanted(asked: bool | None, environment: Mapping[str, str]) -> bool:
 
 
 def tracer(asked: bool | None) -> Tracer | None:
-    """The tracer, None where none is asked for.
+    """Return the tracer, None if no traces are asked for.
 
-    `NoTracing` or `UnknownExporter` where `DALANG_TRACING` asks for what is not there. A variable meant for all
-    programs of a host stops none: then it is a warning.
+    Raises `NoTracing` or `UnknownExporter` if `DALANG_TRACING` asks for what is not there. A standard variable, which may be
+    meant for all programs of a host, must not stop the worker: then a warning is logged.
     """
     if not wanted(asked, os.environ):
         return None

@@ -1,8 +1,9 @@
-"""What time it is on the log: the broker's clock as its answers tell it, carried on by this machine's steady one.
+"""The time on the log: the broker's clock, as its answers tell it, carried on by this machine's monotonic clock.
 
-Called by the worker for the question which timers are due. The wall clock of a machine can jump; the broker stamps what
-is on the log (`message.timestamp.type=LogAppendTime`), and only its time counts for a timer. A broker's answer to a write
-says its time; from there a monotonic clock goes on. It is a little behind, never ahead, so nothing is sent early.
+Called by the worker, to see which timers are due. The clock of a machine can jump. The broker stamps what is on the log
+(`message.timestamp.type=LogAppendTime`), and only the broker's time counts for a timer. The broker's answer to a write tells
+its time, and a monotonic clock goes on from there. The result is a little behind the broker's time and never ahead, so nothing
+is sent early.
 """
 
 import time
@@ -11,24 +12,24 @@ from collections.abc import Callable
 from aiokafka.structs import RecordMetadata
 
 LOG_APPEND: int = 1
-"""The `timestamp_type` of an answer whose time is the broker's."""
+"""The `timestamp_type` of an answer whose timestamp is the broker's."""
 
 
 class Wall:
-    """The log's time in milliseconds; the machine's own until a broker has told its."""
+    """The log's time in milliseconds; the machine's own time until a broker has told the log's."""
 
     def __init__(self, wall: Callable[[], float] | None = None, steady: Callable[[], float] = time.monotonic) -> None:
         self._wall, self._steady = wall, steady
         self._ahead: float | None = None
 
     def told(self, answer: RecordMetadata | None) -> None:
-        """A broker's answer to a write that has just come."""
+        """Take the time from a broker's answer to a write; the answer must have just come."""
         if answer is not None and answer.timestamp_type == LOG_APPEND:
             self._ahead = answer.timestamp - self._steady() * 1000
 
     def now(self) -> int:
-        """Milliseconds since 1970, at the log."""
+        """Return the log's time in milliseconds since 1970."""
         if self._ahead is not None:
             return int(self._steady() * 1000 + self._ahead)
-        # Looked up at each call: a test may let the machine's clock jump.
+        # `time.time` is looked up at each call: a test may let the machine's clock jump.
         return int((self._wall or time.time)() * 1000)

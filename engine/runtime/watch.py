@@ -1,7 +1,7 @@
-"""The watch over one worker: its metrics, its health and the port where both are served.
+"""The watch over one worker: its metrics, its health, and the port that serves both.
 
-The worker says what happens (`wrote`, `loaded`, `ticked`) and, once a second, how its partitions stand. Nothing here decides,
-writes to Kafka or ends the process.
+Called by the worker, which reports what happens (`wrote`, `loaded`, `ticked`) and, once a second, how its partitions stand.
+Nothing here decides, writes to Kafka or ends the process.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ _log = logs.log()
 
 
 class Watch:
-    """What is known of the worker, and who may ask. `wall` is the log's time, in seconds."""
+    """The observations of one worker, and the server and tracer that report them; `wall` is the log's time in seconds."""
 
     def __init__(self, chosen: settings.Settings, wall: Callable[[], float] = time.time) -> None:
         self._settings, self._wall = chosen, wall
@@ -30,14 +30,14 @@ class Watch:
         self._rebalances = 0
 
     def open(self) -> None:
-        """Serve and trace, where it is asked for; an `errors.RuntimeFailure` where it cannot be done."""
+        """Start the server and the tracer that are asked for; raise an `errors.RuntimeFailure` if that is not possible."""
         self._tracer = tracing.tracer(self._settings.tracing)
         if self._settings.metrics_port is not None:
             self._server = probes.Server(self._settings.metrics_host, self._settings.metrics_port, self.metrics, self.health)
             _log.info("metrics served", port=self._server.port)
 
     def close(self) -> None:
-        """Serve and trace no more."""
+        """Stop the server and the tracer."""
         if self._tracer is not None:
             self._tracer.close()
             self._tracer = None
@@ -46,7 +46,7 @@ class Watch:
             self._server = None
 
     def over(self) -> tuple[metrics.Wrote, Callable[..., inputs.Record]]:
-        """For one partition: who is told of its batches, and by what it decodes."""
+        """Return two functions for one partition: one to report its batches to, and one to decode its records with."""
         if (tracer := self._tracer) is None:
             return self.metrics.wrote, inputs.decode
         stopwatch = tracing.Stopwatch()
@@ -58,7 +58,7 @@ class Watch:
         return wrote, stopwatch.decode
 
     async def beat(self, look: Callable[[], health.Seen]) -> None:
-        """Look at the worker again and again; that this goes on is what `/health` is about."""
+        """Look at the worker again and again; `/health` fails if this stops."""
         while True:
             self.health.turned()
             seen = self._looked(look)
@@ -71,14 +71,17 @@ class Watch:
     def _looked(self, look: Callable[[], health.Seen]) -> health.Seen:
         try:
             return look()
-        except Exception as exc:  # noqa: BLE001 - it looks into the fetcher's thread, which may just be given other partitions
+        except Exception as exc:  # noqa: BLE001 - it looks into the fetcher's thread, which may get other partitions just now
             _log.warning("not looked", error=type(exc).__name__)
             return health.Seen(joined=True, rebalancing=True, rebalances=self._rebalances)
 
     def standing(
         self, number: int, current: partition.Partition | None, fetched: batches.Fetched | None, waiting: int | None
     ) -> metrics.Standing:
-        """How a partition stands. `current` is None until it is loaded; `waiting` is the timestamp of what waits first (ms)."""
+        """Return the progress of a partition.
+
+        `current` is None until the partition is loaded. `waiting` is the timestamp (ms) of the first record that waits.
+        """
         if current is None:
             return metrics.Standing(number=number)
         store = current.store
@@ -88,11 +91,11 @@ class Watch:
         if fetched is not None and (fetched.position < fetched.end or handled < fetched.last or oldest is not None):
             lag = max(1, fetched.end - handled - 1)
         elif fetched is not None:
-            # All that is left on the log are markers of transactions, which are no records.
+            # Only transaction markers are left on the log, and markers are no records.
             silent = max(0.0, time.time() - fetched.answered)
         behind = None
         if lag:
-            # What was not fetched yet has no timestamp here: it is at least as old as its first sight.
+            # A record that was not fetched yet has no timestamp here: it counts from the moment when it was first noticed.
             behind = self._wall() if oldest is None else oldest / 1000
             before = self._standing(number)
             if oldest is None and before is not None and before.behind is not None:

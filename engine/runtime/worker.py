@@ -1,7 +1,8 @@
 """The worker: Faust's group membership around the partitions, the clock, and the ways to leave.
 
-The agent hands each fetched chunk to the task of its partition and goes on; the task takes everything that waits into one
-batch: small when idle, large under load. Exit codes: 0 stopped, 70 must not go on (the supervisor starts it again).
+The agent hands each fetched chunk to the task of its partition and goes on. The task takes everything that waits into one
+batch: small when idle, large under load. Exit codes: 0 after a stop; 2 if a restart does not help; 70 if the worker must not go
+on and its supervisor starts it again.
 """
 
 import asyncio
@@ -45,9 +46,9 @@ from engine.runtime import watch as watches
 
 MUST_LEAVE: Final = 70
 REFUSED: Final = 2
-"""Starting again will not help: somebody has to do what the log says."""
+"""The exit code if starting again will not help: somebody has to do what the log says."""
 TICK: Final = 0.2
-"""Seconds between two looks at the calendars."""
+"""Seconds between two looks at the timer queues."""
 STOP_WITHIN: Final = 9.0
 LOAD_WITHIN: Final = 60.0
 _DEPLOYS: Final = 5
@@ -80,7 +81,7 @@ class Worker:
         self._takeover = takeover.Takeover(self.broker, self.names, self.registry, self.wall, self.watch.metrics, self._connected)
 
     async def run(self) -> int:
-        """Work until SIGTERM or SIGINT; the exit code."""
+        """Work until SIGTERM or SIGINT, and return the exit code."""
         self.watch.open()
         self._start(self.watch.beat(self._look)).add_done_callback(self._clock_ended)
         await connection.reachable(self.broker)
@@ -108,9 +109,9 @@ class Worker:
         return 0
 
     async def _deploy(self) -> None:
-        """The worker's own directory and clock, once, where they differ from what is live now; later deploys are followed.
+        """Deploy the worker's own directory and clock, once, if they differ from what is live; later deploys are followed.
 
-        Several workers may start at once: who is overtaken looks again, and finds what the other one deployed.
+        Several workers may start at once. A worker that is overtaken looks again, and finds what the other worker deployed.
         """
         clock = self.settings.clock if self.bundle is not None or "clock" in self.settings.model_fields_set else None
         if self.bundle is None and clock is None:
@@ -140,13 +141,13 @@ class Worker:
             await self._room.wait()
 
     async def _serve(self, number: int) -> None:
-        """The task of one partition: everything that waits, in one batch, again and again."""
+        """Run the task of one partition: handle everything that waits, in one batch, again and again."""
         while True:
             await self._wake[number].wait()
             self._wake[number].clear()
             events = self._next(number)
             generation = self.app.consumer_generation_id
-            # What was read before the group changed is dropped: whoever owns the partition now reads it again.
+            # Records that were read before the group changed are dropped: the partition's present owner reads them again.
             mine = [event for event in events if event.message.generation_id == generation] if self._is_mine(number) else []
             try:
                 if mine:
@@ -163,7 +164,7 @@ class Worker:
                 self._room.set()
 
     def _next(self, number: int) -> list[Any]:
-        """The chunks of one transaction: what waits, up to the batch size."""
+        """Return the chunks of one transaction: the chunks that wait, up to the batch size."""
         waiting, count = self._waiting.get(number, []), 0
         for index, event in enumerate(waiting, 1):
             count += len(event.value)
@@ -175,7 +176,10 @@ class Worker:
         return waiting
 
     async def _ready(self, number: int, generation: int) -> partition.Partition:
-        """`_ensure`, tried again for a while: nothing is ahead of the broker yet, and leaders and coordinators move."""
+        """Call `_ensure`, again and again for up to `LOAD_WITHIN` seconds if the broker fails.
+
+        Repeating is safe, because nothing is ahead of the broker yet. It helps, because leaders and coordinators move.
+        """
         deadline = asyncio.get_running_loop().time() + LOAD_WITHIN
         while True:
             try:
@@ -190,8 +194,10 @@ class Worker:
                 await asyncio.sleep(TICK)
 
     async def _ensure(self, number: int, generation: int) -> partition.Partition:
-        """The partition's state of this generation of the group; also of a partition that stays with this worker: others may
-        have had it meanwhile. Only what is new is read.
+        """Return the partition, loaded in this generation of the group.
+
+        A partition that stays with this worker is brought up to date in a new generation, because other workers may have had it
+        meanwhile. Only what is new is read.
         """
         known = self._partitions.get(number)
         if known is not None and known[0] == generation:
@@ -219,7 +225,7 @@ class Worker:
         return partition.Partition(number, self.names, self.registry, held, own, *self.watch.over())
 
     async def _begins(self, current: partition.Partition, generation: int) -> None:
-        """`layout.AheadOfState` where the group began to read after what the state holds; it is set back first."""
+        """Raise `layout.AheadOfState` if the group began to read after the end of the state; set the group back first."""
         tp = TP(self.names.name(topics.EVENTS), current.number)
         consumer, wanted = self.app.consumer, current.store.record.offset + 1
         if consumer.sought.get(tp, 0) > wanted and self._holds(current.number, generation):
@@ -230,14 +236,14 @@ class Worker:
         return TP(self.names.name(topics.EVENTS), number) in self.app.consumer.assignment()
 
     def _holds(self, number: int, generation: int) -> bool:
-        """Whether the partition is still this worker's, in the generation of the group in which it was read."""
+        """Return True if the partition is still this worker's, in the generation of the group in which it was read."""
         same = self.app.consumer_generation_id == generation and not self.app.rebalancing
         return same and not self.stopping.is_set() and self._is_mine(number)
 
     async def _failed(self, number: int, generation: int, exc: Exception) -> None:
-        """Leave, unless the partition was lost meanwhile: then its new owner has fenced us, as it should."""
+        """End the process, unless the partition was lost meanwhile: then its new owner has fenced this worker, as it should."""
         if isinstance(exc, ProducerFenced):
-            # A worker that slept is fenced before it hears that the group went on without it.
+            # A worker that slept is fenced before it learns that the group went on without it, so wait for that news.
             for _ in range(round(2 * self.settings.session_timeout / TICK)):
                 if not self._holds(number, generation):
                     break
@@ -251,13 +257,13 @@ class Worker:
         _log.warning("partition lost", partition=number, error=type(exc).__name__)
 
     def _leave(self, exc: BaseException, number: int | None = None) -> None:
-        """The process ends here and now."""
+        """End the process here and now."""
         told = str(exc) if isinstance(exc, errors.DalangError) else f"{type(exc).__name__}: {exc}"
         _log.error("must leave", error=told, **({} if number is None else {"partition": number}))
         os._exit(REFUSED if isinstance(exc, layout.PartitionsChanged) else MUST_LEAVE)
 
     def _look(self) -> health.Seen:
-        """The worker as it looks now, for the watch."""
+        """Return an observation of the worker as it is now, for the watch."""
         stopping = self.stopping.is_set()
         if not self._started or self.app.rebalancing_count == 0:
             return health.Seen(stopping=stopping)
@@ -286,12 +292,15 @@ class Worker:
     # The clock.
 
     def _clock_ended(self, ticking: asyncio.Task[None]) -> None:
-        """A worker without a clock would let timers lie, one without a watch would not be seen: leave, and be started again."""
+        """End the process if the clock or the watch has ended, so that it is started again.
+
+        Without a clock no timer would fire, and without a watch nobody would see the worker.
+        """
         if not ticking.cancelled():
             self._leave(ticking.exception() or RuntimeError("the clock ended"))
 
     async def _tick(self) -> None:
-        """Load what was assigned, and say which timers are due."""
+        """Load the partitions that were assigned, and send the timers that are due, every `TICK` seconds."""
         while True:
             await asyncio.sleep(TICK)
             self.watch.health.ticked()
@@ -302,7 +311,7 @@ class Worker:
                 found = await self.clock.partitions_for(self.names.name(topics.EVENTS))
                 layout.unchanged(self.names, self._count, len(found))
             mine = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.names.name(topics.EVENTS)}
-            # Side by side: while one partition is loaded, the timers of the others go on.
+            # The partitions take turns in parallel: while one is loaded, the timers of the others go on.
             for number in (mine | {*self._partitions}) - self._turning:
                 self._turning.add(number)
                 work = self._turn(number, generation) if number in mine else self._let_go(number)
@@ -314,7 +323,7 @@ class Worker:
             self._leave(exc, number)
 
     async def _turn(self, number: int, generation: int) -> None:
-        """One partition: loaded if it is not, and its due timers sent."""
+        """Load one partition if it is not loaded, and send its due timers."""
         try:
             async with self._lock(number):
                 if not self._holds(number, generation):
@@ -326,17 +335,20 @@ class Worker:
                 due = current.due(codec.instant(self.wall.now()), behind=behind)
             await self._send_due(current, due)
         except KafkaError as exc:
-            # What was not sent is sent again; what was not loaded is tried again.
+            # Timers that were not sent are sent again later, and a partition that was not loaded is loaded later.
             _log.warning("clock waits", partition=number, error=type(exc).__name__)
 
     async def _let_go(self, number: int) -> None:
-        """A partition that another worker has now."""
+        """Close a partition that another worker has now."""
         async with self._lock(number):
             if not self._is_mine(number) and (known := self._partitions.pop(number, None)) is not None:
                 await known[1].close()
 
     async def _send_due(self, current: partition.Partition, due: list[tuple[datetime.datetime, list[str]]]) -> None:
-        """Put it onto the log. `TimeoutError`: nobody answers, as when the producer's own tasks are dead; a new start helps."""
+        """Write these due timers to the log.
+
+        Raises `TimeoutError` if nobody answers, as when the producer's own tasks are dead; then a new start helps.
+        """
         for at, customers in due:
             self._sent += 1
             id_ = f"due-{hashed(self.settings.app_id, current.number, os.getpid(), self._sent, codec.milliseconds(at))}"
@@ -353,7 +365,7 @@ class Worker:
             loop.add_signal_handler(each, self.stopping.set)
 
     async def _stop(self) -> None:
-        """Finish the batches in flight, leave the group, close the producers; within ten seconds in any case."""
+        """Finish the batches in flight, leave the group, and close the producers; within ten seconds in any case."""
         _log.info("stopping")
         try:
             async with asyncio.timeout(STOP_WITHIN):
@@ -379,7 +391,7 @@ class Worker:
 
 
 def run(chosen: settings.Settings) -> int:
-    """Run a worker until it is told to stop; the exit code. `errors.DalangError` where it cannot start."""
+    """Run a worker until it is told to stop, and return the exit code; raise `errors.DalangError` if it cannot start."""
     logs.configure(chosen.log_format)
     gc.set_threshold(100_000, 50, 50)  # states and batches are trees: looking for cycles in them finds none
     bundle = None if chosen.journeys is None else catalogs.bundle(chosen.journeys)

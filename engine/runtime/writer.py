@@ -1,7 +1,8 @@
-"""The writer of one partition: outputs and states together, or in the order that loses nothing.
+"""The writer of one partition: it writes outputs and states together, or in the order that loses nothing.
 
-On Kafka a batch is one transaction of a producer whose transactional id is the partition's, so that a zombie is fenced by
-its successor's first breath. A broker without transactions gets confirmed writes: outputs, then states, then the record.
+On Kafka a batch is one transaction of a producer whose transactional id is the partition's. So a successor fences a former
+writer as soon as the successor starts. A broker without transactions gets confirmed writes: outputs, then states, then the
+partition record.
 """
 
 import asyncio
@@ -32,14 +33,14 @@ _PROBE_SECONDS: Final = 30
 _STOP_SECONDS: Final = 5
 START_WITHIN: Final = 40.0
 WRITE_WITHIN: Final = 25.0
-"""Seconds. A transaction is ended by its coordinator after 20: what takes longer cannot succeed any more."""
+"""Seconds for one write: the coordinator ends a transaction after 20 s, so what takes longer cannot succeed any more."""
 CLAIM_KEY: Final = codec.NOBODY + b"claim"
 _NO_TRANSACTIONS: Final = (UnknownError, UnsupportedVersionError, IncompatibleBrokerVersion)
-"""How a broker says that it has none (Tansu 0.6: an unknown error to InitProducerId)."""
+"""The errors by which a broker says that it has no transactions (Tansu 0.6: an unknown error to InitProducerId)."""
 
 
 class Output(msgspec.Struct, frozen=True):
-    """One record to write. `id` is the same whenever this output is decided again; a state has none."""
+    """One record to write; `id` is the same whenever this output is decided again, and empty for a state."""
 
     topic: str
     key: bytes | None
@@ -55,24 +56,27 @@ class _Connected:
         self._partition, self._clock, self._producer = partition, clock, producer
 
     async def start(self) -> None:
-        """Connect; with transactions this fences the former producer of its id and ends what that left open. `TimeoutError`."""
+        """Connect; with transactions, also fence the former producer of the id and end the transaction that it left open.
+
+        Raises `TimeoutError` after `START_WITHIN` seconds.
+        """
         async with asyncio.timeout(START_WITHIN):
             await self._producer.start()
 
     async def stop(self) -> None:
-        """Disconnect; a producer that was fenced, or whose broker is away, is let go after a moment."""
+        """Disconnect; a producer that was fenced, or whose broker is away, is given up after `_STOP_SECONDS` seconds."""
         with contextlib.suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(_STOP_SECONDS):
                 await self._producer.stop()
 
 
 class Writer(_Connected):
-    """Writes the batches of one partition. Anything that it raises means: memory is ahead of the broker, leave."""
+    """The writer of the batches of one partition; if it raises any error, memory is ahead of the broker: leave."""
 
     reached = store.Mark()
-    """Where the last of the states stands that were written last."""
+    """The offset in `customer.state` of the partition record of the last write, and the log's time then (ms)."""
     last: Mapping[str, int] = {}
-    """The last offset of the last write in each of its topics, -1 where the broker did not tell."""
+    """The offset of the last record of the last write in each topic (full name), -1 if the broker did not tell it."""
 
     def __init__(
         self, broker: connection.Address, app_id: str, partition: int, *, transactions: bool, clock: wall.Wall | None = None
@@ -82,7 +86,10 @@ class Writer(_Connected):
         self.transactions = transactions
 
     async def write(self, outputs: list[Output], states: list[Output]) -> None:
-        """Write everything, confirmed. The last of `states` is the partition's own record. `TimeoutError`."""
+        """Write everything and wait until it is confirmed; the last of `states` is the partition record.
+
+        Raises `TimeoutError` after `WRITE_WITHIN` seconds.
+        """
         async with asyncio.timeout(WRITE_WITHIN):
             if self.transactions:
                 await self._producer.begin_transaction()
@@ -96,7 +103,7 @@ class Writer(_Connected):
         self.reached = store.Mark(last[states[-1].topic], self._clock.now())
 
     async def _send(self, records: Iterable[Output]) -> dict[str, int]:
-        """All records to this partition, topic by topic, and the broker's word for each; the last offset in each topic."""
+        """Send all records to this partition, topic by topic, and return the last offset in each topic once all are confirmed."""
         by_topic: dict[str, list[Output]] = {}
         for record in records:
             by_topic.setdefault(record.topic, []).append(record)
@@ -104,7 +111,10 @@ class Writer(_Connected):
         return dict(zip(by_topic, last, strict=True))
 
     async def _send_topic(self, topic: str, records: list[Output]) -> int:
-        """The offset of the last one, -1 where the broker does not tell (a repeat that it already had)."""
+        """Send the records of one topic, and return the offset of the last one.
+
+        Returns -1 if the broker does not tell it, because it already had these records (a repeat).
+        """
         producer, confirmed = self._producer, []
         batch = producer.create_batch()
         for record in records:
@@ -124,18 +134,22 @@ class Writer(_Connected):
 
 
 class Claimer(_Connected):
-    """Marks the end of every topic of one partition, so that whoever reads up to the marks has read all that was written before.
+    """A producer that marks the end of every topic of one partition with a claim.
 
-    No end that a broker names is as sure: a leader that was just elected can name one that is too small for a moment. The
-    marks are aborted, so that no reader sees them. The transactional id is not the writer's: where the markers of an aborted
-    transaction are sent again, they must meet nothing but marks.
+    Whoever reads up to the claims has read everything that was written before. No end that a broker names is as sure: a leader
+    that was just elected can name one that is too small for a moment. The claims are aborted, so that no reader sees them. The
+    transactional id is not the writer's: if the markers of an aborted transaction are sent again, they must meet nothing but
+    claims.
     """
 
     def __init__(self, broker: connection.Address, app_id: str, partition: int, clock: wall.Wall) -> None:
         super().__init__(partition, clock, transactional(broker, f"{app_id}-{partition}-claim"))
 
     async def claim(self, names: Iterable[str]) -> dict[str, int]:
-        """The offset of a mark in each topic of this full name. `KafkaError` or `TimeoutError` where one could not be made."""
+        """Write a claim to each of these topics (full names), and return the offset of the claim in each.
+
+        Raises `KafkaError` or `TimeoutError` if one could not be written.
+        """
         told, producer = list(names), self._producer
         async with asyncio.timeout(WRITE_WITHIN):
             await producer.begin_transaction()
@@ -150,17 +164,17 @@ class Claimer(_Connected):
 
 
 async def has_transactions(broker: connection.Address, app_id: str) -> bool:
-    """Whether the broker knows transactions: asked once, by a producer that writes nothing.
+    """Return True if the broker has transactions; a producer that writes nothing asks once.
 
-    Only the broker's own answer counts. A coordinator that is slow or away is waited for, and then `KafkaError` or
-    `TimeoutError`: a worker that took it for a no would write on Kafka without transactions.
+    Only the broker's own answer counts. If the coordinator is slow or away, the producer waits for it, and then `KafkaError` or
+    `TimeoutError` is raised: a worker that took that for a no would write to Kafka without transactions.
     """
     producer = transactional(broker, f"{app_id}-probe")
     try:
         async with asyncio.timeout(_PROBE_SECONDS):
             return await begun(producer)
     except ProducerFenced:
-        return True  # by another worker that asks at the same time
+        return True  # fenced by another worker that asks at the same time
     finally:
         with contextlib.suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(2):
@@ -168,8 +182,8 @@ async def has_transactions(broker: connection.Address, app_id: str) -> bool:
 
 
 async def begun(producer: AIOKafkaProducer) -> bool:
-    """Start a transactional producer, which fences the former one of its id; False if the broker has no transactions."""
-    with _without_log("aiokafka.producer.sender"):  # it calls the answer that is looked for here unexpected
+    """Start a transactional producer, which fences the former one of its id; return False if the broker has no transactions."""
+    with _without_log("aiokafka.producer.sender"):  # it logs the answer that is expected here as unexpected
         try:
             await producer.start()
         except _NO_TRANSACTIONS:
@@ -191,12 +205,12 @@ def _without_log(name: str) -> Iterator[None]:
 
 
 def plain(broker: connection.Address) -> AIOKafkaProducer:
-    """A producer without transactions, for what may be written twice: `timer.due`, activations, bundles."""
+    """Return a producer without transactions, for records that may be written twice: `timer.due`, activations, bundles."""
     return _producer(broker, None)
 
 
 def transactional(broker: connection.Address, id_: str) -> AIOKafkaProducer:
-    """A producer with this transactional id."""
+    """Return a producer with this transactional id."""
     return _producer(broker, id_)
 
 
@@ -209,8 +223,8 @@ def _producer(broker: connection.Address, transactional_id: str | None) -> AIOKa
         max_request_size=2 * topics.LARGEST,
         transactional_id=transactional_id,
         transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
-        # A broker that stands still with its connections open is given up after this; aiokafka's own would be 40 s.
+        # A broker that hangs with open connections is given up after this time; aiokafka's default is 40 s.
         request_timeout_ms=_REQUEST_TIMEOUT_MS,
-        # Also how soon a worker hears that the number of partitions was changed.
+        # This is also how soon a worker learns that the number of partitions was changed.
         metadata_max_age_ms=_METADATA_MS,
     )
