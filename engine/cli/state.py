@@ -20,7 +20,7 @@ app: Final = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def state() -> None:
-    """What is known of each customer."""
+    """Group the commands about the states of all customers; the help text is in `app.py`."""
 
 
 @app.command("rebuild")

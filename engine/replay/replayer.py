@@ -149,9 +149,9 @@ class Replayer:
         self._put_aside(reason, told)
 
     def _timed(self, record: inputs.Record) -> inputs.Record:
-        """Return the record, at the stream's time if an operator wrote it and the stream clock holds or begins with it.
+        """Return the record; under the stream clock, an operator's record gets the stream's time as its recorded time.
 
-        Under the stream clock, the records of others advance the stream's time:
+        This includes the activation that starts the stream clock. All other records advance the stream's time:
         docs/semantics.md#the-stream-clock-goes-by-recorded-times
         """
         event, partition = record.event, record.partition

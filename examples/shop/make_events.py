@@ -1,4 +1,4 @@
-"""Half a year of a shop's clicks as CloudEvents: `python examples/shop/make_events.py OUT.jsonl`.
+"""Half a year of a shop's clicks as CloudEvents: `python -m examples.shop.make_events OUT.jsonl`.
 
 The clickstream (data/README.md) has user, session, event and timestamp. This file turns clicks into events:
 
