@@ -1,1 +1,1 @@
-"""Runnable examples; each is a test too."""
+"""Runnable examples, each of which is a test too."""

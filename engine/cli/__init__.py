@@ -1,1 +1,1 @@
-"""The command line: one file a command. Parse, one call, print."""
+"""The command line, with one file for each command, which parses its options, makes one call and prints the result."""

@@ -1,4 +1,7 @@
-"""`dalang`: the commands and the way that errors leave it. Exit 0 fine, 1 findings, 2 usage or what cannot be used."""
+"""The program `dalang`: its commands, and how it ends after an error.
+
+Exit codes: 0 fine, 1 findings, 2 wrong usage or input that cannot be used, 130 after Ctrl-C.
+"""
 
 import sys
 from typing import Final
@@ -29,14 +32,14 @@ app.add_typer(schema.app, name="schema", help="The JSON Schemas and the AsyncAPI
 
 
 def main() -> None:
-    """The entry point: what Dalang raises is a sentence on standard error and exit 2, never a traceback."""
+    """Run the command line; an error of Dalang is a sentence on standard error and exit 2, never a traceback."""
     try:
         app()
     except errors.DalangError as exc:
         sys.stderr.write(f"dalang: {exc}\n")
         sys.exit(2)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe left; Python would complain once more while it ends
+        sys.stderr.close()  # the pipe has no reader any more; Python would report that again as it ends
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,4 +1,7 @@
-"""`dalang check`: all findings of directories of journeys."""
+"""The command `dalang check`, which prints all findings of directories of journeys.
+
+`dalang deploy` calls `report` and `shown` for its own findings.
+"""
 
 import json
 import pathlib
@@ -41,7 +44,7 @@ def check(
 
 
 def report(found: list[Finding], format: Format, *, quiet: bool = False) -> None:
-    """Print findings; text on standard error alone where it must be `quiet`, because a program reads standard output."""
+    """Print findings; with `quiet`, text goes to standard error only, because a program reads standard output."""
     match format:
         case "json":
             fields = [{name: getattr(each, name) for name in Finding.__struct_fields__} for each in found]
@@ -64,7 +67,7 @@ def _before(base: pathlib.Path) -> definition.Bundle:
 
 
 def _findings(path: pathlib.Path, before: definition.Bundle | None) -> list[Finding]:
-    """The findings of a directory; for a file those of its own, looked at together with what stands around it."""
+    """Return the findings of a directory, or of one file, which is compiled together with its directory."""
     root = path if path.is_dir() else path.parent.parent if path.parent.name == "templates" else path.parent
     result = compiler.compile_directory(root)
     holes = () if before is None else lint.against(before, result.bundle)
@@ -73,8 +76,8 @@ def _findings(path: pathlib.Path, before: definition.Bundle | None) -> list[Find
 
 
 def shown(root: pathlib.Path, finding: Finding) -> Finding:
-    """With the file as the user would open it from here."""
-    inside = "." if finding.file == root.as_posix() else finding.file  # that of a directory that is none is its own
+    """Return the finding with its file's path as the user would open it, with `root` before it."""
+    inside = "." if finding.file == root.as_posix() else finding.file  # a finding about the root itself has its path already
     return msgspec.structs.replace(finding, file=(root / inside).as_posix())
 
 
@@ -86,7 +89,7 @@ def _count(found: list[Finding]) -> str:
     return told if found else "No findings."
 
 
-# GitHub's workflow commands: a line is a message, and a property ends at a comma or colon.
+# In GitHub's workflow commands a message ends with its line, and a property ends at a comma or colon: these are escaped.
 
 
 def _data(text: str) -> str:

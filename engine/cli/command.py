@@ -1,4 +1,4 @@
-"""`dalang command`: pause, resume, stop and enter, said by an operator."""
+"""The command `dalang command`, with which an operator pauses or resumes journeys, stops instances or enters customers."""
 
 import json
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`dalang deploy`: a directory of journeys, live in every partition from its next record on."""
+"""The command `dalang deploy`, which makes a directory of journeys live in every partition from its next record on."""
 
 import json
 import pathlib
@@ -20,9 +20,9 @@ def deploy(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Check and compile a directory, and make it live. Workers follow; who is inside a journey stays on her version.
+    """Check and compile a directory, and make it live. Workers follow; an instance stays on the version that it entered with.
 
-    Exit 1 if a finding is an error: nothing is changed then. What is live already is not deployed again.
+    Exit 1 if a finding is an error: nothing is changed then. A bundle that is live already is not deployed again.
     """
     chosen = settings.read(settings.Access, broker=broker, topic_prefix=topic_prefix)
     compiled = compiler.compile_directory(directory)

@@ -1,4 +1,4 @@
-"""`dalang dev`: a broker, its topics and a worker in one terminal."""
+"""The command `dalang dev`, which runs a broker, its topics and a worker in one terminal."""
 
 import asyncio
 import pathlib
@@ -16,7 +16,7 @@ def dev(
     partitions: Annotated[int, typer.Option(min=1, help="Of every topic.", envvar="DALANG_PARTITIONS")] = 4,
 ) -> None:
     """Start the embedded broker and a worker on it. Everything is in memory and gone with Ctrl-C."""
-    from engine.runtime import embedded, settings, topics  # noqa: PLC0415 - Kafka is loaded only where it is asked for
+    from engine.runtime import embedded, settings, topics  # noqa: PLC0415 - load Kafka only if it is needed
     from engine.runtime import worker as process  # noqa: PLC0415
 
     with embedded.Embedded(port) as broker:

@@ -1,4 +1,4 @@
-"""`dalang explain`: why did she get it, and why did she not?"""
+"""The command `dalang explain`, which tells why a customer got a message, or why not."""
 
 import json
 from typing import Annotated

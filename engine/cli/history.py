@@ -1,4 +1,4 @@
-"""`dalang history export|import|dead`: the log to a file, a file onto the log, and what was put aside."""
+"""The commands `dalang history export`, `import` and `dead`: a log to a file, a file onto a log, and the dead letters."""
 
 import gzip
 import json
@@ -33,7 +33,7 @@ def export(
             count += 1
     print(f"{count} records in {file}")
     if bundles is not None:
-        # After the log: what it activates was on the topic before.
+        # Read the bundles after the log: each bundle is on its topic before the log activates it.
         kept = connection.run(topic.beside(*options.this_log(log)))
         bundles.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in kept))
         print(f"{len(kept)} bundles in {bundles}")

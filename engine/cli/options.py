@@ -1,4 +1,7 @@
-"""What several commands take: the history, the journeys, the customer. Each flag has an environment twin."""
+"""The arguments and flags that several commands share: the history, the definitions, the broker and the form of the output.
+
+Called by the other files of this folder. Every flag here can be set by an environment variable too.
+"""
 
 import contextlib
 import datetime
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from engine.runtime import connection
 
 LOG: Final = "kafka://"
-"""How the name of a log begins."""
+"""The prefix of the name of a log."""
 
 Events = Annotated[
     list[str],
@@ -54,7 +57,7 @@ class NotAnInstant(errors.DalangError):
 
 
 def instant(text: str, flag: str) -> datetime.datetime:
-    """The time that a flag of the command line was given; `NotAnInstant` if it is none."""
+    """Return the time in the text of a flag; raise `NotAnInstant` if the text is no time."""
     try:
         return inputs.instant(text)
     except errors.NotATime:
@@ -69,9 +72,12 @@ class StandsAlone(errors.DalangError):
 
 
 def history(events: Sequence[str]) -> histories.Kept:
-    """The history of the arguments EVENTS."""
+    """Return the history of the arguments EVENTS.
+
+    Raises `StandsAlone` if a log comes with other arguments, or if standard input is named twice.
+    """
     if is_log(events):
-        from engine.runtime import history as log  # noqa: PLC0415 - Kafka is loaded only where it is asked for
+        from engine.runtime import history as log  # noqa: PLC0415 - load Kafka only if it is needed
 
         lines: Iterable[bytes] = log.read(*this_log(events[0]))
         return histories.LinesHistory(lines, events[0])
@@ -81,17 +87,20 @@ def history(events: Sequence[str]) -> histories.Kept:
 
 
 def is_log(events: Sequence[str]) -> bool:
-    """Whether EVENTS is a log."""
+    """Return True if EVENTS is one log."""
     return len(events) == 1 and events[0].startswith(LOG)
 
 
 @contextlib.contextmanager
 def counting(what: str) -> Iterator[Callable[[int], None]]:
-    """A count that runs on a terminal's standard error, and nothing where that is none."""
+    """Show a running count of `what` on standard error, and yield the function that adds to it.
+
+    Nothing is shown if standard error is not a terminal.
+    """
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich import console, progress  # noqa: PLC0415 - only for those who look on
+    from rich import console, progress  # noqa: PLC0415 - only the count needs rich
 
     shown = progress.Progress(
         progress.TextColumn("{task.completed:,.0f} " + what), console=console.Console(stderr=True), transient=True
@@ -102,8 +111,8 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
 
 def this_log(url: str) -> "tuple[connection.Broker, str]":
-    """The broker and the topic of `kafka://host:port/topic`, with the credentials of the settings."""
-    from engine.runtime import history as log  # noqa: PLC0415 - Kafka is loaded only where it is asked for
+    """Return the broker and the topic of `kafka://host:port/topic`, with the credentials of the settings."""
+    from engine.runtime import history as log  # noqa: PLC0415 - load Kafka only if it is needed
     from engine.runtime import settings  # noqa: PLC0415
 
     broker, topic = log.address(url)
@@ -134,7 +143,12 @@ class OneOfBoth(errors.DalangError):
 def decided_by(
     events: Sequence[str], source: histories.History, journeys: pathlib.Path | None, bundles: str
 ) -> definitions.Given:
-    """By what a history is decided: a directory from its start, or the bundles that were live, as its activations say."""
+    """Return what decides a history: a directory from its start, or the bundles that its activations made live.
+
+    Without `journeys` and `bundles`, a log is decided by its own bundles, and a file by the directory `journeys`. Raises
+    `OneOfBoth` if both are given, `NothingLive` if bundles are to decide and none is activated in the history, and
+    `WhichDefinitions` if a file has activations and neither is given.
+    """
     if journeys is not None and bundles:
         raise OneOfBoth
     if journeys is not None:
@@ -145,7 +159,7 @@ def decided_by(
     if bundles and not bundles.startswith(LOG):
         return definitions.read(pathlib.Path(bundles))
     if bundles or is_log(events):
-        from engine.runtime import bundles as topic  # noqa: PLC0415 - Kafka is loaded only where it is asked for
+        from engine.runtime import bundles as topic  # noqa: PLC0415 - load Kafka only if it is needed
         from engine.runtime import connection  # noqa: PLC0415
 
         return connection.run(topic.beside(*this_log(bundles or events[0])))
@@ -155,7 +169,7 @@ def decided_by(
 
 
 def warned(given: definitions.Given) -> definitions.Given:
-    """What was given, with a word on standard error where it was made under another version of tzdata."""
+    """Return the definitions as given; warn on standard error if they were made under another version of tzdata."""
     sentence = definitions.told(definitions.foreign(given))
     if sentence:
         print(f"warning: {sentence}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`dalang replay`: the fold over history."""
+"""The command `dalang replay`, which decides a history again and writes the results."""
 
 import json
 import pathlib
@@ -57,7 +57,7 @@ def replay(
     given = options.warned(options.decided_by(events, source, journeys, bundles))
     try:
         outcome = outputs.replay(given, source, chosen, files, workers, watched=sys.stderr.isatty())
-    except OSError as exc:  # a full disk, say
+    except OSError as exc:  # for example a full disk
         raise NotWritable(f"The outputs cannot be written: {exc.strerror or exc}.") from None
     told = {**outcome.summary.as_dict(), "sha256": {kind: each.sha256 for kind, each in outcome.written.items()}}
     print(json.dumps(told, indent=2) if as_json else report.summary(told))
@@ -67,7 +67,10 @@ def replay(
 
 
 def _unknown(names: frozenset[str], until: str) -> None:
-    """Say which customers that were asked for are not there: an id that is misspelt looks like one to whom nothing happened."""
+    """Warn of each customer who was asked for and is not in the history.
+
+    Without the warning, a misspelt id would look like a customer to whom nothing happened.
+    """
     for name in sorted(names):
         print(
             f"warning: Nothing in this history concerned {name}{until and f' until {until}'}."
@@ -91,7 +94,7 @@ class NotWritable(errors.DalangError):
 
 
 def _writable(files: dict[str, File], events: Sequence[str], journeys: pathlib.Path | None) -> None:
-    """Say so before the work, not after it; and never write over what is read, or over another output."""
+    """Raise `NotWritable` before the work if an output cannot be written, or would replace an input or another output."""
     taken = {pathlib.Path(each).resolve() for each in events}
     for path in files.values():
         if path is None:

@@ -1,5 +1,7 @@
-"""`dalang schema write|check`: the schemas that other programs and editors read, the reference page of the language, and the
-pages of the findings.
+"""The commands `dalang schema`, which write and check the files that are made from the code.
+
+These are the schemas that other programs and editors read, the reference page of the language, and the pages of the findings,
+the settings and the rights.
 """
 
 import pathlib
@@ -44,7 +46,7 @@ def rights() -> None:
 
 @app.command()
 def check(directory: Directory = pathlib.Path("schemas"), page: Reference = PAGE, lint: Lint = LINT) -> None:
-    """Say which of them are not those of the models. Exit 1 if one is not."""
+    """Print each schema and page that differs from the models. Exit 1 if one does."""
     stale = [
         path
         for path, text in _files(directory, page, lint).items()

@@ -1,4 +1,4 @@
-"""`dalang state rebuild` and `dalang state check`: the states of all customers, from the log and against it."""
+"""The commands `dalang state rebuild` and `dalang state check`, which rebuild states from the log or compare them with it."""
 
 import datetime
 from typing import TYPE_CHECKING, Annotated, Final
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from engine.runtime import state_check
 
 _SHOWN: Final = 20
-"""Differences of a partition that are printed."""
+"""The greatest number of differences that are printed for one partition."""
 app: Final = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def state() -> None:
-    """What is known of each customer."""
+    """Group the commands about the states of all customers; the help text is in `app.py`."""
 
 
 @app.command("rebuild")

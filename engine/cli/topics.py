@@ -1,4 +1,4 @@
-"""`dalang topics create|check`."""
+"""The commands `dalang topics create` and `dalang topics check`."""
 
 from typing import Annotated, Final
 

@@ -1,4 +1,4 @@
-"""`dalang worker`: agents and clock."""
+"""The command `dalang worker`, which runs one worker process."""
 
 import pathlib
 from typing import Annotated, Any, Literal

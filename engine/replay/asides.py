@@ -1,6 +1,7 @@
-"""Asides: records that a replay passes over, as a worker puts them into the dead letters. Where the first of a reason stands.
+"""Asides: the records that a replay skips, and that a worker would put into the dead letters.
 
-Called by the summary and the explainer. It reads what a line says of itself; why it was not taken is the replayer's to say.
+Called by the summary, which names the first aside of each reason, and by the explainer. This file only reads the fields in which
+a line describes itself; the replayer gives the reason why the line was not taken.
 """
 
 from typing import Any, Final
@@ -9,9 +10,10 @@ import msgspec
 
 
 class Aside(msgspec.Struct, frozen=True):
-    """One record that was put aside: the number of its line, from 1, or 0 where it came of no line; and why, in a sentence.
+    """One record that was put aside: its place, and the reason in a sentence.
 
-    `partition` and `offset` are where it stands on the log, as far as the line tells.
+    `line` counts from 1; it is 0 if the clock ran on after the last line. `partition` and `offset` are the place on the log, if
+    the line names them.
     """
 
     line: int
@@ -21,14 +23,14 @@ class Aside(msgspec.Struct, frozen=True):
     file: str = ""
 
     def told(self) -> dict[str, Any]:
-        """Its place and its sentence as JSON: the `line` of a file, the `record` of what is none."""
+        """Return the place and the sentence as JSON; the place is a `line` with its `file`, or a `record` if there is no file."""
         place: dict[str, Any] = {"file": self.file, "line": self.line} if self.file else {"record": self.line}
         known = {**(place if self.line else {}), "partition": self.partition, "offset": self.offset, "why": self.why}
         return {name: value for name, value in known.items() if value is not None}
 
 
 class Line(msgspec.Struct):
-    """What a line says of itself, whatever else is wrong with it; nothing is certain of it. All None: it is no object."""
+    """The fields in which a line describes itself, unchecked; all are None if the line is not a JSON object."""
 
     subject: Any = None
     type: Any = None
@@ -44,7 +46,7 @@ _decoder: Final = msgspec.json.Decoder(Line)
 
 
 def said(line: bytes) -> Line:
-    """What the line says of itself."""
+    """Return the fields in which the line describes itself."""
     try:
         return _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -52,12 +54,12 @@ def said(line: bytes) -> Line:
 
 
 def read(number: int, line: bytes, why: str) -> Aside:
-    """What can be said of the line of this number."""
+    """Return the aside for the line with this number."""
     found = said(line)
     return Aside(number, why, _whole(found.kafkapartition), _whole(found.kafkaoffset))
 
 
 def _whole(told: object) -> int | None:
-    """A number, which may travel as text (CloudEvents 1.0 section 1.2)."""
+    """Return a whole number, which may travel as text (CloudEvents 1.0 section 1.2); None for anything else."""
     text = str(told)
     return int(text) if text.isdecimal() and text.isascii() and len(text) < 20 else None

@@ -1,7 +1,7 @@
-"""By which definitions a history is decided: those of one bundle from its start to its end, or those that were live.
+"""The definitions that decide a history: those of one bundle from start to end, or those of the bundles that were live.
 
-Called by the replayer, which asks for the catalog in force. It knows no Kafka: whoever has the bundles on record hands
-them in, read from `journey.bundles` or from a file.
+Called by the replayer, which asks for the catalog in force, by the worker's registry of bundles, and by `engine/cli`. Nothing
+here may know Kafka: the caller hands in the bundles, which it reads from `journey.bundles` or from a file.
 """
 
 import pathlib
@@ -14,9 +14,9 @@ from engine.authoring import calendars, catalogs
 from engine.core import catalog, definition, errors
 
 Given = definition.Bundle | tuple[definition.Bundle, ...]
-"""One bundle that holds from the start, or all those that the history's own activations choose from."""
+"""One bundle that holds from the start, or all bundles from which the history's own activations choose."""
 NOTHING: Final = definition.Bundle(id="", journeys=(), policy=definition.Policy())
-"""What is live in a partition before its first `bundle.activated`."""
+"""The empty bundle that is live in a partition before its first `bundle.activated`."""
 
 
 class NotBundles(errors.DalangError):
@@ -27,34 +27,37 @@ class NotBundles(errors.DalangError):
 
 
 class Definitions(Protocol):
-    """Which catalog is in force."""
+    """A source of the catalog in force."""
 
     def first(self) -> catalog.Catalog:
-        """The one before any activation."""
+        """Return the catalog before any activation."""
         ...
 
     def activated(self, bundle: str) -> catalog.Catalog | None:
-        """The one from an activation of this bundle on; None: it is not known, and nothing changes."""
+        """Return the catalog after an activation of this bundle, or None if the bundle is unknown and nothing changes."""
         ...
 
 
 class Held:
-    """One catalog, whatever the history activates."""
+    """Definitions of one catalog, which stays in force whatever the history activates."""
 
     def __init__(self, catalog: catalog.Catalog) -> None:
         self._catalog = catalog
 
     def first(self) -> catalog.Catalog:
-        """Always the same."""
+        """Return the one catalog."""
         return self._catalog
 
     def activated(self, bundle: str) -> catalog.Catalog:
-        """Always the same."""
+        """Return the one catalog."""
         return self._catalog
 
 
 class Recorded:
-    """Bundles by id. With each one that is live stand the journeys of all others, for those who entered by them."""
+    """Definitions of several bundles, by id.
+
+    The catalog of a live bundle also has the journeys of all other bundles, for the instances that entered by those.
+    """
 
     def __init__(self, bundles: Iterable[definition.Bundle] = ()) -> None:
         self._bundles = {NOTHING.id: NOTHING, **{bundle.id: bundle for bundle in bundles}}
@@ -64,15 +67,15 @@ class Recorded:
         return bundle in self._bundles
 
     def first(self) -> catalog.Catalog:
-        """Nothing is live before the first activation."""
+        """Return the catalog before the first activation, in which nothing is live."""
         return self._of(NOTHING.id)
 
     def activated(self, bundle: str) -> catalog.Catalog | None:
-        """The catalog with this bundle live, if it is on record."""
+        """Return the catalog with this bundle live, or None if the bundle is not on record."""
         return self._of(bundle) if bundle in self._bundles else None
 
     def add(self, bundle: definition.Bundle) -> None:
-        """One bundle more."""
+        """Add a bundle, unless it is on record already."""
         if bundle.id not in self._bundles:
             self._bundles[bundle.id] = bundle
             self._catalogs.clear()
@@ -91,7 +94,7 @@ class Recorded:
 
 
 def of(given: Given) -> Definitions:
-    """The definitions of what was given."""
+    """Return the definitions of the given bundle or bundles."""
     return Recorded(given) if isinstance(given, tuple) else Held(catalogs.of(given))
 
 
@@ -100,29 +103,32 @@ def _bundles(given: Given) -> tuple[definition.Bundle, ...]:
 
 
 def names(given: Given) -> list[str]:
-    """The names of all journeys in what was given."""
+    """Return the names of all journeys in the given bundles, sorted."""
     return sorted({journey.name for bundle in _bundles(given) for journey in bundle.journeys})
 
 
 def foreign(given: Given) -> tuple[str, ...]:
-    """The versions of tzdata, other than the one here, under which bundles were made: their local times may differ here."""
+    """Return the versions of tzdata, other than the one here, under which the given bundles were made.
+
+    Their local times may differ here: docs/semantics.md#another-tzdata-is-told
+    """
     return tuple(sorted({bundle.policy.calendar.tzdata for bundle in _bundles(given)} - {"", calendars.TZDATA}))
 
 
 def told(tzdata: Iterable[str]) -> str:
-    """The warning about them, as a sentence; empty without any."""
+    """Return the warning about other versions of tzdata as a sentence; empty if there are none."""
     versions = ", ".join(tzdata)
     sentence = f"The definitions were made under tzdata {versions}, and here is {calendars.TZDATA}: local times may differ."
     return sentence if versions else ""
 
 
 def encode(given: Given) -> bytes:
-    """What was given as bytes, for another process."""
+    """Return the given bundle or bundles as bytes, for another process."""
     return msgspec.json.encode(given)
 
 
 def decode(value: bytes) -> Given:
-    """What `encode` made bytes of."""
+    """Return the bundle or bundles that `encode` turned into bytes."""
     given: Given = _given.decode(value)
     return given
 
@@ -131,7 +137,7 @@ _given: Final = msgspec.json.Decoder(definition.Bundle | tuple[definition.Bundle
 
 
 def read(path: pathlib.Path) -> tuple[definition.Bundle, ...]:
-    """The bundles of a file of JSON lines; `NotBundles` where it is none."""
+    """Return the bundles of a file of JSON lines; raise `NotBundles` if the file cannot be read or a line is no bundle."""
     try:
         lines = path.read_bytes().splitlines()
         return tuple(msgspec.json.decode(line, type=definition.Bundle) for line in lines if line)
@@ -141,7 +147,7 @@ def read(path: pathlib.Path) -> tuple[definition.Bundle, ...]:
 
 
 class InForce:
-    """The catalog in force in each partition, while a history is read. None is the partition of lines that have none."""
+    """The catalog in force in each partition while a history is read; lines without a partition are in partition None."""
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions, self._first = definitions, definitions.first()
@@ -151,7 +157,7 @@ class InForce:
         return self._live.get(partition, self._first)
 
     def activate(self, partition: int | None, bundle: object) -> bool:
-        """Go over to a bundle in one partition; whether it is known."""
+        """Make a bundle live in one partition; return False, and change nothing, if the bundle is unknown."""
         found = self._definitions.activated(bundle) if isinstance(bundle, str) else None
         if found is not None:
             self._live[partition] = found

@@ -1,8 +1,8 @@
-"""The explainer: one customer's story. Every input, what it matched, what it did not and why, and what was decided; also what
-was put aside of hers.
+"""The explainer, which tells one customer's story: every input, the conditions evaluated for it, and the decisions.
 
-Called by `dalang explain` and the demo; `telling.py` makes text of it. The conditions come from the trace, with their values and
-their places in the YAML. It decides nothing: it sorts what a replay looked at and decided.
+Called by `dalang explain` and the demo; `telling.py` turns the story into text. The story also has the customer's records that
+were put aside. The conditions come from the trace, with their values and their places in the YAML. The explainer decides nothing:
+it sorts the conditions and the decisions of a replay.
 """
 
 import datetime
@@ -16,7 +16,7 @@ from engine.core.decisions import Decision
 from engine.replay import asides, definitions, replayer
 
 PASSED: Final = "time passed"
-"""Stands for the event in a chapter of timers."""
+"""The text that stands in place of an event type in a chapter of timers."""
 UNNAMED: Final = "no journey and no trait names it"
 SEEN: Final = "seen before"
 EMITTED: Final = "taken already, when its step emitted it"
@@ -25,7 +25,10 @@ NOTHING: Final = "nothing came of it"
 
 
 class Chapter(msgspec.Struct):
-    """One input, or a time at which timers fired (`event` is `PASSED`): the conditions that were looked at, and the decisions."""
+    """One input, or one time at which timers fired, with the conditions evaluated and the decisions.
+
+    `event` is the type of the input, or `PASSED` for timers.
+    """
 
     at: datetime.datetime
     event: str
@@ -34,9 +37,9 @@ class Chapter(msgspec.Struct):
     conditions: list[trace.Condition] = []
     decisions: list[Decision] = []
     put_aside: str = ""
-    """The reason, and a sentence, where it was not taken: a worker puts it into the dead letters."""
+    """The reason and a sentence if the input was put aside, as a worker puts it into the dead letters; else empty."""
     outcome: str = ""
-    """Of an input that led to no decision: why nothing came of it, or what was noted. Not told in the story of one journey."""
+    """Why an input led to no decision, or the changes of the customer that it made; empty in the story of one journey."""
 
 
 class _Storyteller(replayer.Outlet):
@@ -48,7 +51,7 @@ class _Storyteller(replayer.Outlet):
 
 
 class _Telling(replayer.Replayer):
-    """A replay of one customer that keeps what each transition looked at."""
+    """A replay of one customer that keeps the conditions and decisions of each transition as chapters."""
 
     def __init__(
         self, decided_by: catalog.Catalog | definitions.Definitions, options: replayer.Options, journey: str | None
@@ -60,7 +63,7 @@ class _Telling(replayer.Replayer):
         super().__init__(decided_by, options, self._told, trace.Trace())
 
     def _take(self, record: inputs.Record, line: bytes) -> None:
-        """The replay lets by what nothing names; the story tells of it too."""
+        """Take an event, and tell of it even if the replay skips it because no journey and no trait names it."""
         event, customer = record.event, record.event.subject
         in_force, until = self.catalogs[record.partition], self.options.until
         named = in_force.takes(event.type, known=customer in self.customers)
@@ -76,7 +79,7 @@ class _Telling(replayer.Replayer):
         super()._transition(customer, event, partition)
         let_by = self._let_by
         if let_by is not None and event.type == inputs.TIMER_DUE and event.recorded == let_by.recorded and not self._aside:
-            event = let_by  # time passed up to it: it has its place among the timers
+            event = let_by  # the tick stands for the skipped event: tell of that event, among the timers
         self._tell(event, before, customer, self.catalogs[partition])
 
     def _start(self) -> None:
@@ -84,7 +87,7 @@ class _Telling(replayer.Replayer):
         self._told.decided_now, self._aside = [], ""
 
     def _tell(self, event: inputs.Event, before: state.Customer | None, customer: str, in_force: catalog.Catalog) -> None:
-        """The chapters of one input, and of the timers that fired before and after it."""
+        """Add the chapters of one input, and of the timers that fired before and after it."""
         if event is self._let_by:
             self._let_by = None
         due = {} if before is None else {id_: timer.due for id_, timer in before.timers.items()}
@@ -95,7 +98,10 @@ class _Telling(replayer.Replayer):
         self.chapters += filter(self._concerns, (*earlier, own, *later))
 
     def _concerns(self, chapter: Chapter) -> bool:
-        """Whether the chapter is of the story; of one journey alone what concerns that journey stays in it."""
+        """Return True if the chapter belongs to the story.
+
+        For the story of one journey, first remove the conditions and decisions of other journeys from the chapter.
+        """
         if self._journey is not None:
             chapter.conditions = [each for each in chapter.conditions if each.journey == self._journey]
             chapter.decisions = [each for each in chapter.decisions if each.journey == self._journey]
@@ -118,8 +124,10 @@ class _Telling(replayer.Replayer):
 def _apart(
     event: inputs.Event, looked_at: Iterable[trace.Condition], decided: Iterable[Decision], due: Mapping[str, datetime.datetime]
 ) -> tuple[list[Chapter], Chapter, list[Chapter]]:
-    """The timers that fired before an input, the input, and the timers that fired after it at its very time; of timers a chapter
-    for each instant. Everything has a cause: the input, a timer, or an event that a step emitted for either of them.
+    """Return the chapters of the timers before an input, of the input, and of the timers after it at the same time.
+
+    Timers have one chapter for each time at which some fired. Conditions and decisions go to the chapter of their cause: the
+    input, a timer, or an event that a step emitted because of one of them.
     """
     passed = event.type == inputs.TIMER_DUE
     own = Chapter(event.recorded, PASSED, "") if passed else Chapter(event.recorded, event.type, event.id, event.data)
@@ -127,8 +135,8 @@ def _apart(
     for each in decided:
         root = _root(each.cause, parents)
         if root not in of:
-            # An input that led to nothing has no place among the decisions. Its tie with a timer goes to the input:
-            # docs/semantics.md#an-event-wins-a-tie
+            # An input without decisions has no place in their order, so the due time tells if the timer came before it. The
+            # input wins a tie: docs/semantics.md#an-event-wins-a-tie
             first = passed or (not own.decisions and due.get(root, event.recorded) < event.recorded)
             of[root] = moments.setdefault((first, each.at), Chapter(each.at, PASSED, ""))
         of[root].decisions.append(each)
@@ -149,7 +157,7 @@ def _root(cause: str, parents: Mapping[str, str]) -> str:
 
 
 def _outcome(event: inputs.Event, before: state.Customer | None, after: state.Customer | None, in_force: catalog.Catalog) -> str:
-    """Why nothing was decided of an input."""
+    """Return the reason why an input led to no decision, or the changes of the customer that it made."""
     if event.type not in in_force.named and event.type not in inputs.BUILT_IN:
         return UNNAMED
     if event.source == inputs.OWN_SOURCE:
@@ -165,12 +173,12 @@ def _outcome(event: inputs.Event, before: state.Customer | None, after: state.Cu
 
 
 def _shut(journey: Any, name: str) -> str:
-    """Why a command brought nobody into a journey."""
+    """Return the reason why the command `enter` brought nobody into a journey."""
     return f"there is no journey {name}" if journey is None else f"{name} is {journey.status}: it takes nobody"
 
 
 def _noted(event: inputs.Event, before: state.Customer, after: state.Customer | None, in_force: catalog.Catalog) -> Iterator[str]:
-    """What an input changed of the customer herself."""
+    """Yield a name for each part of the customer's state that an input changed."""
     if after is None:
         return
     field, words = _SAYS.get(event.type, ("", ""))
@@ -188,11 +196,11 @@ _SAYS: Final[Mapping[str, tuple[str, str]]] = {
     inputs.MESSAGE_RECEIVED: ("inbound", "when the customer last wrote"),
     inputs.JOURNEY_COMMAND: ("pauses", "pauses"),
 }
-"""Which part of a state an event of that type writes, and what it is called."""
+"""`{event type: (the field of the state that it writes, the words for that field)}`."""
 
 
 def _time(found: asides.Line, last: datetime.datetime) -> datetime.datetime:
-    """When it was recorded, or happened; where that is no time, `last`."""
+    """Return the recorded time of a record, else the time at which it happened, else `last`."""
     for told in (found.recordedtime, found.time):
         try:
             return inputs.instant(str(told))
@@ -207,7 +215,7 @@ def explain(
     options: replayer.Options,
     journey: str | None = None,
 ) -> list[Chapter]:
-    """The story of the customers in `options.customers`, input by input; of one journey alone where it is named."""
+    """Return the story of the customers in `options.customers`, input by input; with `journey`, of that journey only."""
     telling = _Telling(decided_by, options, journey)
     telling.run(lines)
     return telling.chapters

@@ -1,6 +1,7 @@
-"""Histories: recorded events as lines, from `.jsonl`, `.jsonl.gz` or standard input, zipped or not. They stream; nothing is held.
+"""Histories: recorded events as lines, from `.jsonl` files, `.jsonl.gz` files or standard input, zipped or not.
 
-Called by the replayer. A history from Kafka comes as lines too (`engine/runtime/history.py`), so that this folder needs none.
+Called by `outputs.py`, by `engine/cli` and by the demo. Lines are streamed: no history is held in memory. A history from Kafka
+comes as lines too (`engine/runtime/history.py`), so that this folder needs no Kafka.
 """
 
 import bisect
@@ -28,24 +29,24 @@ class HistoryError(errors.DalangError):
 
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
-"""What some editors put before UTF-8. It is no JSON, and RFC 8259 section 8.1 allows to pass over it."""
+"""The byte order mark that some editors put before UTF-8; RFC 8259 section 8.1 allows a reader of JSON to ignore it."""
 
 MARKS: Final = (_GZIP, _BOM)
-"""What means something at the start of a file, and nothing at the start of a record."""
+"""Bytes that mean something at the start of a file, and nothing at the start of a record."""
 
 
 class History(Protocol):
     """Lines that can be read more than once."""
 
     def lines(self) -> Iterator[bytes]:
-        """Each line without its line end, from the start."""
+        """Yield each line without its line end, from the start."""
         ...
 
 
 class FileHistory:
-    """A file of JSON lines, gzipped if its first bytes say so. `watched`: with a progress bar on standard error.
+    """A file of JSON lines, gzipped if its first bytes say so.
 
-    `name` is what it is called before people.
+    `name` is the name of the file in messages. `watched` shows a progress bar on standard error.
     """
 
     def __init__(self, path: pathlib.Path, name: str = "", *, watched: bool = False) -> None:
@@ -53,15 +54,15 @@ class FileHistory:
 
     @property
     def files(self) -> "tuple[FileHistory, ...]":
-        """What it is read from, in its order."""
+        """The files of the history, in the order in which they are read."""
         return (self,)
 
     def place(self, line: int) -> tuple[str, int]:
-        """The user's file in which a line stands, and its number there, for the number of the line in all."""
+        """Return the user's file that has a line, and the line's number there, for its number in the whole history."""
         return self.name, line
 
     def lines(self) -> Iterator[bytes]:
-        """Each line without its line end; `HistoryError` where the file cannot be read (on)."""
+        """Yield each line without its line end; raise `HistoryError` if the file cannot be opened or read to its end."""
         try:
             with self._opened() as raw:
                 zipped = raw.peek(2)[:2] == _GZIP
@@ -80,7 +81,7 @@ class FileHistory:
             with self.path.open("rb") as raw:
                 yield raw
             return
-        from rich import console, progress  # noqa: PLC0415 - only for those who look on
+        from rich import console, progress  # noqa: PLC0415 - only the progress bar needs rich
 
         told = console.Console(stderr=True)
         with progress.open(self.path, "rb", description=pathlib.Path(self.name).name, console=told, transient=True) as watched:
@@ -88,7 +89,7 @@ class FileHistory:
 
 
 class KeptHistory:
-    """Bytes from anywhere, put aside in a temporary file so that they can be read twice; nobody is told that file's name."""
+    """Bytes from anywhere, kept in a temporary file so that they can be read twice; no message names that file."""
 
     def __init__(self, chunks: Iterable[bytes], name: str) -> None:
         self._kept = nameless.File("dalang-history-")
@@ -103,23 +104,23 @@ class KeptHistory:
         return (FileHistory(self._kept.path, self.name),)
 
     def place(self, line: int) -> tuple[str, int]:
-        """No file of the user's."""
+        """Return the line's number with an empty file name, because the line is in no file of the user."""
         return "", line
 
     def lines(self) -> Iterator[bytes]:
-        """Each line without its line end. The lines keep this, and so the file, alive."""
+        """Yield each line without its line end; the iterator keeps this object, and so the temporary file, alive."""
         yield from self.files[0].lines()
 
 
 class LinesHistory(KeptHistory):
-    """Lines from anywhere."""
+    """Lines from anywhere, kept in a temporary file."""
 
     def __init__(self, lines: Iterable[bytes], name: str = "the log") -> None:
         super().__init__((line.rstrip(b"\r\n") + b"\n" for line in lines), name)
 
 
 class JoinedHistory:
-    """Several, one after the other in the order in which they were given, as a log that was cut by months is."""
+    """Several histories, read one after the other in the given order, such as a log with one file for each month."""
 
     def __init__(self, parts: Sequence[FileHistory | KeptHistory]) -> None:
         self._parts = tuple(parts)
@@ -127,31 +128,31 @@ class JoinedHistory:
 
     @property
     def files(self) -> tuple[FileHistory, ...]:
-        """Those of all parts."""
+        """The files of all parts, in order."""
         return tuple(file for each in self._parts for file in each.files)
 
     def lines(self) -> Iterator[bytes]:
-        """The lines of each part; one that does not end with a line end does not run into the next."""
+        """Yield the lines of each part; the last line of a part ends there, even without a line end."""
         for each in self._parts:
             yield from each.lines()
 
     def place(self, line: int) -> tuple[str, int]:
-        """In the part that holds it."""
+        """Return the place of a line in the part that holds it."""
         part = bisect.bisect_left(self._ends, line)
         return self._parts[part].place(line - (self._ends[part - 1] if part else 0))
 
     @functools.cached_property
     def _ends(self) -> list[int]:
-        """The number of the last line of each part but the last, read once, and only where somebody asks for a place."""
+        """The number, in the whole history, of the last line of each part but the last; counted when first needed."""
         return [*itertools.accumulate(sum(1 for _ in each.lines()) for each in self._parts[:-1])]
 
 
 Kept = FileHistory | KeptHistory | JoinedHistory
-"""A history of which other processes may read the files."""
+"""A history whose files other processes can read."""
 
 
 def open_history(name: str) -> FileHistory | KeptHistory:
-    """The history of a file name, or of standard input for `-`."""
+    """Return the history of a file name, or of standard input for `-`; raise `HistoryError` if there is no such file."""
     if name == "-":
         given = sys.stdin.buffer
         return KeptHistory(iter(lambda: given.read(1 << 18), b""), "standard input")
@@ -164,15 +165,16 @@ def open_history(name: str) -> FileHistory | KeptHistory:
 
 
 def has_clock(history: History) -> bool:
-    """True if a worker kept the time of this history: it holds a `timer.due`, or, before any timer was due, a `bundle.activated`.
+    """Return True if a worker kept the time of this history.
 
-    Such a history is replayed as it stands: docs/semantics.md#a-history-with-timers-is-replayed-as-it-stands
+    Such a history holds a `timer.due` or, if no timer was due yet, at least a `bundle.activated`. It is replayed as it stands:
+    docs/semantics.md#a-history-with-timers-is-replayed-as-it-stands
     """
     return _holds(history, inputs.TIMER_DUE, inputs.BUNDLE_ACTIVATED)
 
 
 def has_activations(history: History) -> bool:
-    """Whether the history says which bundles were live: it comes from Kafka then."""
+    """Return True if the history says which bundles were live, as a history from Kafka does."""
     return _holds(history, inputs.BUNDLE_ACTIVATED)
 
 

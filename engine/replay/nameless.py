@@ -1,8 +1,9 @@
-"""Temporary files without a name: they are gone with the last process that has them open, however that process ends.
+"""Temporary files without a name, which disappear when the last process that has them open ends in any way.
 
-Called by what a replay puts aside: standard input, a log, and lines that are to be sorted. A process that is killed cleans
-nothing up, so nothing may need it: on Linux such a file has no entry in any directory, and other processes of the same replay
-reach it through `/proc`. Elsewhere it has a name, which is removed on every way out except SIGKILL.
+Called by `histories.py` for standard input and for a log, and by `outputs.py` for lines that are to be sorted. A process that is
+killed cleans nothing up, so these files must not need any cleaning up. On Linux such a file has no entry in any directory, and
+other processes of the same replay open it through `/proc`. On other systems the file has a name, which is removed on every way
+out except SIGKILL.
 """
 
 import os
@@ -15,17 +16,20 @@ _OPEN: Final = pathlib.Path("/proc/self/fd")
 
 
 class File:
-    """An empty file, open for reading and writing as `held`. `path` opens it again, as long as this stays open."""
+    """An empty temporary file, open for reading and writing as `held`.
+
+    `path` opens the same file again, as long as `held` stays open.
+    """
 
     def __init__(self, prefix: str) -> None:
         self.held: IO[bytes]
         if _OPEN.is_dir():
-            self.held = tempfile.TemporaryFile(prefix=prefix)  # noqa: SIM115 - see below
+            self.held = tempfile.TemporaryFile(prefix=prefix)  # noqa: SIM115 - the finalizer below closes the file
             self.path = pathlib.Path(f"/proc/{os.getpid()}/fd/{self.held.fileno()}")
         else:
-            self.held = tempfile.NamedTemporaryFile(prefix=prefix)  # noqa: SIM115 - see below
+            self.held = tempfile.NamedTemporaryFile(prefix=prefix)  # noqa: SIM115 - as above
             self.path = pathlib.Path(self.held.name)
-        self._closing = weakref.finalize(self, self.held.close)  # a history is read by whoever holds it, and closed by nobody
+        self._closing = weakref.finalize(self, self.held.close)  # no reader closes a history: the last reference does
 
     def __enter__(self) -> "File":
         return self

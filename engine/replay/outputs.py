@@ -1,6 +1,7 @@
-"""What a replay writes: decisions, actions and the history, as ordered JSON lines with their hashes.
+"""The outputs of a replay: decisions, actions and the history, as ordered JSON lines with their hashes.
 
-One process or several: each part spools what it decides, the parts are merged, and the bytes are the same.
+Called by `dalang replay` and the demo. One or several processes share the work: each spools the results of its customers, then
+the spools are merged. The outputs are the same bytes for every number of processes.
 """
 
 import contextlib
@@ -25,21 +26,21 @@ KINDS: Final = ("decisions", "actions", "history")
 
 
 class Written(msgspec.Struct, frozen=True):
-    """One output: its lines and the SHA-256 of its bytes."""
+    """One output: the number of its lines and the SHA-256 of its bytes."""
 
     lines: int
     sha256: str
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a replay gave."""
+    """The result of a replay: the summary, and `{kind: output}`."""
 
     summary: summary.Summary
     written: Mapping[str, Written]
 
 
 class _Spooling(replayer.Outlet):
-    """Spools the kinds that are wanted."""
+    """An outlet that spools the kinds in `files`."""
 
     def __init__(self, files: Mapping[str, pathlib.Path]) -> None:
         self.spools = {kind: spool.Spool(path) for kind, path in files.items()}
@@ -59,15 +60,15 @@ class _Spooling(replayer.Outlet):
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """What a worker process needs; bundles travel compiled, so that all decide by the same ones."""
+    """The work of one process; the definitions travel compiled, so that all processes decide by the same bundles."""
 
     definitions: bytes
     files: tuple[tuple[pathlib.Path, str], ...]
-    """Those of the history, with their names."""
+    """The files of the history, each with its name in messages."""
     options: replayer.Options
     share: replayer.Share
     spools: Mapping[str, pathlib.Path]
-    """Where each kind that is wanted is put aside."""
+    """`{kind: temporary file}` for each output that is wanted."""
     watched: bool = False
 
 
@@ -80,10 +81,10 @@ def replay(
     *,
     watched: bool = False,
 ) -> Outcome:
-    """Replay a history by the definitions that are given.
+    """Replay a history under the given definitions, write the outputs, and return the summary with their hashes.
 
-    It writes the kinds in `files` (`decisions`, `actions`, `history`; None: hash only).
-    `watched`: with a progress bar on standard error.
+    `files` is `{kind: file}` with the kinds `decisions`, `actions` and `history`; None as the file gives only the hash.
+    `watched` shows a progress bar on standard error.
     """
     started = time.perf_counter()
     total = summary.Summary()
@@ -120,13 +121,16 @@ def replay(
 def _results(parts: list[_Part]) -> list[tuple[summary.Summary, dict[str, list[spool.Run]]]]:
     if len(parts) == 1:
         return [_run(parts[0])]
-    # Spawned, not forked: the parent may have threads (Typer's progress, a Kafka reader).
+    # Spawn instead of fork: the parent may have threads (the progress bar, a Kafka reader), and forking is unsafe then.
     with futures.ProcessPoolExecutor(len(parts), multiprocessing.get_context("spawn"), _end_with_parent) as pool:
         return list(pool.map(_run, parts))
 
 
 def _end_with_parent() -> None:
-    """A process of the pool ends when its parent has ended: it holds both ends of its queue, and would wait for ever."""
+    """End this process of the pool when its parent has ended.
+
+    Otherwise the process would wait for ever for work, because it holds both ends of its queue.
+    """
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -138,7 +142,7 @@ def _end_with_parent() -> None:
 
 
 def _run(part: _Part) -> tuple[summary.Summary, dict[str, list[spool.Run]]]:
-    gc.set_threshold(100_000, 50, 50)  # as in the worker: there are no cycles to find
+    gc.set_threshold(100_000, 50, 50)  # as in the worker: there are no reference cycles to collect
     decided_by = definitions.of(definitions.decode(part.definitions))
     outlet = _Spooling(part.spools)
     done = replayer.Replayer(decided_by, part.options, outlet)

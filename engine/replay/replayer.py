@@ -1,7 +1,7 @@
-"""The replayer: the fold over a history, with a clock of its own where the history has none.
+"""The replayer, which folds a history and moves the clock itself if no worker kept the time of the history.
 
-Called by `dalang replay`, `explain` and the demo. It reads events, keeps one state per customer, and hands each decision to
-its outlet. It drops the actions, unless they are asked for as lines: a replay can message nobody.
+Called by `dalang replay`, `dalang explain` and the demo. The replayer reads events, keeps one state per customer, and hands each
+decision and action to an outlet. It must never send an action: an outlet may at most write the actions as lines.
 """
 
 import datetime
@@ -18,30 +18,37 @@ from engine.replay import definitions, simulation, summary
 
 Clock = Literal["virtual", "recorded"]
 UNKNOWN_BUNDLE: Final = "unknown_bundle"
-"""The reason of an activation of a bundle that is not there: the one before it stays live."""
+"""The reason to put aside a `bundle.activated` that names an unknown bundle; the bundle before it stays live."""
 FAILED: Final = "failed"
-"""The reason of a fine event that made the decider itself raise: a fault of Dalang's."""
+"""The reason to put aside a valid input that made the decider itself raise an error, which is a bug in Dalang."""
 
 
 class Options(msgspec.Struct, frozen=True):
-    """How a history is replayed. `until`: inputs and timers up to and including that time, and no drain."""
+    """The options of a replay.
+
+    With `until`, the replay takes inputs and timers up to and including that time, and does not drain:
+    docs/semantics.md#a-replay-until-a-time-includes-that-time
+    """
 
     clock: Clock = "virtual"
     drain: bool = True
     until: datetime.datetime | None = None
     customers: frozenset[str] = frozenset()
-    """Only these; empty: all."""
+    """The ids of the customers to replay; empty for all customers."""
     receipts: simulation.Model | None = None
 
 
 class Share(msgspec.Struct, frozen=True):
-    """The part of the customers that one of several workers takes."""
+    """The part of the customers that one worker process takes: number `index`, from 0, of `of` workers."""
 
     index: int = 0
     of: int = 1
 
     def owner(self, line: bytes) -> int | None:
-        """Whose line it is; None: everybody's, because it names no customer. What cannot be read is the first worker's."""
+        """Return the index of the worker that takes a line, or None if every worker takes it because it names no customer.
+
+        Worker 0 takes the lines that cannot be read.
+        """
         try:
             subject = _subject.decode(line).subject
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -56,24 +63,27 @@ class _Subject(msgspec.Struct):
 _subject: Final = msgspec.json.Decoder(_Subject)
 EVERYBODY: Final = Share()
 DRAIN_AT_MOST: Final = datetime.timedelta(days=366)
-"""How long the clock runs on for a customer whom schedules keep entering."""
+"""The longest time that a drain lasts for a customer with a schedule, who could enter again and again without end."""
 
 
 class Outlet:
-    """Where what happened goes: does nothing here, spools lines or tells stories where it is overridden."""
+    """The receiver of a replay's results: this class ignores them; subclasses spool lines or collect a story."""
 
     def decided(self, decision: decisions.Decision) -> None:
-        """One decision, in its customer's order."""
+        """Take one decision; the decisions of a customer come in their order."""
 
     def acted(self, action: actions.Action) -> None:
-        """One action that was derived from it."""
+        """Take one action, which was derived from the decision before it."""
 
     def took(self, at: datetime.datetime, customer: str, line: bytes) -> None:
-        """One input as its line, in its customer's order; `at` never goes back for a customer. No subject: customer is empty."""
+        """Take one input as its line, in the order of its customer; called only if receipts are simulated.
+
+        `at` never goes back for a customer. `customer` is empty if the input has no subject.
+        """
 
 
 class Replayer:
-    """The state of one replay: every customer, and the clock."""
+    """The state of one replay: the states of all customers, and their clocks."""
 
     def __init__(
         self,
@@ -101,7 +111,7 @@ class Replayer:
         self._stream: dict[int | None, datetime.datetime] = {}
 
     def run(self, lines: Iterable[bytes], share: Share = EVERYBODY) -> summary.Summary:
-        """Fold the lines that are in the share, then let the clock run on as the options say."""
+        """Fold the lines of the share, let the clock run on as the options say, and return the summary."""
         started = time.perf_counter()
         wanted = self.options.customers
         for number, line in enumerate(lines, 1):
@@ -131,15 +141,19 @@ class Replayer:
         return self.summary
 
     def _put_aside(self, reason: str, told: str) -> None:
-        """Count what a worker sends to the dead letters, and say of it no more."""
+        """Count the current record, which a worker would send to the dead letters, and keep the first of each reason."""
         self.summary.put_aside(reason, told, self._line, self._raw)
 
     def _unreadable(self, reason: str, told: str) -> None:
-        """The line is put aside because it is no event."""
+        """Put aside the current line because it is not a valid event."""
         self._put_aside(reason, told)
 
     def _timed(self, record: inputs.Record) -> inputs.Record:
-        """Under the stream clock, what operators wrote happens at the stream's time."""
+        """Return the record; under the stream clock, an operator's record gets the stream's time as its recorded time.
+
+        This includes the activation that starts the stream clock. All other records advance the stream's time:
+        docs/semantics.md#the-stream-clock-goes-by-recorded-times
+        """
         event, partition = record.event, record.partition
         if event.type not in inputs.TIMELESS:
             if self._clocks.get(partition) == "stream":
@@ -151,7 +165,7 @@ class Replayer:
         return msgspec.structs.replace(record, event=msgspec.structs.replace(event, recorded=at))
 
     def _take(self, record: inputs.Record, line: bytes) -> None:
-        """An event about one customer."""
+        """Take an event about one customer."""
         event, customer = record.event, record.event.subject
         if self.options.until is not None and event.recorded > self.options.until:
             return
@@ -168,7 +182,10 @@ class Replayer:
             self._transition(customer, inputs.tick(event.recorded), record.partition)
 
     def _take_for_all(self, record: inputs.Record, line: bytes, *, count: bool) -> None:
-        """An event without subject: it concerns the customers of its partition, or those that it names."""
+        """Take an event without subject, which concerns the customers of its partition or those that it names.
+
+        Every worker takes the event, and one of them adds it to the summary: the one with `count`.
+        """
         event = record.event
         if self.options.until is not None and event.recorded > self.options.until:
             return
@@ -185,7 +202,10 @@ class Replayer:
                     self._transition(customer, event, record.partition)
 
     def _activate(self, record: inputs.Record, *, count: bool) -> None:
-        """From here on this bundle is live and this clock in force, in the partition of the record."""
+        """Make the bundle of the record live, and its clock the one in force, in the partition of the record.
+
+        An unknown bundle changes nothing: docs/semantics.md#an-unknown-bundle-changes-nothing
+        """
         self.summary.activations += count
         self._pass_time(record)
         before = self.catalogs[record.partition]
@@ -198,7 +218,7 @@ class Replayer:
             self._put_aside(UNKNOWN_BUNDLE, told)
 
     def _obey(self, record: inputs.Record) -> None:
-        """An operator's command for everybody of the partition."""
+        """Apply an operator's command to everybody in the partition."""
         event, partition = record.event, record.partition
         self._pass_time(record)
         self._held[partition] = commands.held_after(self._held.get(partition, frozenset()), event)
@@ -206,7 +226,7 @@ class Replayer:
             self._decide_all(record)
 
     def _pass_time(self, record: inputs.Record) -> None:
-        """Fire what is due before an input for everybody, by the bundle and the pauses that held until then.
+        """Fire the timers that are due before an input for everybody, under the bundle and the pauses before that input.
 
         docs/semantics.md#timers-fire-before-inputs-for-everybody
         """
@@ -218,11 +238,11 @@ class Replayer:
                 self._transition(customer, inputs.tick(just_before), record.partition)
 
     def _all(self, partition: int | None) -> list[str]:
-        """The customers of a partition; of the whole file, where lines have none."""
+        """Return the customers of a partition, or all customers if the lines name no partition."""
         return [each for each in self.customers if partition is None or self._partitions.get(each) == partition]
 
     def _decide_all(self, record: inputs.Record) -> None:
-        """An input that concerns every customer of the partition."""
+        """Decide an input for every customer of the partition."""
         for customer in self._all(record.partition):
             self._transition(customer, record.event, record.partition)
 
@@ -235,7 +255,10 @@ class Replayer:
         return [customer for customer in self._due if self._partitions.get(customer) == record.partition]
 
     def _transition(self, customer: str, event: inputs.Event, partition: int | None) -> None:
-        """Decide, and hand on what was decided."""
+        """Decide an input for one customer, keep the new state, and hand the decisions and actions to the outlet.
+
+        An input for which the decider raises an error is put aside, and the state stays as it was.
+        """
         punctual = self.options.clock == "virtual" or self._clocks.get(partition) == "stream"
         before = self.customers.get(customer)
         try:
@@ -278,7 +301,7 @@ class Replayer:
                     self._expect(customer, action)
 
     def _arm(self, customer: str, known: state.Customer) -> None:
-        """When the customer's earliest timer is due."""
+        """Note the due time of the customer's earliest timer, or that the customer has no timer."""
         if known.timers:
             self._due[customer] = known.next_due
         else:
@@ -293,9 +316,9 @@ class Replayer:
             heapq.heappush(self._pending.setdefault(customer, []), (at, self._sent, line))
 
     def _advance(self, customer: str, until: datetime.datetime, *, through: bool = False) -> None:
-        """Let a customer's timers and simulated receipts come, in order of time; a receipt wins over a timer at its instant.
+        """Let a customer's timers fire and simulated receipts arrive, in order of time; a receipt wins a tie with a timer.
 
-        Up to `until`, and at it only where `through`.
+        Stop before `until`; with `through`, also take what is due at `until` itself.
         """
         while True:
             pending = self._pending.get(customer)
@@ -316,13 +339,20 @@ class Replayer:
                 self._transition(customer, inputs.tick(at), self._partitions.get(customer))
 
     def _write(self, customer: str, recorded: datetime.datetime, line: bytes) -> None:
-        """The input into the history that is written: in order of time, and each customer's in the order of the fold."""
+        """Hand the line of an input to the outlet, for the history that the replay writes.
+
+        That history is sorted by time. A line never gets an earlier time than the customer's line before it, so that the lines
+        of each customer stay in the order of the fold.
+        """
         at = max(self._written.get(customer, state.EPOCH), recorded)
         self._written[customer] = at
         self.outlet.took(at, customer, line)
 
     def _finish(self) -> None:
-        """The end of the history: every customer's clock runs on until `until`, until no timer is left, or not at all."""
+        """End the history: let the clock of every customer run on to `until` or, without `until`, to the end of the drain.
+
+        The clock does not run on if it is the recorded clock, or if the options have neither `until` nor a drain.
+        """
         until = self.options.until
         if self.options.clock == "recorded" or (until is None and not self.options.drain):
             return
@@ -336,8 +366,10 @@ class Replayer:
                     break
 
     def _is_drained(self, customer: str, until: datetime.datetime) -> bool:
-        """Whether the drain is over for a customer: nothing but schedules is left, which have no end, or nothing but what
-        they have led to for a year.
+        """Return True if the drain is over for a customer; always False with an `until`, because then there is no drain.
+
+        The drain is over when only timers of schedules are left. For a customer with a schedule it also ends after
+        `DRAIN_AT_MOST`: docs/semantics.md#a-drain-ends-when-nothing-but-schedules-is-left
         """
         if until != state.NEVER:
             return False
@@ -347,7 +379,10 @@ class Replayer:
         return known.drained or (scheduled and self._due[customer] - last > DRAIN_AT_MOST)
 
     def _let_pass(self, customer: str, at: datetime.datetime, partition: int | None) -> bool:
-        """Time passes for a customer; False if that changed nothing, and so never would."""
+        """Let time pass for a customer up to `at`; return False if that changed nothing.
+
+        Then a second try would change nothing either, so the caller stops.
+        """
         before = self.customers.get(customer)
         self._transition(customer, inputs.tick(at), partition)
         return self.customers.get(customer) is not before

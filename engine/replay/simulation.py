@@ -1,15 +1,16 @@
-"""Simulated receipts: what channels might have reported about the actions of a replay.
+"""Simulated receipts, such as channels might have sent for the actions of a replay.
 
-A model (YAML) gives, per channel, the share, the delay and the codes of each receipt; every draw is a hash of the seed, the
-message, the attempt and the status, so the same model always gives the same receipts. Called by the replayer.
+Called by the replayer; `dalang replay` and the demo read the model. A model (YAML) gives the share, the delay and the failure
+codes of each receipt, per channel. Every random number is a hash of the seed, the message, the attempt and the status, so the
+same model always gives the same receipts.
 
     seed: 7
     channels:
       whatsapp:
         accepted:  {share: 1.0, after: 1s}
-        delivered: {share: 0.9, after: [2s, 10m]}     # of those accepted; counted from the status before it
+        delivered: {share: 0.9, after: [2s, 10m]}     # 0.9 of the accepted ones; the delay counts from the status before
         read:      {share: 0.6, after: [1m, 3h]}
-        failed:    {share: 0.05, after: 3s, codes: {"131026": 3, "131049": 1}}    # then nothing else follows
+        failed:    {share: 0.05, after: 3s, codes: {"131026": 3, "131049": 1}}    # no receipt follows a failure
 """
 
 import datetime
@@ -44,7 +45,10 @@ Delay = durations.Duration | tuple[durations.Duration, durations.Duration]
 
 
 class Receipt(_Model):
-    """One status: the share of attempts that reach it, and how long after the status before it (a time, or from-to)."""
+    """One status of a channel: the share of attempts that reach it, and the delay after the status before it.
+
+    `after` is one delay, or the shortest and the longest delay. `codes` is `{failure code: weight}`.
+    """
 
     share: Annotated[float, Field(ge=0, le=1)]
     after: Delay = 1_000
@@ -64,13 +68,13 @@ class Channel(_Model):
 
 
 class Model(_Model):
-    """The whole model."""
+    """A model of receipts: a seed, and the receipts of each channel."""
 
     seed: int
     channels: dict[str, Channel]
 
     def receipts(self, action: actions.Action) -> Iterator[tuple[datetime.datetime, bytes]]:
-        """What the channel reports about an action: each receipt's time and its event as a JSON line."""
+        """Yield the receipts that the channel sends for an action, each as its time and its event as a JSON line."""
         channel = self.channels.get(action.channel)
         if channel is None:
             return
@@ -86,7 +90,7 @@ class Model(_Model):
             yield at, self._event(action, status, at, self._code(action, receipt) if status == "failed" else None)
 
     def _draw(self, action: actions.Action, status: str, what: str) -> float:
-        """A number in [0, 1) that is the same in every run."""
+        """Return a number in [0, 1) that is the same in every run."""
         text = f"{self.seed}/{action.id}/{status}/{what}"
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest()) / (1 << 48)
 
@@ -124,7 +128,7 @@ class Model(_Model):
 
 
 def read(path: pathlib.Path) -> Model:
-    """The model in a file; `ModelError` with every finding if it is none."""
+    """Return the model in a file; raise `ModelError` with the findings if the file holds no model."""
     document, found = load.read(path.parent, path)
     model = None
     if document is not None:

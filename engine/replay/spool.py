@@ -1,7 +1,8 @@
-"""An external sort: lines collected in any order come out by (at, customer, index), in bounded memory.
+"""An external sort: lines are added in any order and come out by (time, customer, index), in bounded memory.
 
-Called by the replayer for decisions, actions and the history that it writes: timers that fire at the end of a replay give
-decisions earlier than those already seen, and memory must grow with customers, not with events.
+Called by `outputs.py` for the decisions, the actions and the history that a replay writes. The sort is needed because timers that
+fire at the end of a replay give decisions earlier than those already written. Memory may grow with the customers, but not with
+the events.
 """
 
 import hashlib
@@ -14,10 +15,10 @@ from typing import BinaryIO, Final
 import msgspec
 
 Item = tuple[float, str, int, bytes]
-"""Seconds since 1970, customer, the customer's running index, the line."""
+"""(seconds since 1970, customer, running index in the spool, line)."""
 
 RUN: Final = 100_000
-"""Lines that are held before a sorted run is written out."""
+"""The number of lines that are held before a sorted run is written to the file."""
 
 _LENGTH: Final = struct.Struct(">I")
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -25,7 +26,7 @@ _decoder: Final = msgspec.msgpack.Decoder(Item)
 
 
 class Run(msgspec.Struct, frozen=True):
-    """Sorted lines: `size` bytes of a file, from `start`."""
+    """A run of sorted lines: `size` bytes of a file, from byte `start`."""
 
     path: pathlib.Path
     start: int
@@ -33,7 +34,7 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Spool:
-    """Collects lines in runs, one after the other in one file, which its maker removes."""
+    """A collector of lines, which writes sorted runs one after the other to one file; the caller removes the file."""
 
     def __init__(self, path: pathlib.Path, run: int = RUN) -> None:
         self._path, self._run = path, run
@@ -42,14 +43,14 @@ class Spool:
         self._index = 0
 
     def add(self, at: float, customer: str, line: bytes) -> None:
-        """One line; lines of one customer at one time keep the order in which they were added."""
+        """Add one line; lines of one customer at one time keep the order in which they were added."""
         self._held.append((at, customer, self._index, line))
         self._index += 1
         if len(self._held) >= self._run:
             self._spill()
 
     def close(self) -> list[Run]:
-        """All runs, each sorted."""
+        """Write the last run and return all runs."""
         if self._held:
             self._spill()
         return self._runs
@@ -66,12 +67,12 @@ class Spool:
 
 
 def merged(runs: Iterable[Run]) -> Iterator[bytes]:
-    """The lines of all runs in order."""
+    """Return an iterator over the lines of all runs in order."""
     return (item[3] for item in heapq.merge(*map(_read, runs)))
 
 
 def write(runs: Iterable[Run], target: BinaryIO | None) -> tuple[int, str]:
-    """Write the lines in order to `target` (None: nowhere); how many there are, and the SHA-256 of their bytes."""
+    """Write the lines in order to `target`, or nowhere if it is None; return their number and the SHA-256 of their bytes."""
     digest, count = hashlib.sha256(), 0
     for line in merged(runs):
         digest.update(line + b"\n")

@@ -1,4 +1,7 @@
-"""The summary of a replay or of a live run: counts of what was decided, by journey, channel and reason."""
+"""The summary of a replay or of a live run: counts of decisions by journey, channel and reason.
+
+Called by the replayer, by `outputs.py` and by `engine/runtime/recorded.py`; `engine/cli/report.py` makes text of the summary.
+"""
 
 import math
 from collections import Counter
@@ -12,15 +15,15 @@ from engine.replay import asides
 
 
 class Summary:
-    """Counts decisions; parts made by several workers add up."""
+    """The counts of a replay, or of one worker's part of it; `add` adds up the parts."""
 
     def __init__(self) -> None:
         self.events = 0
         self.bad: Counter[str] = Counter()
         self.first_bad: dict[str, asides.Aside] = {}
-        """By reason, the first that was put aside."""
+        """`{reason: the first record that was put aside for it}`."""
         self.found: set[str] = set()
-        """Of the customers that were asked for by name, those that there are."""
+        """The customers that were asked for by name and are in the history."""
         self.customers = 0
         self.activations = 0
         self.decisions = 0
@@ -38,12 +41,12 @@ class Summary:
         self.condition_errors: Counter[str] = Counter()
         self.failed_steps = 0
         self.tzdata: tuple[str, ...] = ()
-        """Versions under which definitions were made, where they are not the one here."""
+        """The versions of tzdata, other than the one here, under which definitions were made."""
 
     def count(self, decision: decisions.Decision) -> None:
-        """One decision."""
+        """Count one decision."""
         self.decisions += 1
-        counts = _COUNTS.get(type(decision.data))  # most decisions (steps, timers) are not counted by anything else
+        counts = _COUNTS.get(type(decision.data))  # most decisions (steps, timers) have no count of their own
         if counts is not None:
             counts(self, decision, decision.data)
 
@@ -77,20 +80,20 @@ class Summary:
         self.segments.setdefault(data.segment, Counter())[decision.type.removeprefix("segment.")] += 1
 
     def put_aside(self, reason: str, why: str, number: int, line: bytes) -> None:
-        """One record that was not taken, and the line of the history that it is of."""
+        """Count one record that was put aside, with the number and the bytes of its line; keep the first of each reason."""
         self.bad[reason] += 1
         if reason not in self.first_bad:
             self.first_bad[reason] = asides.read(number, line, why)
 
     def placed(self, place: Callable[[int], tuple[str, int]]) -> None:
-        """Name the file and the line there of what was put aside; `place` gives them for a line of the history."""
+        """Give each record in `first_bad` its file and its line there; `place` finds both for a line of the history."""
         for reason, each in self.first_bad.items():
             if each.line:
                 file, line = place(each.line)
                 self.first_bad[reason] = msgspec.structs.replace(each, file=file, line=line)
 
     def add(self, other: "Summary") -> None:
-        """The counts of another part of the same replay."""
+        """Add the counts of another part of the same replay."""
         for name, value in vars(other).items():
             mine = getattr(self, name)
             if isinstance(mine, (Counter, set)):
@@ -111,7 +114,10 @@ class Summary:
                 setattr(self, name, mine + value)
 
     def as_dict(self) -> dict[str, Any]:
-        """The summary as JSON. `cost` is in the policy's currency: planned by each attempt's price, reported by receipts."""
+        """Return the summary as JSON.
+
+        `cost` is in the policy's currency: `planned` adds up the price of every attempt, `reported` the costs in receipts.
+        """
         return {
             "events": self.events,
             "bad_lines": dict(sorted(self.bad.items())),
@@ -177,4 +183,4 @@ _COUNTS: Final[Mapping[type[decisions.Payload], Callable[[Summary, decisions.Dec
     decisions.EventEmitted: Summary._emitted,
     decisions.StepFailed: Summary._failed,
 }
-"""What is counted of which decision."""
+"""`{type of a decision's data: the function that counts the decision}`."""

@@ -1,6 +1,6 @@
-"""Telling: a story as text for people. No address, and no text of a message.
+"""The text of a story for people, without addresses and without the texts of messages.
 
-Called by `dalang explain` and the demo with the chapters of `explainer.py`; nothing here looks at a history.
+Called by `dalang explain` and the demo with the chapters of `explainer.py`. Nothing here reads a history.
 """
 
 import datetime
@@ -12,14 +12,14 @@ from engine.core import decisions, inputs, trace
 from engine.replay.explainer import PASSED, Chapter
 
 LONGEST: Final = 60
-"""Characters of a value that are shown."""
+"""The greatest number of characters that are shown of a value."""
 _UNITS: Final = (("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000))
 _ADDRESSES: Final = (".address", ".send.to")
-"""How the paths of expressions end that give an address: it is not told where nobody asked for it; `--json` has it."""
+"""The ends of the paths of expressions that give an address; the text hides their values, and only `--json` shows them."""
 
 
 def text(chapters: Iterable[Chapter]) -> Iterator[str]:
-    """The story, line by line."""
+    """Yield the story line by line."""
     keys: dict[str, str] = {}
     for chapter in chapters:
         id_ = f"  ({chapter.id})" if chapter.id and chapter.event != PASSED else ""
@@ -45,7 +45,7 @@ def _looked_at(condition: trace.Condition) -> str:
 
 def _verdict(condition: trace.Condition, hidden: bool) -> str:
     if condition.error:
-        # CEL's own words have a space too many, and the expression stands before them already.
+        # CEL's message has a space too many and repeats the expression, which the line shows already.
         why = condition.error.removeprefix(f"{condition.text}: ").removesuffix(".").replace("in map : ", "in map: ")
         return f"{'no, counts as false' if condition.result is False else 'no value'}: {why}"
     result = condition.result is not None if hidden else condition.result
@@ -53,7 +53,7 @@ def _verdict(condition: trace.Condition, hidden: bool) -> str:
 
 
 def _asked(chapter: Chapter) -> str:
-    """What an operator told journeys to do: the command, the journey and the key."""
+    """Return the words of an operator's command (command, journey, key); empty for other inputs."""
     if chapter.event != inputs.JOURNEY_COMMAND or not isinstance(chapter.data, dict):
         return ""
     journey, key = chapter.data.get("journey"), chapter.data.get("key")
@@ -62,7 +62,7 @@ def _asked(chapter: Chapter) -> str:
 
 
 def _told(decision: decisions.Decision, keys: dict[str, str]) -> str:
-    """The few words that matter of a decision; never an address or a text."""
+    """Return the few words that matter about a decision, never an address or the text of a message."""
     words = _of_message(decision.data) or _of_journey(decision.data)
     key = decision.data.key if isinstance(decision.data, decisions.JourneyRefused) else keys.get(decision.instance)
     place = f"  {_instance(decision.journey, key)}" + (f"/{decision.step}" if decision.step else "")
@@ -70,7 +70,7 @@ def _told(decision: decisions.Decision, keys: dict[str, str]) -> str:
 
 
 def _instance(journey: str, key: str | None) -> str:
-    """The journey, with the key where the instance has one."""
+    """Return the journey's name, with the key in brackets if the instance has one."""
     return f"{journey}[{_key(key)}]" if key else journey
 
 
@@ -124,14 +124,17 @@ def _of_message(data: decisions.Payload) -> str:
 
 
 def value(of: Any) -> str:
-    """A value as people read it: times as RFC 3339, durations in days, hours, minutes and seconds, anything else as JSON."""
+    """Return a value as people read it, cut to `LONGEST` characters.
+
+    A time is RFC 3339, a duration is in days, hours, minutes and seconds, and anything else is JSON.
+    """
     if isinstance(of, (datetime.datetime, datetime.timedelta)):
         return _cut(_plain(of))
     return _cut(json.dumps(of, ensure_ascii=False, default=_plain))
 
 
 def _plain(of: Any) -> Any:
-    """What JSON has no form for, as text or as what it has one for."""
+    """Return a value that JSON has no form for as text."""
     match of:
         case datetime.datetime():
             return inputs.text(of.astimezone(datetime.UTC))
@@ -144,7 +147,7 @@ def _plain(of: Any) -> Any:
 
 
 def _duration(of: datetime.timedelta) -> str:
-    """`1d 2h 30m`, `1.5s`, `-45m`."""
+    """Return a duration as text, such as `1d 2h 30m`, `1.5s` or `-45m`."""
     left = abs(of) // datetime.timedelta(microseconds=1)
     parts = []
     for unit, size in _UNITS:

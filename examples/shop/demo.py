@@ -1,11 +1,11 @@
-"""`make demo`: half a year of a shop through Kafka, and the proof that a replay of it decides the same.
+"""The program of `make demo`, which sends half a year of a shop through Kafka and shows that a replay decides the same.
 
-1. Make the events (make_events.py), and by a replay the receipts that channels might have sent back (receipts.yaml).
-2. Start the embedded broker and a worker with `journeys/`, and send that history through it under the stream clock.
-3. Read what the worker decided from the topics, replay the same file, and compare both, byte for byte.
+1. Make the events (make_events.py). A replay adds the receipts that channels might have sent back (receipts.yaml).
+2. Start the embedded broker and a worker with `journeys/`, and send that history through Kafka under the stream clock.
+3. Read the worker's decisions and actions from the topics, replay the same file, and compare both, byte for byte.
 
-Schedules have no end, so both stop at one moment, sixty days after the last click (`make_events.UNTIL`). Exit 1 if they differ,
-with the first difference.
+Schedules never end, so the live run and the replay stop at the same moment, sixty days after the last click
+(`make_events.UNTIL`). If the two differ, the demo prints the first difference and exits with 1.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ NAMES = topics.Topics()
 
 
 def main() -> int:
-    """Run the demo; its exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that worker, broker and directory go with it
+    """Run the demo and return its exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # SIGTERM runs the clean-up below too
     with tempfile.TemporaryDirectory(prefix="dalang-demo-") as temporary:
         directory = pathlib.Path(temporary)
         source = _history(directory)
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def _history(directory: pathlib.Path) -> histories.FileHistory:
-    """The events and the simulated receipts, in order of time."""
+    """Write the events and the simulated receipts to a file in order of time, and return it as a history."""
     events, target = directory / "events.jsonl", directory / "history.jsonl"
     print(f"1. {make_events.write(events):,} events of a shop, with receipts simulated by receipts.yaml")
     options = replayer.Options(receipts=simulation.read(HERE / "receipts.yaml"), until=UNTIL)
@@ -70,7 +70,10 @@ def _worker(broker: str) -> subprocess.Popen[bytes]:
 
 
 async def _live(broker: str, worker: subprocess.Popen[bytes], source: histories.FileHistory) -> tuple[recorded.Recorded, float]:
-    """Send the history, let the last timers run, and wait until the worker's states say that all of it is in them."""
+    """Send the history, let the last timers fire, and wait until the worker has handled everything.
+
+    Returns what the worker recorded, and how many seconds it took.
+    """
     await _handled(broker, worker, dict.fromkeys(range(PARTITIONS), 0))  # offset 0 is `bundle.activated`
     started = time.monotonic()
     topic = NAMES.name(topics.EVENTS)
@@ -83,7 +86,7 @@ async def _live(broker: str, worker: subprocess.Popen[bytes], source: histories.
 
 
 async def _handled(broker: str, worker: subprocess.Popen[bytes], offsets: dict[int, int]) -> None:
-    """Wait until each partition's own record has reached its offset."""
+    """Wait until the partition record of each partition has reached its offset; raise SystemExit if the worker ends."""
     for number, offset in offsets.items():
         while (await store.load(broker, NAMES.name(topics.STATE), number)).record.offset < offset:
             if worker.poll() is not None:
@@ -97,7 +100,7 @@ def _replay(directory: pathlib.Path, source: histories.FileHistory) -> outputs.O
 
 
 def _told(counted: summary.Summary) -> str:
-    """One line for each journey, and what the policy kept back."""
+    """Return the counts as text: one line for each journey, then the messages (also suppressed and deferred) and the cost."""
     told = counted.as_dict()
     lines = [f"{'journey':<20} {'entered':>7} {'left':>5} {'done':>5} {'goals':>5}  held out, choices"]
     for name, journey in told["journeys"].items():
@@ -111,7 +114,7 @@ def _told(counted: summary.Summary) -> str:
 
 
 def _story(source: histories.FileHistory, live: recorded.Recorded) -> None:
-    """The story of the first customer whose reminder fell back to another channel."""
+    """Print a part of the story of the first customer whose reminder fell back to another channel."""
     again = (line for line in live.decisions if b'"attempt":2' in line and STORY.encode() in line)
     customer = next((decisions.decode(line).customer for line in again), "cust-0000")
     options = replayer.Options(customers=frozenset([customer]), until=UNTIL)

@@ -1,21 +1,21 @@
-"""Half a year of a shop's clicks as CloudEvents: `python examples/shop/make_events.py OUT.jsonl`.
+"""Half a year of a shop's clicks as CloudEvents: `python -m examples.shop.make_events OUT.jsonl`.
 
-The clickstream (data/README.md) has user, session, event, timestamp. What becomes of it:
+The clickstream (data/README.md) has user, session, event and timestamp. This file turns clicks into events:
 
-    add_to_cart                cart.updated     one more item in the user's running cart; a cart ends with its purchase, or
-                                                after three idle days
-    purchase                   order.placed     of that cart; four to thirty hours later order.shipped, a day or three
-                                                after that order.delivered, and sometimes order.cancelled instead
-    everything else            page.viewed      data.path is the event's name; of promo_page and compare it is /pricing
-    first sight of a user      customer.identified, then consent.granted for nine in ten
+    click                      events
+    add_to_cart                cart.updated     the user's cart has one more item; a cart ends with its purchase, or after
+                                                three days without a new item
+    purchase                   order.placed     the order of that cart; order.shipped follows after 4 to 30 hours, and
+                                                order.delivered, or sometimes order.cancelled, 1 to 3 days after that
+    any other click            page.viewed      data.path is the name of the click, or /pricing for promo_page and compare
+    first click of a user      customer.identified, then consent.granted for nine users in ten
 
-What else a visit may lead to (`more.py`): logins with a code, questions to support, scanned packs, walks past the gallery, doubts
-about the membership.
+A visit may also lead to the events of `more.py`: logins with a code, questions to support, scanned packs, walks past the gallery,
+and doubts about the membership.
 
-Timestamps are read as Asia/Jakarta (UTC+7) and moved by 104 weeks, so that the half year is January to June 2026: weekdays and
-hours stay as they were, and paydays meet the holidays that a bundle knows. Names, phones, prices, languages, consents and
-parcels come from a seed: the same file comes out on every machine. Some events are sent twice, as real shops do. Lines are in
-order of time.
+Timestamps are read as Asia/Jakarta (UTC+7) and moved by 104 weeks, so that the half year is January to June 2026. Weekdays and
+hours stay the same, and paydays meet the holidays that a bundle knows. Names, phones, prices, languages, consents and parcels
+come from a seed, so every machine makes the same file. Some events are sent twice, as real shops do. Lines are in order of time.
 """
 
 import csv
@@ -35,7 +35,7 @@ CLICKS = HERE / "data" / "retentioneering_5.2.4_ecom.csv.gz"
 SEED = 2024
 LATER: Final = datetime.timedelta(weeks=104)
 UNTIL: Final = "2026-08-26T00:00:00Z"
-"""Sixty days after the last click: where the demo's clock stops, because schedules never do."""
+"""The time at which the demo's clock stops, sixty days after the last click, because schedules never end."""
 PAGES: Final = {"promo_page": "/pricing", "compare": "/pricing"}
 WIB = datetime.timezone(datetime.timedelta(hours=7))
 NAMES = ("Ayu", "Budi", "Citra", "Dewi", "Eko", "Fitri", "Gilang", "Hana", "Indra", "Joko", "Kartika", "Lestari")
@@ -46,7 +46,7 @@ Event = dict[str, Any]
 
 
 def events() -> list[Event]:
-    """All events in order of time; those of one instant in the order in which they were made."""
+    """Return all events in order of time; events of one time keep the order in which they were made."""
     made: list[Event] = []
     with gzip.open(CLICKS, "rt", encoding="utf-8") as file:
         clicks: dict[str, list[dict[str, str]]] = {}
@@ -59,7 +59,7 @@ def events() -> list[Event]:
 
 
 class Customer:
-    """One user of the clickstream, with what the seed makes up about her."""
+    """One user of the clickstream, with the details that come from the seed."""
 
     def __init__(self, user: str) -> None:
         self.id = user.replace("user_", "cust-")
@@ -71,7 +71,7 @@ class Customer:
         self.touched: datetime.datetime | None = None
 
     def live(self, clicks: list[dict[str, str]]) -> Iterator[Event]:
-        """All her events."""
+        """Yield all events of the customer, made from her clicks."""
         first = _time(clicks[0])
         yield from self._introduced(first)
         for number, click in enumerate(clicks):
@@ -139,7 +139,7 @@ class Customer:
         self.cart, self.carts = [], self.carts + 1
 
     def event(self, type_: str, at: datetime.datetime, data: dict[str, Any]) -> Event:
-        """One event of hers."""
+        """Return one event of the customer."""
         self.made += 1
         return {
             "specversion": "1.0",
@@ -158,7 +158,7 @@ def _time(click: dict[str, str]) -> datetime.datetime:
 
 
 def write(target: pathlib.Path) -> int:
-    """Write the events as JSON lines; how many they are."""
+    """Write the events as JSON lines and return their number."""
     made = events()
     with target.open("w", encoding="utf-8") as file:
         for event in made:

@@ -1,6 +1,6 @@
-"""What a visit to the shop may lead to beside clicks: logins, questions, scans, walks past the gallery, doubts.
+"""Events that a visit to the shop may lead to, beside clicks: logins, questions, scans, walks past the gallery, doubts.
 
-Called by `make_events.py` for one customer, after each of her clicks. All of it is made up from her seed.
+Called by `make_events.py` for one customer, after each of her clicks. All details come from the customer's seed.
 """
 
 import datetime
@@ -16,14 +16,14 @@ GALLERY: Final = (-6.1951, 106.8209)
 
 
 class More:
-    """One customer's; `make` makes an event of hers."""
+    """The further events of one customer; `make` makes an event of the customer."""
 
     def __init__(self, make: Make, chance: random.Random, number: str) -> None:
         self.make, self.chance, self.number = make, chance, number
         self.count = 0
 
     def addresses(self, name: str) -> dict[str, str]:
-        """Eight in ten have told their email, four in ten have the app."""
+        """Return the customer's other addresses: eight customers in ten have an email, four in ten have the app."""
         traits = {}
         if self.chance.random() < 0.8:
             traits["email"] = f"{name.lower()}.{self.number}@mail.example"
@@ -32,7 +32,7 @@ class More:
         return traits
 
     def after(self, click: str, at: datetime.datetime) -> Iterator[Event]:
-        """What follows one click."""
+        """Yield the events that follow one click."""
         match click:
             case "promo_page" | "compare" if self._happens(0.08):
                 yield from self._looks_again("/pricing", at)
@@ -53,7 +53,7 @@ class More:
             yield self.make("page.viewed", at, {"path": path, "platform": "mobile"})
 
     def _doubts(self, at: datetime.datetime) -> Iterator[Event]:
-        """Three looks at the page for cancelling; three in ten then do."""
+        """Yield three views of the page for cancelling; three customers in ten then cancel."""
         page = {"path": "/cancel", "platform": "mobile"}
         yield self.make("page.viewed", at + self._delay(30, 300), page)
         yield from self._looks_again("/cancel", at + datetime.timedelta(seconds=300))
@@ -61,7 +61,7 @@ class More:
             yield self.make("membership.cancelled", at + self._delay(3600, 86_400), {})
 
     def _logs_in(self, at: datetime.datetime) -> Iterator[Event]:
-        """A code by request; most type it within the minutes that it lives."""
+        """Yield the request of a login code; in 85 of 100 cases the customer types the code 15 to 180 seconds later."""
         request = self._named("otp")
         yield self.make("otp.requested", at, {"request_id": request, "code": f"{self.chance.randrange(10**6):06d}"})
         if self._happens(0.85):
@@ -74,7 +74,7 @@ class More:
             yield self.make("support.closed", at + self._delay(3600, 5 * 86_400), ticket)
 
     def _scans(self, at: datetime.datetime) -> Iterator[Event]:
-        """The scan opens a chat, in which she then says yes, or no, or nothing."""
+        """Yield the scan of a pack, which opens a chat; in the chat the customer then says yes, no or nothing."""
         yield self.make("message.received", at, {"channel": "whatsapp", "text": "IKUT KOPI2026"})
         at += datetime.timedelta(seconds=1)
         yield self.make("qr.scanned", at, {"campaign": "kopi-2026"})
@@ -88,7 +88,7 @@ class More:
             yield self.make("message.received", at, {"channel": "whatsapp", "text": "TIDAK", "payload": "TIDAK"})
 
     def _walks_past(self, at: datetime.datetime) -> Iterator[Event]:
-        """The app tells where she is, within some four kilometres of the gallery; who is near may redeem a voucher."""
+        """Yield the customer's location, within some four kilometres of the gallery; one in five then redeems a voucher."""
         lat, lon = (round(each + self.chance.uniform(-0.025, 0.025), 4) for each in GALLERY)
         yield self.make("location.updated", at, {"lat": lat, "lon": lon})
         if self._happens(0.2):
