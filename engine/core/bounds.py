@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from engine.core import measures, tallies
-from engine.core.tallies import Tally
+from engine.core.state import Tally
 
 BUCKETS: Final = 400
 """The number of buckets of one trait that are exact: a year of days, or 400 events of a rolling window."""

@@ -12,25 +12,9 @@ policy decides what happens at a cap (drop, defer or the next channel).
 import datetime
 from collections.abc import Iterable
 
-import msgspec
+from engine.core import calendar, definition, inputs, state
 
-from engine.core import calendar, definition, inputs
-
-
-class Sent(msgspec.Struct, frozen=True, array_like=True):
-    """One place taken under the caps: a message's first attempt, or (`first` is False) its first attempt on another channel.
-
-    Stored inside states: the order of its fields is a storage format.
-    """
-
-    at: inputs.Instant
-    purpose: str
-    channel: str
-    journey: str
-    first: bool = True
-
-
-Ledger = tuple[Sent, ...]
+Ledger = tuple[state.Sent, ...]
 
 
 def applies(cap: definition.Cap, purpose: str, channel: str, journey: str) -> bool:
@@ -66,11 +50,11 @@ def reach(rules: Iterable[definition.Cap]) -> datetime.timedelta | None:
     return max(windows, default=None)
 
 
-def _matches(cap: definition.Cap, sent: Sent) -> bool:
+def _matches(cap: definition.Cap, sent: state.Sent) -> bool:
     return (sent.first or cap.channel != "") and applies(cap, sent.purpose, sent.channel, sent.journey)
 
 
-def _counted(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> list[Sent]:
+def _counted(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> list[state.Sent]:
     """Return the entries that are in the cap's window, from a ledger of entries that match the cap."""
     if not cap.days:
         start = now - cap.rolling * inputs.MILLISECOND

@@ -19,6 +19,7 @@ from engine.core import (
     catalog,
     decisions,
     definition,
+    duplicates,
     evolution,
     inputs,
     migrations,
@@ -194,8 +195,8 @@ class _Handling(admitter.Admitter):
         An event that was seen does nothing: docs/semantics.md#a-repeated-event-changes-nothing
         """
         before = self.customer
-        short = evolution.digest(event.id)
-        if before is not None and evolution.has_seen(before, short):
+        short = duplicates.digest(event.id)
+        if before is not None and duplicates.has_seen(before, short):
             return
         if before is None and (event.type == inputs.ERASED or not event.subject):
             return

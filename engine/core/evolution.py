@@ -5,18 +5,14 @@ history, folded in their order, give the state. The effect of an event on traits
 folded with the catalog that was live.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
 
-from engine.core import catalog, decisions, inputs, messages, state, traits, view
+from engine.core import catalog, decisions, duplicates, inputs, messages, state, traits, view
 from engine.core import trace as traces
 from engine.core.decisions import Decision
-
-SEEN_BYTES: Final = 8
-MOST_SEEN: Final = 64
 
 _replace = msgspec.structs.replace
 
@@ -42,13 +38,12 @@ def fold(customer: state.Customer, fact: Decision) -> state.Customer:
 
 def take(customer: state.Customer, event: inputs.Event, catalog: catalog.Catalog | None) -> state.Customer:
     """Return the state after an event that had an effect: with what the event says, and the event among those that were seen."""
-    return mark(tell(customer, event, catalog), event, digest(event.id))
+    return mark(tell(customer, event, catalog), event, duplicates.digest(event.id))
 
 
 def mark(customer: state.Customer, event: inputs.Event, short: bytes) -> state.Customer:
     """Return the state with the event among those that were seen; `short` is the digest of the event's id."""
-    seen = (customer.seen + short)[-SEEN_BYTES * MOST_SEEN :]
-    return _replace(customer, now=max(customer.now, event.recorded), seen=seen)
+    return _replace(customer, now=max(customer.now, event.recorded), seen=duplicates.remembered(customer, short))
 
 
 def tell(
@@ -71,20 +66,6 @@ def tell(
         kept = {name: tally for name, tally in kept.items() if name in catalog.traits}
     tallies = traits.take(counting, kept, event, now, looking.zone, looking.value)
     return after if tallies is kept else _replace(after, traits=tallies)
-
-
-def digest(event_id: str) -> bytes:
-    """Return the eight bytes by which an event id is remembered."""
-    return hashlib.blake2b(event_id.encode(), digest_size=SEEN_BYTES).digest()
-
-
-def has_seen(customer: state.Customer, wanted: bytes) -> bool:
-    """Return True if the event of that digest is among the last 64 that had an effect on this customer."""
-    seen = customer.seen
-    at = seen.find(wanted)
-    while at >= 0 and at % SEEN_BYTES:  # the bytes were found across two digests
-        at = seen.find(wanted, at + 1)
-    return at >= 0
 
 
 def _told(customer: state.Customer, event: inputs.Event, now: Any) -> state.Customer:

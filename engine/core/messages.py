@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.core import caps, decisions, state
+from engine.core import decisions, state
 from engine.core.decisions import Decision
 
 MOST_SENDS: Final = 1_000
@@ -30,7 +30,7 @@ def requested(customer: state.Customer, fact: Decision, data: decisions.MessageR
     channels = () if before is None else tuple(each.channel for each in before.attempts)
     first = not channels
     if data.count_since is not None and data.channel not in channels:
-        sent = caps.Sent(fact.at, data.purpose, data.channel, fact.journey, first)
+        sent = state.Sent(fact.at, data.purpose, data.channel, fact.journey, first)
         kept = tuple(each for each in customer.sends if each.at >= data.count_since)
         customer = _replace(customer, sends=(*kept, sent)[-MOST_SENDS:])
     if before is None:

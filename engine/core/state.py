@@ -10,8 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from engine.core import caps, inputs
-from engine.core.traits import Tally
+from engine.core import inputs
 
 EPOCH: Final = inputs.EPOCH
 NEVER: Final = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC)
@@ -157,6 +156,45 @@ class Entries(msgspec.Struct, frozen=True, array_like=True):
     last: Mapping[str, datetime.datetime] = {}
 
 
+class Sent(msgspec.Struct, frozen=True, array_like=True):
+    """One place taken under the caps: a message's first attempt, or (`first` is False) its first attempt on another channel.
+
+    Stored inside states: the order of its fields is a storage format.
+    """
+
+    at: inputs.Instant
+    purpose: str
+    channel: str
+    journey: str
+    first: bool = True
+
+
+class Tally(msgspec.Struct, frozen=True, array_like=True):
+    """The tally of one trait of one customer, which is a part of the state: append fields with a default, never reorder them.
+
+    `hash` is that of the trait's definition, and `since` is the time at which the tally began to count. Buckets stand side by
+    side in four columns:
+
+    - `marks`: the mark of each bucket.
+    - `numbers`: counts, sums, the least or the greatest; for first and last times in ms; for most_frequent indices of `values`.
+    - `counts`: the numbers of events, for average, rfm and most_frequent.
+    - `values`: the values, for first, last, distinct and most_frequent.
+
+    Buckets whose marks fall into the same `step` may have been joined (1: everything is exact). `size` is an upper bound of the
+    bytes in msgpack.
+    """
+
+    hash: str
+    since: datetime.datetime
+    compute: str
+    step: int = 1
+    size: int = 0
+    marks: tuple[int, ...] = ()
+    numbers: tuple[int | float, ...] = ()
+    counts: tuple[int, ...] = ()
+    values: tuple[Any, ...] = ()
+
+
 class Customer(msgspec.Struct, frozen=True, array_like=True):
     """Everything that the fold knows of one customer.
 
@@ -179,7 +217,7 @@ class Customer(msgspec.Struct, frozen=True, array_like=True):
     """The names of the segments that the customer is in."""
     goals: Mapping[str, Goal] = {}
     """`{instance id: goal of its entry}`."""
-    sends: tuple[caps.Sent, ...] = ()
+    sends: tuple[Sent, ...] = ()
     """The ledger of sends that count against caps."""
     inbound: Mapping[str, datetime.datetime] = {}
     """`{channel: time at which the customer last wrote on it}`."""

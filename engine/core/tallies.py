@@ -5,41 +5,13 @@ of buckets in order of their marks (`windows.py`). The events of one bucket leav
 trait's conditions.
 """
 
-import datetime
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-import msgspec
-
 from engine.core import measures
+from engine.core.state import Tally
 
 _SHORT_MARK: Final = 1 << 16
-
-
-class Tally(msgspec.Struct, frozen=True, array_like=True):
-    """The tally of one trait of one customer, which is a part of the state: append fields with a default, never reorder them.
-
-    `hash` is that of the trait's definition, and `since` is the time at which the tally began to count. Buckets stand side by
-    side in four columns:
-
-    - `marks`: the mark of each bucket.
-    - `numbers`: counts, sums, the least or the greatest; for first and last times in ms; for most_frequent indices of `values`.
-    - `counts`: the numbers of events, for average, rfm and most_frequent.
-    - `values`: the values, for first, last, distinct and most_frequent.
-
-    Buckets whose marks fall into the same `step` may have been joined (1: everything is exact). `size` is an upper bound of the
-    bytes in msgpack.
-    """
-
-    hash: str
-    since: datetime.datetime
-    compute: str
-    step: int = 1
-    size: int = 0
-    marks: tuple[int, ...] = ()
-    numbers: tuple[int | float, ...] = ()
-    counts: tuple[int, ...] = ()
-    values: tuple[Any, ...] = ()
 
 
 def add(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:

@@ -13,8 +13,8 @@ from typing import Any, Final
 import msgspec
 
 from engine.core import bounds, definition, inputs, measures, tallies, windows
+from engine.core.state import Tally
 
-Tally = tallies.Tally
 MISSING: Final = msgspec.UNSET
 """The value of an average, min, max, first, last or most_frequent of no events: a condition on it is false."""
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.core import catalog, decisions, errors, evolution, inputs, state, trace
+from engine.core import catalog, decisions, duplicates, errors, inputs, state, trace
 from engine.core.decisions import Decision
 from engine.replay import asides, definitions, replayer
 
@@ -162,7 +162,7 @@ def _outcome(event: inputs.Event, before: state.Customer | None, after: state.Cu
         return UNNAMED
     if event.source == inputs.OWN_SOURCE:
         return EMITTED
-    if before is not None and evolution.has_seen(before, evolution.digest(event.id)):
+    if before is not None and duplicates.has_seen(before, duplicates.digest(event.id)):
         return SEEN
     if before is not None and after is None:
         return FORGOTTEN

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from engine.core import errors
-from engine.runtime import connection, topics, writer
+from engine.runtime import connection, producers, topics
 
 OPERATOR: Final = "dalang.operator"
 """The transactional id; the prefix of the topics is put before it."""
@@ -41,13 +41,13 @@ class Broadcast:
         self._transactions = True
 
     async def __aenter__(self) -> Self:
-        self._producer = writer.transactional(self._broker, self._names.name(OPERATOR))
+        self._producer = producers.transactional(self._broker, self._names.name(OPERATOR))
         try:
             async with asyncio.timeout(_WITHIN):
-                self._transactions = await writer.begun(self._producer)
+                self._transactions = await producers.begun(self._producer)
             if not self._transactions:
                 await self._stop()
-                self._producer = writer.plain(self._broker)
+                self._producer = producers.plain(self._broker)
                 await self._producer.start()
         except BaseException:
             await self._stop()

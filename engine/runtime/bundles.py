@@ -12,7 +12,7 @@ import msgspec
 
 from engine.core import catalog, definition, errors, inputs
 from engine.replay import definitions
-from engine.runtime import connection, history, logs, topics, writer
+from engine.runtime import connection, history, logs, producers, topics
 
 _log = logs.log()
 _ENVELOPE: Final = 1024
@@ -107,7 +107,7 @@ class Registry:
         encoded = msgspec.json.encode(bundle)
         if len(encoded) > topics.LARGEST - _ENVELOPE:
             raise BundleTooLarge(f"The compiled bundle has {len(encoded)} bytes; the limit is {topics.LARGEST - _ENVELOPE}.")
-        producer = writer.plain(self._broker)
+        producer = producers.plain(self._broker)
         await producer.start()
         try:
             await producer.send_and_wait(self._topic, encoded, key=bundle.id.encode())

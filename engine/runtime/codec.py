@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from engine.core import errors, inputs, state
-from engine.core.view import MILLISECOND
+from engine.runtime import timestamps
 
 FORMAT: Final = 1
 NOBODY: Final = b"\xff\xff"
@@ -70,7 +70,7 @@ def snapshot(customer: state.Customer, offset: int) -> bytes:
 
     An over-allocated buffer would cost more memory than the state.
     """
-    due = milliseconds(customer.next_due) if customer.timers else NO_TIMER
+    due = timestamps.milliseconds(customer.next_due) if customer.timers else NO_TIMER
     return _HEAD.pack(FORMAT, due, offset) + _encode(customer)
 
 
@@ -100,16 +100,6 @@ def partition_record(record: PartitionRecord) -> bytes:
 def read_partition_record(value: bytes) -> PartitionRecord:
     """Decode a partition record."""
     return _record_decoder.decode(value)
-
-
-def milliseconds(at: datetime.datetime) -> int:
-    """Convert a time to whole milliseconds since 1970."""
-    return (at - state.EPOCH) // MILLISECOND
-
-
-def instant(ms: int) -> datetime.datetime:
-    """Convert milliseconds since 1970 to a time."""
-    return state.EPOCH + ms * MILLISECOND
 
 
 def timer_due(customers: list[str], at: datetime.datetime, id_: str) -> bytes:

@@ -14,7 +14,7 @@ import msgspec
 
 from engine.core import definition, errors, inputs
 from engine.core.decisions import hashed
-from engine.runtime import access, broadcast, bundles, codec, connection, deploys, topics, writer
+from engine.runtime import access, broadcast, bundles, connection, deploys, producers, timestamps, topics
 
 Name = Literal["pause", "resume", "stop", "enter"]
 _OWN: Final = frozenset({"command", "journey", "key"})
@@ -102,12 +102,12 @@ async def send(broker: connection.Address, names: topics.Topics, told: Command) 
     numbers = await topics.needed(broker, names, topics.EVENTS, topics.BUNDLES, topics.STATE)
     if told.journey:
         await _known(broker, names, told)
-    value = told.event(codec.instant(codec.milliseconds(datetime.datetime.now(datetime.UTC))))
+    value = told.event(timestamps.instant(timestamps.milliseconds(datetime.datetime.now(datetime.UTC))))
     if not told.customer:
         async with broadcast.Broadcast(broker, names) as line:
             await line.send(dict.fromkeys(numbers, value))
         return tuple(numbers)
-    producer = writer.plain(broker)
+    producer = producers.plain(broker)
     await producer.start()
     try:
         stands = await producer.send_and_wait(names.name(topics.EVENTS), value, key=told.customer.encode())

@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 from engine.authoring import excerpt, lint
 from engine.core import definition, errors, inputs
 from engine.core.decisions import hashed
-from engine.runtime import access, broadcast, bundles, codec, connection, history, settings, topics
+from engine.runtime import access, broadcast, bundles, codec, connection, history, settings, timestamps, topics
 
 _TAIL: Final = 1_000
 """Number of records at the end of a partition of `customer.state` that are searched first for the partition record."""
@@ -124,6 +124,6 @@ async def _records(broker: connection.Address, names: topics.Topics) -> dict[int
 
 
 def _activation(number: int, wanted: Live) -> bytes:
-    at = codec.instant(codec.milliseconds(datetime.datetime.now(datetime.UTC)))
+    at = timestamps.instant(timestamps.milliseconds(datetime.datetime.now(datetime.UTC)))
     id_ = f"activate-{hashed(wanted.bundle, wanted.clock, number, inputs.text(at))}"
     return codec.bundle_activated(wanted.bundle, wanted.clock, at, id_)

@@ -21,7 +21,7 @@ from aiokafka.structs import RecordMetadata
 
 from engine.core import errors, inputs
 from engine.replay import histories
-from engine.runtime import codec, connection, patience, topics
+from engine.runtime import connection, patience, timestamps, topics
 
 _UNCONFIRMED: Final = 5_000
 _HOST: Final = r"(?:[^\s/@:,]+|\[[0-9a-fA-F:]+\]):\d+"
@@ -117,7 +117,7 @@ async def dead(broker: connection.Address, topic: str) -> list[dict[str, str | i
             if "reason" not in told:
                 continue  # no worker put this record aside
             told["key"] = (record.key or b"").decode(errors="replace")
-            found.append((record.timestamp, {**told, "at": inputs.text(codec.instant(record.timestamp))}))
+            found.append((record.timestamp, {**told, "at": inputs.text(timestamps.instant(record.timestamp))}))
     return [told for _, told in sorted(found, key=lambda each: each[0])]
 
 
@@ -220,7 +220,7 @@ def line(record: ConsumerRecord, clocks: dict[int, str]) -> bytes:
     if event.get("type") == inputs.BUNDLE_ACTIVATED and not event.get("subject") and isinstance(event.get("data"), dict):
         clocks[record.partition] = str(event["data"].get("clock"))
     if clocks.get(record.partition) != "stream" or "recordedtime" not in event:
-        event["recordedtime"] = inputs.text(codec.instant(record.timestamp))
+        event["recordedtime"] = inputs.text(timestamps.instant(record.timestamp))
     event.pop("kafkakey", None)
     key = (record.key or b"").decode(errors="replace")
     strange = {"kafkakey": key} if event.get("subject") and key != event["subject"] else {}

@@ -19,7 +19,7 @@ import msgspec
 from engine.core import actions, catalog, commands, decider, decisions, errors, inputs, state, trace
 from engine.core.view import MILLISECOND
 from engine.replay import definitions, replayer
-from engine.runtime import batches, bundles, codec, logs, metrics, placing, store, tails, topics, writer
+from engine.runtime import batches, bundles, codec, logs, metrics, placing, store, tails, timestamps, topics, writer
 
 FULL: Final = 5_000
 """Number of outputs after which a transaction is written.
@@ -54,7 +54,7 @@ class Batch:
         """The customers who had no state before."""
         self.bundle, self.catalog = record.bundle, catalog
         self.streaming = record.clock == "stream"
-        self.stream_time = codec.instant(record.stream_time)
+        self.stream_time = timestamps.instant(record.stream_time)
         self.held = frozenset(record.held)
         self.decided: list[decisions.Decision] = []
         self.acted, self.buried = Counter[str](), Counter[str]()
@@ -65,7 +65,7 @@ class Batch:
         """Return the partition record for the moment when everything up to `offset` is handled."""
         clock = "stream" if self.streaming else "wall"
         held = tuple(sorted(self.held))
-        time = codec.milliseconds(self.stream_time)
+        time = timestamps.milliseconds(self.stream_time)
         return msgspec.structs.replace(self.before, offset=offset, bundle=self.bundle, clock=clock, stream_time=time, held=held)
 
 
@@ -238,7 +238,7 @@ class Partition:
         """Decide an event of one customer; an event of a type that no definition names can only let time pass."""
         if not self._batch.catalog.takes(event.type, known=self._knows(key)):
             due = self._due(key)
-            if due > codec.milliseconds(event.recorded):
+            if due > timestamps.milliseconds(event.recorded):
                 return
             event = inputs.tick(event.recorded)
         self._decide(event, key, record)
@@ -247,7 +247,7 @@ class Partition:
         """Decide a `timer.due` for the customers that it names, or for everybody in this partition."""
         named = event.field("customers")
         keys: Iterable[bytes] = self._everybody() if named is None else [each.encode() for each in named]
-        until = codec.milliseconds(event.recorded)
+        until = timestamps.milliseconds(event.recorded)
         for key in keys:
             expected = self.store.calendar.done(key)
             due = self._due(key)
@@ -287,7 +287,7 @@ class Partition:
         docs/semantics.md#timers-fire-before-inputs-for-everybody
         """
         tick = inputs.tick(event.recorded - MILLISECOND)
-        until = codec.milliseconds(tick.recorded)
+        until = timestamps.milliseconds(tick.recorded)
         for key in self._everybody():
             if self._due(key) <= until:
                 self._decide(tick, key, record, before=True)
@@ -366,7 +366,7 @@ class Partition:
         if touched is None:
             return self.store.due_of(key)
         customer = touched[0]
-        return codec.milliseconds(customer.next_due) if customer is not None and customer.timers else codec.NO_TIMER
+        return timestamps.milliseconds(customer.next_due) if customer is not None and customer.timers else codec.NO_TIMER
 
     def _bury(self, record: Any, reason: str, key: bytes | None = None) -> None:
         """Put a record aside as a dead letter, as it came, with its position and the reason.
@@ -397,10 +397,10 @@ class Partition:
         Under the stream clock, now is the stream's time, and a timer that is due at exactly that time waits for a later event.
         With `behind`, some records are not handled yet, and timers that were sent may be among them.
         """
-        now = codec.milliseconds(wall)
+        now = timestamps.milliseconds(wall)
         streaming = self.store.record.clock == "stream"
         here = self.store.record.stream_time if streaming else now
         steady = int(time.monotonic() * 1000)
         passed = steady - (now - self.passed) if behind else None
         chunks = self.store.calendar.due(here, steady, self.store.due_of, strictly=streaming, passed=passed)
-        return [(codec.instant(due), [key.decode() for key in keys]) for due, keys in chunks]
+        return [(timestamps.instant(due), [key.decode() for key in keys]) for due, keys in chunks]

@@ -11,7 +11,7 @@ import msgspec
 from aiokafka.errors import ProducerFenced
 
 from engine.core import errors
-from engine.runtime import access, batches, bundles, codec, connection, history, partition, store, topics, writer
+from engine.runtime import access, batches, bundles, codec, connection, history, partition, producers, store, topics, writer
 
 
 class LogTooShort(errors.RuntimeFailure):
@@ -69,7 +69,7 @@ async def rebuild(
     short = [tp.partition for tp, offset in (await history.begins(broker, events)).items() if offset > 0]
     if short and not partial:
         raise LogTooShort(f"The log begins after its beginning in the partitions {', '.join(map(str, sorted(short)))}.")
-    transactions = await writer.has_transactions(broker, names.name(app_id))
+    transactions = await producers.has_transactions(broker, names.name(app_id))
     writers = [writer.Writer(broker, names.name(app_id), number, transactions=transactions) for number in range(count)]
     try:
         for own in writers:

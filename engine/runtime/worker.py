@@ -34,10 +34,12 @@ from engine.runtime import (
     member,
     metrics,
     partition,
+    producers,
     rocks,
     settings,
     store,
     takeover,
+    timestamps,
     topics,
     wall,
     writer,
@@ -88,11 +90,11 @@ class Worker:
         role: access.Role = "worker" if self.bundle is None else "worker --journeys"
         await access.check(self.broker, access.rights(role, self.names, self.settings.app_id))
         self._count = count = await topics.partitions(self.broker, self.names)
-        self.transactions = await writer.has_transactions(self.broker, self.names.name(self.settings.app_id))
+        self.transactions = await producers.has_transactions(self.broker, self.names.name(self.settings.app_id))
         _log.info("starting", partitions=count, transactions=self.transactions, clock=self.settings.clock)
         await self.registry.refresh()
         await self._deploy()
-        self.clock = writer.plain(self.broker)
+        self.clock = producers.plain(self.broker)
         await self.clock.start()
         self.app = member.app(self.settings, self.broker, self.names.name(topics.EVENTS), count, self._hand_over)
         self._on_signals()
@@ -332,7 +334,7 @@ class Worker:
                 await self._begins(current, generation)
                 fetched = self.app.consumer.fetched(TP(self.names.name(topics.EVENTS), number))
                 behind = fetched is not None and (fetched.position < fetched.end or current.store.record.offset < fetched.last)
-                due = current.due(codec.instant(self.wall.now()), behind=behind)
+                due = current.due(timestamps.instant(self.wall.now()), behind=behind)
             await self._send_due(current, due)
         except KafkaError as exc:
             # Timers that were not sent are sent again later, and a partition that was not loaded is loaded later.
@@ -351,7 +353,7 @@ class Worker:
         """
         for at, customers in due:
             self._sent += 1
-            id_ = f"due-{hashed(self.settings.app_id, current.number, os.getpid(), self._sent, codec.milliseconds(at))}"
+            id_ = f"due-{hashed(self.settings.app_id, current.number, os.getpid(), self._sent, timestamps.milliseconds(at))}"
             event = codec.timer_due(customers, at, id_)
             async with asyncio.timeout(writer.WRITE_WITHIN):
                 answer = await self.clock.send_and_wait(self.names.name(topics.EVENTS), event, partition=current.number)

@@ -7,36 +7,23 @@ partition record.
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
-    IncompatibleBrokerVersion,
     KafkaError,
     KafkaTimeoutError,
-    ProducerFenced,
-    TransactionalIdAuthorizationFailed,
-    UnknownError,
-    UnsupportedVersionError,
 )
 
-from engine.runtime import codec, connection, store, topics, wall
+from engine.runtime import codec, connection, producers, store, wall
 
-_BATCH: Final = 256 * 1024
-_TRANSACTION_TIMEOUT_MS: Final = 20_000
-_REQUEST_TIMEOUT_MS: Final = 10_000
-_METADATA_MS: Final = 15_000
-_PROBE_SECONDS: Final = 30
 _STOP_SECONDS: Final = 5
 START_WITHIN: Final = 40.0
 WRITE_WITHIN: Final = 25.0
 """Seconds for one write: the coordinator ends a transaction after 20 s, so what takes longer cannot succeed any more."""
 CLAIM_KEY: Final = codec.NOBODY + b"claim"
-_NO_TRANSACTIONS: Final = (UnknownError, UnsupportedVersionError, IncompatibleBrokerVersion)
-"""The errors by which a broker says that it has no transactions (Tansu 0.6: an unknown error to InitProducerId)."""
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -81,8 +68,8 @@ class Writer(_Connected):
     def __init__(
         self, broker: connection.Address, app_id: str, partition: int, *, transactions: bool, clock: wall.Wall | None = None
     ) -> None:
-        id_ = f"{app_id}-{partition}" if transactions else None
-        super().__init__(partition, clock or wall.Wall(), _producer(broker, id_))
+        producer = producers.transactional(broker, f"{app_id}-{partition}") if transactions else producers.plain(broker)
+        super().__init__(partition, clock or wall.Wall(), producer)
         self.transactions = transactions
 
     async def write(self, outputs: list[Output], states: list[Output]) -> None:
@@ -143,7 +130,7 @@ class Claimer(_Connected):
     """
 
     def __init__(self, broker: connection.Address, app_id: str, partition: int, clock: wall.Wall) -> None:
-        super().__init__(partition, clock, transactional(broker, f"{app_id}-{partition}-claim"))
+        super().__init__(partition, clock, producers.transactional(broker, f"{app_id}-{partition}-claim"))
 
     async def claim(self, names: Iterable[str]) -> dict[str, int]:
         """Write a claim to each of these topics (full names), and return the offset of the claim in each.
@@ -161,70 +148,3 @@ class Claimer(_Connected):
         if any(answer.offset < 0 for answer in answers):
             raise KafkaTimeoutError("The broker has a mark twice and does not say where.")
         return {name: int(answer.offset) for name, answer in zip(told, answers, strict=True)}
-
-
-async def has_transactions(broker: connection.Address, app_id: str) -> bool:
-    """Return True if the broker has transactions; a producer that writes nothing asks once.
-
-    Only the broker's own answer counts. If the coordinator is slow or away, the producer waits for it, and then `KafkaError` or
-    `TimeoutError` is raised: a worker that took that for a no would write to Kafka without transactions.
-    """
-    producer = transactional(broker, f"{app_id}-probe")
-    try:
-        async with asyncio.timeout(_PROBE_SECONDS):
-            return await begun(producer)
-    except ProducerFenced:
-        return True  # fenced by another worker that asks at the same time
-    finally:
-        with contextlib.suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(2):
-                await producer.stop()
-
-
-async def begun(producer: AIOKafkaProducer) -> bool:
-    """Start a transactional producer, which fences the former one of its id; return False if the broker has no transactions."""
-    with _without_log("aiokafka.producer.sender"):  # it logs the answer that is expected here as unexpected
-        try:
-            await producer.start()
-        except _NO_TRANSACTIONS:
-            return False
-        except TransactionalIdAuthorizationFailed:
-            id_ = producer._txn_manager.transactional_id
-            raise connection.NotAllowed(f"The broker does not allow this to us: Write on TransactionalId {id_}.") from None
-    return True
-
-
-@contextlib.contextmanager
-def _without_log(name: str) -> Iterator[None]:
-    logger = logging.getLogger(name)
-    logger.disabled = True
-    try:
-        yield
-    finally:
-        logger.disabled = False
-
-
-def plain(broker: connection.Address) -> AIOKafkaProducer:
-    """Return a producer without transactions, for records that may be written twice: `timer.due`, activations, bundles."""
-    return _producer(broker, None)
-
-
-def transactional(broker: connection.Address, id_: str) -> AIOKafkaProducer:
-    """Return a producer with this transactional id."""
-    return _producer(broker, id_)
-
-
-def _producer(broker: connection.Address, transactional_id: str | None) -> AIOKafkaProducer:
-    return AIOKafkaProducer(
-        **connection.client(broker),
-        linger_ms=0,
-        acks="all",
-        max_batch_size=_BATCH,
-        max_request_size=2 * topics.LARGEST,
-        transactional_id=transactional_id,
-        transaction_timeout_ms=_TRANSACTION_TIMEOUT_MS,
-        # A broker that hangs with open connections is given up after this time; aiokafka's default is 40 s.
-        request_timeout_ms=_REQUEST_TIMEOUT_MS,
-        # This is also how soon a worker learns that the number of partitions was changed.
-        metadata_max_age_ms=_METADATA_MS,
-    )

@@ -76,7 +76,7 @@ def by_cel(event: inputs.Event) -> Callable[[definition.Expression], Any]:
 def taking(events: list[inputs.Event], evaluator: Callable[[inputs.Event], Callable[[definition.Expression], Any]]) -> float:
     """Seconds of `take` over all events, each with its customer's tallies."""
     of = defined()
-    tallies: dict[str, Mapping[str, traits.Tally]] = {}
+    tallies: dict[str, Mapping[str, state.Tally]] = {}
     started = time.process_time()
     for event in events:
         tallies[event.subject] = traits.take(of, tallies.get(event.subject, {}), event, event.recorded, ZONE, evaluator(event))

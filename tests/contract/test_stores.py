@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.core import state
-from engine.runtime import codec, history, rocks, store
+from engine.runtime import codec, history, rocks, store, timestamps
 
 HOUR = 3_600_000
 DUE = 1_800_000_000_000
@@ -18,7 +18,7 @@ Open = Callable[[], store.Port]
 
 
 def snapshot(name: str, offset: int, due: int | None = None) -> bytes:
-    timers = {} if due is None else {"t": state.Timer(codec.instant(due), "i", "s", "wait")}
+    timers = {} if due is None else {"t": state.Timer(timestamps.instant(due), "i", "s", "wait")}
     return codec.snapshot(state.Customer(name, timers=timers), offset)
 
 
@@ -114,7 +114,7 @@ def test_what_is_committed_is_there(opened: Open) -> None:
     """A customer is known by her snapshot, her offset and her earliest timer; the others are strangers."""
     held = opened()
     held.commit({b"ayu": snapshot("ayu", 3, DUE), b"budi": snapshot("budi", 4)}, record(4), store.Mark(9, 5))
-    assert held.customer(b"ayu")[0] == state.Customer("ayu", timers={"t": state.Timer(codec.instant(DUE), "i", "s", "wait")})
+    assert held.customer(b"ayu")[0] == state.Customer("ayu", timers={"t": state.Timer(timestamps.instant(DUE), "i", "s", "wait")})
     assert (held.customer(b"budi")[1], held.due_of(b"ayu"), held.due_of(b"budi")) == (4, DUE, codec.NO_TIMER)
     assert (held.customer(b"citra"), held.due_of(b"citra"), b"citra" in held) == ((None, -1, 0), codec.NO_TIMER, False)
     assert (held.record, held.mark, sorted(held.keys())) == (record(4), (9, 5), [b"ayu", b"budi"])

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from engine.authoring import catalogs
-from engine.runtime import bundles, codec, connection, deploys, history, store, topics
+from engine.runtime import bundles, codec, connection, deploys, history, store, timestamps, topics
 from tests import waiting
 from tests.integration import clients, running, traffic
 from tests.integration.running import Cluster
@@ -214,7 +214,7 @@ def test_an_activation_of_a_bundle_that_is_not_there_is_a_dead_letter(cluster: C
     told = deployed(cluster, version(cluster, "old"))
     cluster.start(None)
     cluster.until(followed(cluster, told["bundle"]))
-    event = codec.bundle_activated("sha256:gone", "stream", codec.instant(1_790_000_000_000), "nobody-1")
+    event = codec.bundle_activated("sha256:gone", "stream", timestamps.instant(1_790_000_000_000), "nobody-1")
     put(cluster, topics.EVENTS, b"", event, partition=2)
     cluster.wait_for(cluster.send([traffic.event("c1", "e1", "go", k="a")]))
     cluster.until(lambda: len(cluster.dead_letters()) == 1)

@@ -5,7 +5,7 @@ import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core import caps, definition
+from engine.core import caps, definition, state
 from tests import ledgers as counting
 from tests import zones
 
@@ -39,7 +39,8 @@ def ledgers(draw: st.DrawFn, now: datetime.datetime) -> caps.Ledger:
     """Four to a dozen entries of the four days before now, in order; now and then one that is reserved for later."""
     ages = sorted(draw(st.lists(st.integers(-60, 4 * 1440), min_size=4, max_size=12)), reverse=True)
     return tuple(
-        caps.Sent(now - age * MINUTE, draw(purposes), draw(channels), draw(journeys), draw(st.integers(0, 3)) > 0) for age in ages
+        state.Sent(now - age * MINUTE, draw(purposes), draw(channels), draw(journeys), draw(st.integers(0, 3)) > 0)
+        for age in ages
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.authoring import catalogs
 from engine.core import definition
-from engine.runtime import batches, bundles, codec, metrics, partition, store, takeover, topics, writer
+from engine.runtime import batches, bundles, codec, metrics, partition, store, takeover, timestamps, topics, writer
 from tests.property import brokerless
 from tests.unit.core import story
 
@@ -57,7 +57,7 @@ class Run:
         self._registry = bundles.Registry("nowhere:9", NAMES)
         self._registry._recorded.add(bundle)
         self._inputs = [
-            (None, codec.bundle_activated(bundle.id, "stream", codec.instant(START), "activate")),
+            (None, codec.bundle_activated(bundle.id, "stream", timestamps.instant(START), "activate")),
             *(_line(index, *each) for index, each in enumerate(inputs)),
         ]
         self.fed = self.crashes = 0

@@ -135,7 +135,7 @@ def test_what_nothing_forbids_goes_now(case: Case) -> None:
 
 
 NOON = zones.utc("2026-11-25 05:00")  # in Jakarta
-SENT = caps.Sent(NOON - 10 * MINUTE, "marketing", "whatsapp", "cart")
+SENT = state.Sent(NOON - 10 * MINUTE, "marketing", "whatsapp", "cart")
 HOUR, DAILY = definition.Cap(1, rolling=3_600_000, then="defer"), definition.Cap(1, days=1, then="defer")
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from engine.core import bounds, definition, inputs, traits, windows
+from engine.core import bounds, definition, inputs, state, traits, windows
 
 MINUTE = datetime.timedelta(minutes=1)
 MS = datetime.timedelta(milliseconds=1)
@@ -177,15 +177,15 @@ def scored(life: Life, here: list[Seen], now: datetime.datetime) -> dict[str, An
 # The fold.
 
 
-def lived(life: Life) -> Iterator[tuple[int, Mapping[str, traits.Tally]]]:
+def lived(life: Life) -> Iterator[tuple[int, Mapping[str, state.Tally]]]:
     """How many events were seen, and the tallies then; through msgpack each time, as in a state."""
-    kept: Mapping[str, traits.Tally] = {}
+    kept: Mapping[str, state.Tally] = {}
     yield 0, kept
     for number, each in enumerate(life.seen, 1):
         event = inputs.Event(f"e{number}", "a", each.time, each.now, "ayu", "t", {"value": each.value})
         kept = traits.take([life.trait], kept, event, each.now, life.zone, lambda _, each=each: each.value)  # type: ignore[misc]
         wire = msgspec.msgpack.encode(kept)
-        back = msgspec.msgpack.decode(wire, type=dict[str, traits.Tally])
+        back = msgspec.msgpack.decode(wire, type=dict[str, state.Tally])
         assert back == kept
         assert repr(back) == repr(dict(kept))
         assert len(wire) <= sum(tally.size for tally in kept.values()) + 4
@@ -193,7 +193,7 @@ def lived(life: Life) -> Iterator[tuple[int, Mapping[str, traits.Tally]]]:
         yield number, kept
 
 
-def told(life: Life, kept: Mapping[str, traits.Tally], now: datetime.datetime) -> Any:
+def told(life: Life, kept: Mapping[str, state.Tally], now: datetime.datetime) -> Any:
     value = traits.value(life.trait, kept.get("t"), now, life.zone)
     return None if value is traits.MISSING else value
 
@@ -272,7 +272,7 @@ def test_past_the_bound_an_event_leaves_at_most_one_step_late(
     )
     zone = zoneinfo.ZoneInfo("America/New_York")
     now = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
-    kept: Mapping[str, traits.Tally] = {}
+    kept: Mapping[str, state.Tally] = {}
     seen: list[tuple[int, int]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bounds, "BUCKETS", 8)
@@ -381,7 +381,7 @@ def test_a_customer_with_100_000_events_stays_small(minutes: float, named: tuple
         for number, (name, compute, path, window) in enumerate(named)
     ]
     zone = zoneinfo.ZoneInfo("Asia/Jakarta")
-    kept: Mapping[str, traits.Tally] = {}
+    kept: Mapping[str, state.Tally] = {}
     largest = 0
     for number, each in enumerate(hurried(minutes, count)):
         event = inputs.Event("e", "a", each.time, each.now, "ayu", "t", each.value)

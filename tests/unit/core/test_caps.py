@@ -5,7 +5,7 @@ import datetime
 import msgspec
 import pytest
 
-from engine.core import caps, definition
+from engine.core import caps, definition, state
 from tests import ledgers, zones
 from tests.zones import utc
 
@@ -17,8 +17,8 @@ HOURLY = definition.Cap(1, rolling=3_600_000)
 
 def sent(
     at: str, channel: str = "whatsapp", *, purpose: str = "marketing", journey: str = "cart", first: bool = True
-) -> caps.Sent:
-    return caps.Sent(utc(at), purpose, channel, journey, first)
+) -> state.Sent:
+    return state.Sent(utc(at), purpose, channel, journey, first)
 
 
 def test_a_day_is_the_customers_own() -> None:
@@ -123,4 +123,4 @@ def test_a_ledger_is_stored_in_few_bytes() -> None:
     """An entry is a list in this order; one that is read back is the same."""
     entry = sent("2026-11-25 05:00", "sms", first=False)
     assert msgspec.json.encode(entry) == b'["2026-11-25T05:00:00Z","marketing","sms","cart",false]'
-    assert msgspec.json.decode(msgspec.json.encode(entry), type=caps.Sent) == entry
+    assert msgspec.json.decode(msgspec.json.encode(entry), type=state.Sent) == entry

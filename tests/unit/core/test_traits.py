@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.core import bounds, definition, inputs, traits, windows
+from engine.core import bounds, definition, inputs, state, traits, windows
 
 JAKARTA = zoneinfo.ZoneInfo("Asia/Jakarta")
 DAY = 24 * 3600 * 1000
@@ -33,7 +33,7 @@ def trait(
     return definition.Trait("t", ("order.placed",), compute, rest.pop("hash", "h1"), condition, wanted, **rest)
 
 
-def evaluate(expression: definition.Expression, event: inputs.Event) -> Any:
+def evaluated(expression: definition.Expression, event: inputs.Event) -> Any:
     if expression.text == "event.time":
         return event.time
     return event.field(expression.text.removeprefix("event.data."))
@@ -44,12 +44,12 @@ class Customer:
 
     def __init__(self, of: definition.Trait, zone: datetime.tzinfo = JAKARTA) -> None:
         self.of, self.zone = of, zone
-        self.kept: Mapping[str, traits.Tally] = {}
+        self.kept: Mapping[str, state.Tally] = {}
 
     def sees(self, value: Any = None, *, time: str, now: str | None = None, **data: Any) -> "Customer":
         moment = at(now or time)
         event = inputs.Event("e", "order.placed", at(time), moment, "ayu", "t", {"value": value, **data})
-        self.kept = traits.take([self.of], self.kept, event, moment, self.zone, lambda each: evaluate(each, event))
+        self.kept = traits.take([self.of], self.kept, event, moment, self.zone, lambda each: evaluated(each, event))
         return self
 
     def value(self, now: str) -> Any:
@@ -143,7 +143,7 @@ def test_a_condition_must_hold() -> None:
 def test_other_traits_are_left_alone() -> None:
     """A tally that the event does not change is the same object, and so are all tallies where it changes none."""
     ayu = Customer(trait("max")).sees(5, time="24 10:00")
-    other = traits.Tally("h9", at("24 09:00"), "count")
+    other = state.Tally("h9", at("24 09:00"), "count")
     before = ayu.kept = {**ayu.kept, "other": other}
     assert ayu.sees(4, time="24 11:00").kept is before
     assert ayu.sees(6, time="24 11:00").kept["other"] is other
@@ -155,7 +155,7 @@ def test_numbers_keep_their_kind() -> None:
     for _ in range(1100):
         ayu.sees(2**53, time="24 10:00")
     assert ayu.value("24 10:00") == float(2**53 * 1100)
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(ayu.kept), type=dict[str, traits.Tally]) == ayu.kept
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(ayu.kept), type=dict[str, state.Tally]) == ayu.kept
 
 
 def test_one_is_not_true() -> None:
@@ -169,7 +169,7 @@ def test_one_is_not_true() -> None:
 def test_the_last_order_is_a_timestamp() -> None:
     """`last_order: {of: order.placed, compute: last, value: event.time}` gives a datetime, through msgpack too."""
     ayu = Customer(trait("last", "event.time")).sees(time="24 10:00")
-    ayu.kept = msgspec.msgpack.decode(msgspec.msgpack.encode(ayu.kept), type=dict[str, traits.Tally])
+    ayu.kept = msgspec.msgpack.decode(msgspec.msgpack.encode(ayu.kept), type=dict[str, state.Tally])
     assert ayu.value("24 10:00") == at("24 10:00")
 
 
@@ -414,11 +414,11 @@ def test_all_traits_share_what_there_is() -> None:
         msgspec.structs.replace(trait("distinct"), name="small"),
         *(msgspec.structs.replace(trait("distinct", "event.data.text"), name=f"large-{number}") for number in range(6)),
     ]
-    kept: Mapping[str, traits.Tally] = {}
+    kept: Mapping[str, state.Tally] = {}
     for number in range(100):
         data = {"value": number, "text": f"{number:0250}"}
         event = inputs.Event("e", "order.placed", at("24 10:00"), at("24 10:00"), "ayu", "t", data)
-        kept = traits.take(traits_, kept, event, at("24 10:00"), JAKARTA, lambda each, event=event: evaluate(each, event))  # type: ignore[misc]
+        kept = traits.take(traits_, kept, event, at("24 10:00"), JAKARTA, lambda each, event=event: evaluated(each, event))  # type: ignore[misc]
         assert sum(tally.size for tally in kept.values()) <= bounds.ALL_BYTES
         assert len(msgspec.msgpack.encode(kept)) <= bounds.ALL_BYTES
     assert kept["small"].values == tuple(range(100))

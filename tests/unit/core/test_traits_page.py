@@ -39,8 +39,8 @@ def told(value: Any) -> Any:
 
 def test_the_page_tells_the_truth(defined: tuple[definition.Trait, ...]) -> None:
     """Each trait of docs/traits.md is, after the page's events, what the page says; through CEL."""
-    cel, kept = expressions.CelExpressions(), dict[str, traits.Tally]()
-    tallies: Mapping[str, traits.Tally] = kept
+    cel, kept = expressions.CelExpressions(), dict[str, state.Tally]()
+    tallies: Mapping[str, state.Tally] = kept
     for line in block("json").splitlines():
         given = json.loads(line)
         at = inputs.instant(given["time"])

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from engine.authoring import catalogs
-from engine.runtime import batches, bundles, codec, metrics, partition, store, topics, writer
+from engine.runtime import batches, bundles, codec, metrics, partition, store, timestamps, topics, writer
 from tests.unit.core import story
 
 JOURNEY = """
@@ -59,7 +59,7 @@ class Rig:
         )
 
     def activation(self) -> Any:
-        return self.record(codec.bundle_activated(self.bundle.id, "stream", codec.instant(START), "activate"))
+        return self.record(codec.bundle_activated(self.bundle.id, "stream", timestamps.instant(START), "activate"))
 
     def event(self, customer: str, type_: str, **data: Any) -> Any:
         told = {"specversion": "1.0", "id": f"e{self.offset}", "source": "tests", "type": type_, "subject": customer}

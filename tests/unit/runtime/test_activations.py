@@ -8,7 +8,7 @@ import pytest
 from structlog import testing
 
 from engine.authoring import calendars
-from engine.runtime import codec, partition
+from engine.runtime import codec, partition, timestamps
 from tests.unit.runtime.rig import START, Rig
 
 
@@ -21,6 +21,6 @@ async def test_a_bundle_of_another_tzdata_is_told(tmp_path: pathlib.Path, monkey
     calendar = msgspec.structs.replace(policy.calendar, tzdata=tzdata)
     other = msgspec.structs.replace(rig.bundle, id="other", policy=msgspec.structs.replace(policy, calendar=calendar))
     rig.partition._registry._recorded.add(other)
-    await rig.handle(rig.record(codec.bundle_activated("other", "stream", codec.instant(START), "activate")))
+    await rig.handle(rig.record(codec.bundle_activated("other", "stream", timestamps.instant(START), "activate")))
     assert [call.method_name for call in log.calls] == ["info", *["warning"] * warned]
     assert all("made under tzdata 1999a" in call.kwargs["detail"] for call in log.calls[1:])

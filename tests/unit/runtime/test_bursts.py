@@ -2,7 +2,7 @@
 
 import pathlib
 
-from engine.runtime import clock, codec, partition
+from engine.runtime import clock, codec, partition, timestamps
 from tests.unit.runtime.rig import START, Rig
 
 CUSTOMERS = 3_000
@@ -19,7 +19,7 @@ async def test_a_burst_of_timers_is_written_in_chunks(tmp_path: pathlib.Path) ->
     await rig.handle(*(rig.event(name, "customer.identified", traits={"phone": "+62812"}) for name in names))
     await rig.handle(*(rig.event(name, "go", n=2, k="a") for name in names))
     rig.kept.sizes.clear()
-    at = codec.instant(START + 2 * HOUR)
+    at = timestamps.instant(START + 2 * HOUR)
     offset = rig.store.record.offset
     due = list(rig.store.calendar.due(START + 2 * HOUR, 0, rig.store.due_of, strictly=False))
     assert [len(keys) for _, keys in due] == [clock.CHUNK] * (CUSTOMERS // clock.CHUNK)

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from engine.core import inputs, state
-from engine.runtime import clock, codec, settings, store, topics
+from engine.runtime import clock, codec, settings, store, timestamps, topics
 from tests.unit.core import story
 
 SECOND = 1_000
@@ -25,7 +25,7 @@ def test_a_snapshot_comes_back_as_it_was(tmp_path: pathlib.Path) -> None:
     customer = waiting(tmp_path)
     value = codec.snapshot(customer, 17)
     assert codec.customer(value) == customer
-    assert codec.head(value) == (codec.milliseconds(story.at("11:00")), 17)
+    assert codec.head(value) == (timestamps.milliseconds(story.at("11:00")), 17)
     assert codec.head(codec.snapshot(state.Customer("x"), 1)) == (codec.NO_TIMER, 1)
 
 
@@ -48,7 +48,7 @@ def test_the_partitions_key_is_no_customers() -> None:
 def test_milliseconds_there_and_back() -> None:
     """Instants are whole milliseconds."""
     at = datetime.datetime(2026, 11, 22, 10, 0, 0, 123000, tzinfo=datetime.UTC)
-    assert codec.instant(codec.milliseconds(at)) == at
+    assert timestamps.instant(timestamps.milliseconds(at)) == at
 
 
 def test_what_the_engine_writes_it_reads() -> None:

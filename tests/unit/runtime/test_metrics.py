@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from engine.core import decisions
-from engine.runtime import codec, metrics, writer
+from engine.runtime import metrics, timestamps, writer
 from tests.unit.runtime.rig import START, Rig
 
 
@@ -44,7 +44,7 @@ async def test_refusals_suppressions_and_reports_are_counted_by_their_reason(rig
     assert rig.value("dalang_refusals_total", journey="quick", reason="active") == 1
     assert rig.value("dalang_suppressions_total", journey="quick", reason="unreachable") == 1
     report = decisions.MessageReported("m", "failed", 1, "sms", failure="configuration")
-    decision = decisions.Decision("d", report.type, "a", codec.instant(START), "quick", "v", "i", "ask", "e", report)
+    decision = decisions.Decision("d", report.type, "a", timestamps.instant(START), "quick", "v", "i", "ask", "e", report)
     rig.metrics.wrote(metrics.Written(partition=7, records=1, oldest=START, decided=[decision]))
     assert rig.value("dalang_reports_total", channel="sms", status="failed") == 1
     assert rig.value("dalang_failures_total", channel="sms", failure="configuration") == 1
