@@ -30,8 +30,8 @@ NUMBER: Final = struct.Struct("<i")
 
 LOADED: Final = (
     "engine.runtime.worker",
-    "engine.runtime.embedded",
-    "engine.runtime.rocks",
+    "engine.runtime.kafka.embedded_broker",
+    "engine.runtime.state.rocksdb_store",
     "engine.replay.outputs",
     "rich.console",
 )

@@ -6,7 +6,7 @@ import itertools
 
 from hypothesis import strategies as st
 
-from engine.authoring import calendars
+from engine.authoring import public_calendars
 
 ODD = (
     "Asia/Jakarta",
@@ -27,7 +27,7 @@ ODD = (
 
 
 def zone(name: str) -> datetime.tzinfo:
-    found = calendars.Zones().zone(name)
+    found = public_calendars.Zones().zone(name)
     assert found is not None
     return found
 
@@ -51,7 +51,7 @@ def changes(zone: datetime.tzinfo, year: int) -> list[datetime.datetime]:
     ]
 
 
-zones = st.sampled_from(ODD).map(zone) | st.sampled_from(sorted(calendars.names())).map(zone)
+zones = st.sampled_from(ODD).map(zone) | st.sampled_from(sorted(public_calendars.names())).map(zone)
 
 
 @st.composite

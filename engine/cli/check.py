@@ -11,10 +11,11 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from engine.authoring import compile as compiler
-from engine.authoring import excerpt, lint
-from engine.authoring.findings import Finding
-from engine.core import definition
+from engine.authoring import lint
+from engine.authoring.compiling import compile as compiler
+from engine.authoring.findings import excerpt
+from engine.authoring.findings.findings import Finding
+from engine.core.model import definition
 
 Format = Literal["text", "json", "github"]
 

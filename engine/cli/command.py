@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from engine.cli import options
-from engine.runtime import commands, connection, settings, topics
+from engine.runtime import commands, settings
+from engine.runtime.kafka import connection, topics
 
 
 def command(

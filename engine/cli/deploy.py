@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from engine.authoring import compile as compiler
+from engine.authoring.compiling import compile as compiler
 from engine.cli import check, options
-from engine.runtime import bundles, connection, deploys, settings, topics
+from engine.runtime import bundles, deploys, settings
+from engine.runtime.kafka import connection, topics
 
 
 def deploy(

@@ -16,10 +16,11 @@ def dev(
     partitions: Annotated[int, typer.Option(min=1, help="Of every topic.", envvar="DALANG_PARTITIONS")] = 4,
 ) -> None:
     """Start the embedded broker and a worker on it. Everything is in memory and gone with Ctrl-C."""
-    from engine.runtime import embedded, settings, topics  # noqa: PLC0415 - load Kafka only if it is needed
+    from engine.runtime import settings  # noqa: PLC0415 - load Kafka only if it is needed
     from engine.runtime import worker as process  # noqa: PLC0415
+    from engine.runtime.kafka import embedded_broker, topics  # noqa: PLC0415
 
-    with embedded.Embedded(port) as broker:
+    with embedded_broker.Embedded(port) as broker:
         asyncio.run(topics.create(broker.address, topics.Topics(), partitions))
         print(f"broker on {broker.address}; send events to customer.events; Ctrl-C ends it", flush=True)
         own = {"broker": broker.address, "topic_prefix": "", "app_id": "dalang-dev", "session_timeout": 2.0}

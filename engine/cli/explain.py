@@ -8,7 +8,7 @@ import typer
 
 from engine.cli import options
 from engine.core import errors
-from engine.replay import definitions, explainer, histories, replayer, telling
+from engine.replay import definitions, explainer, histories, replayer, story_text
 
 
 class NoSuchJourney(errors.DalangError):
@@ -37,4 +37,4 @@ def explain(
     if as_json:
         print(json.dumps(json.loads(msgspec.json.encode(chapters)), indent=2))
         return
-    print("\n".join(telling.text(chapters)) or f"Nothing in this history concerned {customer}.")
+    print("\n".join(story_text.text(chapters)) or f"Nothing in this history concerned {customer}.")

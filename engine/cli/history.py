@@ -12,7 +12,7 @@ import typer
 from engine.cli import options
 from engine.replay import histories
 from engine.runtime import bundles as topic
-from engine.runtime import connection, history
+from engine.runtime.kafka import connection, history
 
 app: Final = typer.Typer(no_args_is_help=True)
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from engine.authoring import catalogs
-from engine.core import errors, inputs
+from engine.authoring.compiling import catalogs
+from engine.core import errors
+from engine.core.model import inputs
 from engine.replay import definitions, histories
 
 if TYPE_CHECKING:
-    from engine.runtime import connection
+    from engine.runtime.kafka import connection
 
 LOG: Final = "kafka://"
 """The prefix of the name of a log."""
@@ -77,7 +78,7 @@ def history(events: Sequence[str]) -> histories.Kept:
     Raises `StandsAlone` if a log comes with other arguments, or if standard input is named twice.
     """
     if is_log(events):
-        from engine.runtime import history as log  # noqa: PLC0415 - load Kafka only if it is needed
+        from engine.runtime.kafka import history as log  # noqa: PLC0415 - load Kafka only if it is needed
 
         lines: Iterable[bytes] = log.read(*this_log(events[0]))
         return histories.LinesHistory(lines, events[0])
@@ -112,8 +113,8 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
 def this_log(url: str) -> "tuple[connection.Broker, str]":
     """Return the broker and the topic of `kafka://host:port/topic`, with the credentials of the settings."""
-    from engine.runtime import history as log  # noqa: PLC0415 - load Kafka only if it is needed
     from engine.runtime import settings  # noqa: PLC0415
+    from engine.runtime.kafka import history as log  # noqa: PLC0415 - load Kafka only if it is needed
 
     broker, topic = log.address(url)
     return settings.read(settings.Access).connected(broker), topic
@@ -160,7 +161,7 @@ def decided_by(
         return definitions.read(pathlib.Path(bundles))
     if bundles or is_log(events):
         from engine.runtime import bundles as topic  # noqa: PLC0415 - load Kafka only if it is needed
-        from engine.runtime import connection  # noqa: PLC0415
+        from engine.runtime.kafka import connection  # noqa: PLC0415
 
         return connection.run(topic.beside(*this_log(bundles or events[0])))
     if recorded:

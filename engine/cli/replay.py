@@ -10,7 +10,7 @@ import typer
 
 from engine.cli import options, report
 from engine.core import errors
-from engine.replay import histories, outputs, replayer, simulation
+from engine.replay import histories, outputs, replayer, simulated_receipts
 
 File = pathlib.Path | None
 
@@ -48,7 +48,7 @@ def replay(
         drain=drain,
         until=options.instant(until, "--until") if until else None,
         customers=frozenset(customer or ()),
-        receipts=None if receipts == "none" else simulation.read(pathlib.Path(receipts)),
+        receipts=None if receipts == "none" else simulated_receipts.read(pathlib.Path(receipts)),
     )
     files: dict[str, File] = {"decisions": decisions, "actions": actions}
     if history is not None:

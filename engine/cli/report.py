@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engine.authoring import filters
+from engine.authoring.liquid import filters
 
 
 def summary(told: Mapping[str, Any]) -> str:

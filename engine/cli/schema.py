@@ -9,9 +9,9 @@ from typing import Annotated, Final
 
 import typer
 
-from engine.authoring import reference
-from engine.authoring.lint import pages
-from engine.runtime import access, contract, settings
+from engine.authoring.docs import finding_pages, reference
+from engine.runtime import public_schemas, settings
+from engine.runtime.kafka import acl
 
 app: Final = typer.Typer(no_args_is_help=True)
 Directory = Annotated[pathlib.Path, typer.Argument(help="Where the schemas stand.")]
@@ -41,7 +41,7 @@ def settings_page() -> None:
 @app.command()
 def rights() -> None:
     """Print docs/rights.md, made from the rights that each process asks for."""
-    print(access.page(), end="")
+    print(acl.page(), end="")
 
 
 @app.command()
@@ -59,5 +59,5 @@ def check(directory: Directory = pathlib.Path("schemas"), page: Reference = PAGE
 
 
 def _files(directory: pathlib.Path, page: pathlib.Path, lint: pathlib.Path) -> dict[pathlib.Path, str]:
-    schemas = {directory / name: text for name, text in contract.files().items()}
-    return {**schemas, page: reference.page(), **{lint / name: text for name, text in pages.pages().items()}}
+    schemas = {directory / name: text for name, text in public_schemas.files().items()}
+    return {**schemas, page: reference.page(), **{lint / name: text for name, text in finding_pages.pages().items()}}

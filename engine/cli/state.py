@@ -7,8 +7,9 @@ import msgspec
 import typer
 
 from engine.cli import options
-from engine.core import inputs
-from engine.runtime import connection, logs, settings, topics
+from engine.core.model import inputs
+from engine.runtime import logs, settings
+from engine.runtime.kafka import connection, topics
 
 if TYPE_CHECKING:
     from engine.runtime import state_check
@@ -33,13 +34,13 @@ def rebuild_(
     ] = False,
 ) -> None:
     """Fold the log again and write customer.state anew. Stop the workers first. It decides nothing and sends nothing."""
-    from engine.runtime import rebuild  # noqa: PLC0415 - Faust takes a while to import
+    from engine.runtime import state_rebuild  # noqa: PLC0415 - Faust takes a while to import
 
     chosen = settings.read(settings.Settings, broker=broker, topic_prefix=topic_prefix, app_id=app_id)
     names = topics.Topics(chosen.topic_prefix)
     logs.quiet()
     with options.counting("records") as heard:
-        done = connection.run(rebuild.rebuild(chosen.connected(), names, chosen.app_id, partial=partial, heard=heard))
+        done = connection.run(state_rebuild.rebuild(chosen.connected(), names, chosen.app_id, partial=partial, heard=heard))
     for number, each in sorted(done.items()):
         print(f"partition {number}: {each.customers} customers, {each.removed} removed, up to offset {each.offset}")
 

@@ -5,7 +5,8 @@ from typing import Annotated, Final
 import typer
 
 from engine.cli import options
-from engine.runtime import connection, settings, topics
+from engine.runtime import settings
+from engine.runtime.kafka import connection, topics
 
 app: Final = typer.Typer(no_args_is_help=True)
 

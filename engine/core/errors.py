@@ -8,7 +8,7 @@
     └── RuntimeFailure     DLG5xx  the broker, the topics, the worker
 
 The docstring of an error is its default message, so every error has a sentence. `hint` says what the reader can do. The findings
-of `dalang check` are values, not errors: they live in `engine/authoring/findings.py`.
+of `dalang check` are values, not errors: they live in `engine/authoring/findings/findings.py`.
 """
 
 from typing import ClassVar

@@ -10,8 +10,11 @@ from typing import Final, Protocol
 
 import msgspec
 
-from engine.authoring import calendars, catalogs
-from engine.core import catalog, definition, errors
+from engine.authoring import public_calendars
+from engine.authoring.compiling import catalogs
+from engine.core import errors
+from engine.core.context import catalog
+from engine.core.model import definition
 
 Given = definition.Bundle | tuple[definition.Bundle, ...]
 """One bundle that holds from the start, or all bundles from which the history's own activations choose."""
@@ -112,13 +115,15 @@ def foreign(given: Given) -> tuple[str, ...]:
 
     Their local times may differ here: docs/semantics.md#another-tzdata-is-told
     """
-    return tuple(sorted({bundle.policy.calendar.tzdata for bundle in _bundles(given)} - {"", calendars.TZDATA}))
+    return tuple(sorted({bundle.policy.calendar.tzdata for bundle in _bundles(given)} - {"", public_calendars.TZDATA}))
 
 
 def told(tzdata: Iterable[str]) -> str:
     """Return the warning about other versions of tzdata as a sentence; empty if there are none."""
     versions = ", ".join(tzdata)
-    sentence = f"The definitions were made under tzdata {versions}, and here is {calendars.TZDATA}: local times may differ."
+    sentence = (
+        f"The definitions were made under tzdata {versions}, and here is {public_calendars.TZDATA}: local times may differ."
+    )
     return sentence if versions else ""
 
 

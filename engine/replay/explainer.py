@@ -1,6 +1,6 @@
 """The explainer, which tells one customer's story: every input, the conditions evaluated for it, and the decisions.
 
-Called by `dalang explain` and the demo; `telling.py` turns the story into text. The story also has the customer's records that
+Called by `dalang explain` and the demo; `story_text.py` turns the story into text. The story also has the customer's records that
 were put aside. The conditions come from the trace, with their values and their places in the YAML. The explainer decides nothing:
 it sorts the conditions and the decisions of a replay.
 """
@@ -11,9 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.core import catalog, decisions, duplicates, errors, inputs, state, trace
-from engine.core.decisions import Decision
-from engine.replay import asides, definitions, replayer
+from engine.core import errors
+from engine.core.context import catalog, trace
+from engine.core.model import decisions, inputs, state
+from engine.core.model.decisions import Decision
+from engine.core.rules import duplicates
+from engine.replay import definitions, replayer, skipped_records
 
 PASSED: Final = "time passed"
 """The text that stands in place of an event type in a chapter of timers."""
@@ -114,7 +117,7 @@ class _Telling(replayer.Replayer):
 
     def _unreadable(self, reason: str, told: str) -> None:
         super()._unreadable(reason, told)
-        found = asides.said(self._raw)
+        found = skipped_records.said(self._raw)
         if not self.options.customers.isdisjoint(each for each in (found.subject, found.kafkakey) if isinstance(each, str)):
             last = self.chapters[-1].at if self.chapters else state.EPOCH
             chapter = Chapter(_time(found, last), str(found.type or "a record"), str(found.id or ""), put_aside=self._aside)
@@ -199,7 +202,7 @@ _SAYS: Final[Mapping[str, tuple[str, str]]] = {
 """`{event type: (the field of the state that it writes, the words for that field)}`."""
 
 
-def _time(found: asides.Line, last: datetime.datetime) -> datetime.datetime:
+def _time(found: skipped_records.Line, last: datetime.datetime) -> datetime.datetime:
     """Return the recorded time of a record, else the time at which it happened, else `last`."""
     for told in (found.recordedtime, found.time):
         try:

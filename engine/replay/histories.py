@@ -1,7 +1,7 @@
 """Histories: recorded events as lines, from `.jsonl` files, `.jsonl.gz` files or standard input, zipped or not.
 
 Called by `outputs.py`, by `engine/cli` and by the demo. Lines are streamed: no history is held in memory. A history from Kafka
-comes as lines too (`engine/runtime/history.py`), so that this folder needs no Kafka.
+comes as lines too (`engine/runtime/kafka/history.py`), so that this folder needs no Kafka.
 """
 
 import bisect
@@ -16,8 +16,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
-from engine.core import errors, inputs
-from engine.replay import nameless
+from engine.core import errors
+from engine.core.model import inputs
+from engine.replay import unnamed_files
 
 
 class HistoryError(errors.DalangError):
@@ -92,7 +93,7 @@ class KeptHistory:
     """Bytes from anywhere, kept in a temporary file so that they can be read twice; no message names that file."""
 
     def __init__(self, chunks: Iterable[bytes], name: str) -> None:
-        self._kept = nameless.File("dalang-history-")
+        self._kept = unnamed_files.File("dalang-history-")
         for chunk in chunks:
             self._kept.held.write(chunk)
         self._kept.held.flush()

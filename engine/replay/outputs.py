@@ -19,8 +19,8 @@ from typing import Final
 
 import msgspec
 
-from engine.core import actions, decisions
-from engine.replay import definitions, histories, nameless, replayer, spool, summary
+from engine.core.model import actions, decisions
+from engine.replay import definitions, external_sort, histories, replayer, summary, unnamed_files
 
 KINDS: Final = ("decisions", "actions", "history")
 
@@ -43,7 +43,7 @@ class _Spooling(replayer.Outlet):
     """An outlet that spools the kinds in `files`."""
 
     def __init__(self, files: Mapping[str, pathlib.Path]) -> None:
-        self.spools = {kind: spool.Spool(path) for kind, path in files.items()}
+        self.spools = {kind: external_sort.Spool(path) for kind, path in files.items()}
         self._decisions, self._actions, self._history = (self.spools.get(kind) for kind in KINDS)
 
     def decided(self, decision: decisions.Decision) -> None:
@@ -89,7 +89,7 @@ def replay(
     started = time.perf_counter()
     total = summary.Summary()
     total.tzdata = definitions.foreign(given)
-    runs: dict[str, list[spool.Run]] = {kind: [] for kind in files}
+    runs: dict[str, list[external_sort.Run]] = {kind: [] for kind in files}
     with contextlib.ExitStack() as kept:
         parts = [
             _Part(
@@ -97,7 +97,7 @@ def replay(
                 tuple((each.path, each.name) for each in history.files),
                 options,
                 replayer.Share(index, workers),
-                {kind: kept.enter_context(nameless.File("dalang-replay-")).path for kind in files},
+                {kind: kept.enter_context(unnamed_files.File("dalang-replay-")).path for kind in files},
                 watched and index == 0,
             )
             for index in range(workers)
@@ -110,15 +110,15 @@ def replay(
         written = {}
         for kind, target in files.items():
             if target is None:
-                written[kind] = Written(*spool.write(runs[kind], None))
+                written[kind] = Written(*external_sort.write(runs[kind], None))
             else:
                 with target.open("wb") as file:
-                    written[kind] = Written(*spool.write(runs[kind], file))
+                    written[kind] = Written(*external_sort.write(runs[kind], file))
     total.seconds = time.perf_counter() - started
     return Outcome(total, written)
 
 
-def _results(parts: list[_Part]) -> list[tuple[summary.Summary, dict[str, list[spool.Run]]]]:
+def _results(parts: list[_Part]) -> list[tuple[summary.Summary, dict[str, list[external_sort.Run]]]]:
     if len(parts) == 1:
         return [_run(parts[0])]
     # Spawn instead of fork: the parent may have threads (the progress bar, a Kafka reader), and forking is unsafe then.
@@ -141,7 +141,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def _run(part: _Part) -> tuple[summary.Summary, dict[str, list[spool.Run]]]:
+def _run(part: _Part) -> tuple[summary.Summary, dict[str, list[external_sort.Run]]]:
     gc.set_threshold(100_000, 50, 50)  # as in the worker: there are no reference cycles to collect
     decided_by = definitions.of(definitions.decode(part.definitions))
     outlet = _Spooling(part.spools)

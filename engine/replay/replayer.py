@@ -13,8 +13,11 @@ from typing import Final, Literal
 
 import msgspec
 
-from engine.core import actions, catalog, commands, decider, decisions, errors, inputs, state, trace
-from engine.replay import definitions, simulation, summary
+from engine.core import errors
+from engine.core.context import catalog, pauses, trace
+from engine.core.decide import decider
+from engine.core.model import actions, decisions, inputs, state
+from engine.replay import definitions, simulated_receipts, summary
 
 Clock = Literal["virtual", "recorded"]
 UNKNOWN_BUNDLE: Final = "unknown_bundle"
@@ -35,7 +38,7 @@ class Options(msgspec.Struct, frozen=True):
     until: datetime.datetime | None = None
     customers: frozenset[str] = frozenset()
     """The ids of the customers to replay; empty for all customers."""
-    receipts: simulation.Model | None = None
+    receipts: simulated_receipts.Model | None = None
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -221,7 +224,7 @@ class Replayer:
         """Apply an operator's command to everybody in the partition."""
         event, partition = record.event, record.partition
         self._pass_time(record)
-        self._held[partition] = commands.held_after(self._held.get(partition, frozenset()), event)
+        self._held[partition] = pauses.held_after(self._held.get(partition, frozenset()), event)
         if event.field("command") != "pause":
             self._decide_all(record)
 

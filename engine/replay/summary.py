@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.core import decisions
-from engine.replay import asides
+from engine.core.model import decisions
+from engine.replay import skipped_records
 
 
 class Summary:
@@ -20,7 +20,7 @@ class Summary:
     def __init__(self) -> None:
         self.events = 0
         self.bad: Counter[str] = Counter()
-        self.first_bad: dict[str, asides.Aside] = {}
+        self.first_bad: dict[str, skipped_records.Aside] = {}
         """`{reason: the first record that was put aside for it}`."""
         self.found: set[str] = set()
         """The customers that were asked for by name and are in the history."""
@@ -83,7 +83,7 @@ class Summary:
         """Count one record that was put aside, with the number and the bytes of its line; keep the first of each reason."""
         self.bad[reason] += 1
         if reason not in self.first_bad:
-            self.first_bad[reason] = asides.read(number, line, why)
+            self.first_bad[reason] = skipped_records.read(number, line, why)
 
     def placed(self, place: Callable[[int], tuple[str, int]]) -> None:
         """Give each record in `first_bad` its file and its line there; `place` finds both for a line of the history."""

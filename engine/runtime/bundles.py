@@ -10,9 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.core import catalog, definition, errors, inputs
+from engine.core import errors
+from engine.core.context import catalog
+from engine.core.model import definition, inputs
 from engine.replay import definitions
-from engine.runtime import connection, history, logs, producers, topics
+from engine.runtime import logs
+from engine.runtime.kafka import connection, history, producers, topics
 
 _log = logs.log()
 _ENVELOPE: Final = 1024

@@ -12,9 +12,11 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from engine.core import definition, errors, inputs
-from engine.core.decisions import hashed
-from engine.runtime import access, broadcast, bundles, connection, deploys, producers, timestamps, topics
+from engine.core import errors
+from engine.core.model import definition, inputs
+from engine.core.model.decisions import hashed
+from engine.runtime import bundles, deploys
+from engine.runtime.kafka import acl, broadcast, connection, producers, timestamps, topics
 
 Name = Literal["pause", "resume", "stop", "enter"]
 _OWN: Final = frozenset({"command", "journey", "key"})
@@ -98,7 +100,7 @@ async def send(broker: connection.Address, names: topics.Topics, told: Command) 
     Raises `BadCommand` for a journey that was never deployed or, if the command is `enter`, is not live.
     """
     await connection.reachable(broker)
-    await access.check(broker, access.rights("command", names))
+    await acl.check(broker, acl.rights("command", names))
     numbers = await topics.needed(broker, names, topics.EVENTS, topics.BUNDLES, topics.STATE)
     if told.journey:
         await _known(broker, names, told)

@@ -11,10 +11,14 @@ from typing import Final
 import msgspec
 from aiokafka import TopicPartition
 
-from engine.authoring import excerpt, lint
-from engine.core import definition, errors, inputs
-from engine.core.decisions import hashed
-from engine.runtime import access, broadcast, bundles, codec, connection, history, settings, timestamps, topics
+from engine.authoring import lint
+from engine.authoring.findings import excerpt
+from engine.core import errors
+from engine.core.model import definition, inputs
+from engine.core.model.decisions import hashed
+from engine.runtime import bundles, settings
+from engine.runtime.kafka import acl, broadcast, connection, history, timestamps, topics
+from engine.runtime.state import codec
 
 _TAIL: Final = 1_000
 """Number of records at the end of a partition of `customer.state` that are searched first for the partition record."""
@@ -59,7 +63,7 @@ async def deploy(
     was changed then.
     """
     await connection.reachable(broker)
-    await access.check(broker, access.rights("deploy", names))
+    await acl.check(broker, acl.rights("deploy", names))
     await topics.needed(broker, names, topics.EVENTS, topics.BUNDLES, topics.STATE)
     async with broadcast.Broadcast(broker, names) as line:
         before = await live(broker, names)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from engine.core import decisions
+from engine.core.model import decisions
 from engine.replay import summary
-from engine.runtime import connection, history, topics
+from engine.runtime.kafka import connection, history, topics
 
 
 class Recorded(msgspec.Struct, frozen=True):

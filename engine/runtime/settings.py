@@ -14,7 +14,7 @@ from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from engine.core import errors
-from engine.runtime import connection
+from engine.runtime.kafka import connection
 
 Clock = Literal["wall", "stream"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]

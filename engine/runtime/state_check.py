@@ -14,7 +14,11 @@ from typing import Any, Final, Literal
 import msgspec
 from aiokafka import TopicPartition
 
-from engine.runtime import access, batches, bundles, codec, connection, history, partition, store, tails, topics, writer
+from engine.runtime import bundles
+from engine.runtime.consumer_group import faust_batches
+from engine.runtime.kafka import acl, connection, history, topics
+from engine.runtime.partition import partition, tails, writer
+from engine.runtime.state import codec, store
 
 MOST: Final = 1_000
 """Greatest number of differences of one partition that are named."""
@@ -122,7 +126,7 @@ async def check(
     `heard` is called with the number of records of each chunk.
     """
     await connection.reachable(broker)
-    await access.check(broker, access.rights("state check", names))
+    await acl.check(broker, acl.rights("state check", names))
     numbers = await topics.needed(broker, names, topics.EVENTS, topics.BUNDLES, topics.STATE, *tails.TOPICS)
     registry = bundles.Registry(broker, names)
     await registry.refresh()
@@ -209,7 +213,7 @@ async def _folded(
         heard(len(fetched))
         number = fetched[0].partition
         if number in found:
-            chunk = batches.Chunk(each for each in fetched if each.offset <= spans[number].end.record.offset)
+            chunk = faust_batches.Chunk(each for each in fetched if each.offset <= spans[number].end.record.offset)
             if chunk:
                 counts[number] += await found[number][0].handle([chunk])
     return {number: (spans[number].states.held, collecting, counts[number]) for number, (_, collecting) in found.items()}

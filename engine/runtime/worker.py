@@ -18,33 +18,17 @@ from typing import Any, Final
 from aiokafka.errors import KafkaError, ProducerFenced
 from faust.types import TP
 
-from engine.authoring import catalogs
-from engine.core import definition, errors
-from engine.core.decisions import hashed
-from engine.runtime import (
-    access,
-    broadcast,
-    bundles,
-    codec,
-    connection,
-    deploys,
-    health,
-    layout,
-    logs,
-    member,
-    metrics,
-    partition,
-    producers,
-    rocks,
-    settings,
-    store,
-    takeover,
-    timestamps,
-    topics,
-    wall,
-    writer,
-)
-from engine.runtime import watch as watches
+from engine.authoring.compiling import catalogs
+from engine.core import errors
+from engine.core.model import definition
+from engine.core.model.decisions import hashed
+from engine.runtime import bundles, deploys, logs, settings
+from engine.runtime import monitor as watches
+from engine.runtime.consumer_group import faust_app
+from engine.runtime.kafka import acl, broadcast, broker_clock, connection, producers, timestamps, topics
+from engine.runtime.monitoring import health, metrics
+from engine.runtime.partition import partition, partition_checks, takeover, writer
+from engine.runtime.state import codec, rocksdb_store, store
 
 MUST_LEAVE: Final = 70
 REFUSED: Final = 2
@@ -67,7 +51,7 @@ class Worker:
         self.broker = settings.connected()
         self.registry = bundles.Registry(self.broker, self.names)
         self.transactions = True
-        self.wall = wall.Wall()
+        self.wall = broker_clock.Wall()
         self.stopping = asyncio.Event()
         self._partitions: dict[int, tuple[int, partition.Partition]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
@@ -87,8 +71,8 @@ class Worker:
         self.watch.open()
         self._start(self.watch.beat(self._look)).add_done_callback(self._clock_ended)
         await connection.reachable(self.broker)
-        role: access.Role = "worker" if self.bundle is None else "worker --journeys"
-        await access.check(self.broker, access.rights(role, self.names, self.settings.app_id))
+        role: acl.Role = "worker" if self.bundle is None else "worker --journeys"
+        await acl.check(self.broker, acl.rights(role, self.names, self.settings.app_id))
         self._count = count = await topics.partitions(self.broker, self.names)
         self.transactions = await producers.has_transactions(self.broker, self.names.name(self.settings.app_id))
         _log.info("starting", partitions=count, transactions=self.transactions, clock=self.settings.clock)
@@ -96,7 +80,7 @@ class Worker:
         await self._deploy()
         self.clock = producers.plain(self.broker)
         await self.clock.start()
-        self.app = member.app(self.settings, self.broker, self.names.name(topics.EVENTS), count, self._hand_over)
+        self.app = faust_app.app(self.settings, self.broker, self.names.name(topics.EVENTS), count, self._hand_over)
         self._on_signals()
         self.app.finalize()
         self.app.worker_init()
@@ -207,7 +191,7 @@ class Worker:
         if known is not None:
             await known[1].writer.stop()
         topic = self.names.name(topics.STATE)
-        held = rocks.opened(self.settings, topic, number) if known is None else known[1].store
+        held = rocksdb_store.opened(self.settings, topic, number) if known is None else known[1].store
         app_id = self.names.prefix + self.settings.app_id
         own = writer.Writer(self.broker, app_id, number, transactions=self.transactions, clock=self.wall)
         started = time.monotonic()
@@ -232,7 +216,9 @@ class Worker:
         consumer, wanted = self.app.consumer, current.store.record.offset + 1
         if consumer.sought.get(tp, 0) > wanted and self._holds(current.number, generation):
             await consumer.set_back(tp, wanted)
-            raise layout.AheadOfState(f"Partition {current.number} began at {consumer.sought[tp]}, its state ends at {wanted}.")
+            raise partition_checks.AheadOfState(
+                f"Partition {current.number} began at {consumer.sought[tp]}, its state ends at {wanted}."
+            )
 
     def _is_mine(self, number: int) -> bool:
         return TP(self.names.name(topics.EVENTS), number) in self.app.consumer.assignment()
@@ -262,7 +248,7 @@ class Worker:
         """End the process here and now."""
         told = str(exc) if isinstance(exc, errors.DalangError) else f"{type(exc).__name__}: {exc}"
         _log.error("must leave", error=told, **({} if number is None else {"partition": number}))
-        os._exit(REFUSED if isinstance(exc, layout.PartitionsChanged) else MUST_LEAVE)
+        os._exit(REFUSED if isinstance(exc, partition_checks.PartitionsChanged) else MUST_LEAVE)
 
     def _look(self) -> health.Seen:
         """Return an observation of the worker as it is now, for the watch."""
@@ -311,7 +297,7 @@ class Worker:
             generation = self.app.consumer_generation_id
             with contextlib.suppress(KafkaError):
                 found = await self.clock.partitions_for(self.names.name(topics.EVENTS))
-                layout.unchanged(self.names, self._count, len(found))
+                partition_checks.unchanged(self.names, self._count, len(found))
             mine = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.names.name(topics.EVENTS)}
             # The partitions take turns in parallel: while one is loaded, the timers of the others go on.
             for number in (mine | {*self._partitions}) - self._turning:

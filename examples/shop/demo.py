@@ -16,10 +16,12 @@ import sys
 import tempfile
 import time
 
-from engine.authoring import catalogs
-from engine.core import decisions, inputs
-from engine.replay import explainer, histories, outputs, replayer, simulation, summary, telling
-from engine.runtime import embedded, history, recorded, store, topics
+from engine.authoring.compiling import catalogs
+from engine.core.model import decisions, inputs
+from engine.replay import explainer, histories, outputs, replayer, simulated_receipts, story_text, summary
+from engine.runtime import recorded
+from engine.runtime.kafka import embedded_broker, history, topics
+from engine.runtime.state import store
 from examples.shop import make_events
 
 HERE = pathlib.Path(__file__).parent
@@ -37,7 +39,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="dalang-demo-") as temporary:
         directory = pathlib.Path(temporary)
         source = _history(directory)
-        with embedded.Embedded() as broker:
+        with embedded_broker.Embedded() as broker:
             asyncio.run(topics.create(broker.address, NAMES, PARTITIONS))
             worker = _worker(broker.address)
             try:
@@ -57,7 +59,7 @@ def _history(directory: pathlib.Path) -> histories.FileHistory:
     """Write the events and the simulated receipts to a file in order of time, and return it as a history."""
     events, target = directory / "events.jsonl", directory / "history.jsonl"
     print(f"1. {make_events.write(events):,} events of a shop, with receipts simulated by receipts.yaml")
-    options = replayer.Options(receipts=simulation.read(HERE / "receipts.yaml"), until=UNTIL)
+    options = replayer.Options(receipts=simulated_receipts.read(HERE / "receipts.yaml"), until=UNTIL)
     outputs.replay(catalogs.bundle(JOURNEYS), histories.FileHistory(events), options, {"history": target}, WORKERS)
     return histories.FileHistory(target)
 
@@ -119,7 +121,7 @@ def _story(source: histories.FileHistory, live: recorded.Recorded) -> None:
     customer = next((decisions.decode(line).customer for line in again), "cust-0000")
     options = replayer.Options(customers=frozenset([customer]), until=UNTIL)
     chapters = explainer.explain(catalogs.load(JOURNEYS), source.lines(), options, STORY)
-    told = list(telling.text(chapters))
+    told = list(story_text.text(chapters))
     first = next((i for i, line in enumerate(told) if "attempt 2" in line), 0)
     print(f"\nFrom the story of {customer} (dalang explain tells all of it):\n")
     print("\n".join(told[max(0, first - 8) : first + 6]))

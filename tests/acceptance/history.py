@@ -7,9 +7,9 @@ import pathlib
 
 import pytest
 
-from engine.authoring import catalogs
-from engine.core import definition, inputs
-from engine.replay import histories, outputs, replayer, simulation
+from engine.authoring.compiling import catalogs
+from engine.core.model import definition, inputs
+from engine.replay import histories, outputs, replayer, simulated_receipts
 from examples.shop import make_events
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 def replayed(directory: pathlib.Path, bundle: definition.Bundle) -> None:
     """From `events.jsonl` of the directory: `history.jsonl` with receipts, and `actions.jsonl` of its replay."""
-    options = replayer.Options(receipts=simulation.read(ROOT / "examples" / "shop" / "receipts.yaml"), until=UNTIL)
+    options = replayer.Options(receipts=simulated_receipts.read(ROOT / "examples" / "shop" / "receipts.yaml"), until=UNTIL)
     events = histories.FileHistory(directory / "events.jsonl")
     outputs.replay(bundle, events, options, {"history": directory / "history.jsonl"})
     history = histories.FileHistory(directory / "history.jsonl")

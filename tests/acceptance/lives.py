@@ -10,7 +10,8 @@ import zoneinfo
 from collections.abc import Mapping
 from typing import Any
 
-from engine.core import actions, catalog, decisions
+from engine.core.context import catalog
+from engine.core.model import actions, decisions
 from engine.replay import replayer
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import catalogs
+from engine.authoring.compiling import catalogs
 from examples.shop import make_events
 from tests.acceptance import history
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import catalogs
-from engine.core import catalog
+from engine.authoring.compiling import catalogs
+from engine.core.context import catalog
 from tests.acceptance.lives import Life
 
 JOURNEYS = pathlib.Path(__file__).parents[2] / "journeys"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.authoring import catalogs
-from engine.core import catalog
+from engine.authoring.compiling import catalogs
+from engine.core.context import catalog
 from tests.acceptance.lives import Life
 from tests.acceptance.test_examples_offers import JOURNEYS, bought
 

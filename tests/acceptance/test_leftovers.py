@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from engine.runtime import embedded
+from engine.runtime.kafka import embedded_broker
 from tests import leftovers, waiting
 from tests.acceptance.history import ROOT
 
@@ -67,7 +67,7 @@ def test_a_replay_that_is_killed_while_it_decides_leaves_nothing(
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_broker_of_dalang_dev_ends_with_it(left: leftovers.Leftovers, how: signal.Signals) -> None:
     """The embedded broker is a process of its own, and does not outlive the command that started it."""
-    process = dalang(left, "dev", "--port", str(embedded._free_port()))
+    process = dalang(left, "dev", "--port", str(embedded_broker._free_port()))
     waiting.until(left.processes, lambda found: len(found) == 2)
     assert process.stdout is not None
     assert process.stdout.readline().startswith(b"broker on ")

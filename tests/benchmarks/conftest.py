@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.authoring import catalogs
+from engine.authoring.compiling import catalogs
 from examples.shop import make_events
 from tests.acceptance import history
 from tests.benchmarks import tables

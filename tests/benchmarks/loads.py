@@ -9,11 +9,11 @@ import pathlib
 import sys
 import time
 
-from engine.runtime import rocks, store
+from engine.runtime.state import rocksdb_store, store
 
 
 def opened(kind: str, topic: str, number: int) -> store.Port:
-    return store.Store() if kind == "memory" else rocks.Store(pathlib.Path(kind), topic, number)
+    return store.Store() if kind == "memory" else rocksdb_store.Store(pathlib.Path(kind), topic, number)
 
 
 async def load(broker: str, topic: str, kind: str, claims: dict[int, int]) -> list[store.Port]:

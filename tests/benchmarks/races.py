@@ -20,7 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.partitioner import DefaultPartitioner
 
-from engine.runtime import history
+from engine.runtime.kafka import history
 from tests.benchmarks import tables
 from tests.integration import running
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.runtime import topics
+from engine.runtime.kafka import topics
 from tests import hostile
 from tests.benchmarks import pace, races, tables, test_lag, test_recovery, test_worker
 from tests.integration import running, supervision, traffic

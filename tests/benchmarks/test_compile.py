@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from engine.authoring import compile as compiler
-from engine.authoring import load
+from engine.authoring.compiling import compile as compiler
+from engine.authoring.files import yaml_reader
 from tests.benchmarks import tables
 
 pytestmark = pytest.mark.benchmark
@@ -87,7 +87,7 @@ def test_compiling_two_hundred_journeys(many: pathlib.Path, table: tables.Table)
     for _ in range(ROUNDS):
         started = time.process_time()
         for file in files:
-            load.read(many, file)
+            yaml_reader.read(many, file)
         reading.append(time.process_time() - started)
         started = time.process_time()
         result = compiler.compile_directory(many, TODAY)

@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from engine.authoring import catalogs
-from engine.core import decider, inputs, state
+from engine.authoring.compiling import catalogs
+from engine.core.decide import decider
+from engine.core.model import inputs, state
 from tests.benchmarks import tables
 from tests.unit.core import story
 

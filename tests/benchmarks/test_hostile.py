@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.authoring import compile as compiler
-from engine.authoring import load
+from engine.authoring.compiling import compile as compiler
+from engine.authoring.files import yaml_reader
 from tests import hostile
 from tests.benchmarks import tables
 
@@ -58,4 +58,4 @@ def test_a_hostile_directory(name: str, table: tables.Table, tmp_path: pathlib.P
 def test_a_hostile_file(name: str, table: tables.Table) -> None:
     """A file of nearly a megabyte that is made of one thing."""
     half, whole = (hostile.FILES[name].text(size) for size in (hostile.MEGABYTE // 2, hostile.MEGABYTE))
-    _row(f"a file of {name}", table, lambda: load.parse("a.yaml", half), lambda: load.parse("a.yaml", whole))
+    _row(f"a file of {name}", table, lambda: yaml_reader.parse("a.yaml", half), lambda: yaml_reader.parse("a.yaml", whole))

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from engine.runtime import topics
+from engine.runtime.kafka import topics
 from tests.benchmarks import pace, tables
 from tests.integration import running, traffic
 from tests.integration.running import Cluster

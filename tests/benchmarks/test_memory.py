@@ -13,9 +13,10 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 PROGRAM = """
 import gc, pathlib, sys
-from engine.authoring import catalogs
-from engine.core import decider, inputs
-from engine.runtime import codec, store
+from engine.authoring.compiling import catalogs
+from engine.core.decide import decider
+from engine.core.model import inputs
+from engine.runtime.state import codec, store
 
 def resident():
     gc.collect()

@@ -9,9 +9,12 @@ from typing import NamedTuple
 
 import pytest
 
-from engine.authoring import catalogs
-from engine.core import decider, inputs
-from engine.runtime import codec, topics, wall, writer
+from engine.authoring.compiling import catalogs
+from engine.core.decide import decider
+from engine.core.model import inputs
+from engine.runtime.kafka import broker_clock, topics
+from engine.runtime.partition import writer
+from engine.runtime.state import codec
 from tests.benchmarks import tables
 from tests.integration.running import PARTITIONS, ROOT, Cluster
 
@@ -68,7 +71,7 @@ async def _fill(cluster: Cluster) -> list[int]:
 
 
 async def _claimed(cluster: Cluster, topic: str, number: int) -> int:
-    claimer = writer.Claimer(cluster.broker, "bench", number, wall.Wall())
+    claimer = writer.Claimer(cluster.broker, "bench", number, broker_clock.Wall())
     await claimer.start()
     try:
         return (await claimer.claim([topic]))[topic]

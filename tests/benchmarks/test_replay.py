@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import orjson
 import pytest
 
-from engine.authoring import catalogs
-from engine.core import inputs
+from engine.authoring.compiling import catalogs
+from engine.core.model import inputs
 from engine.replay import replayer
 from examples.shop import make_events
 from tests.acceptance import history

@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.authoring import expressions
-from engine.core import definition, inputs, scope, state, traits
+from engine.authoring.cel import expressions
+from engine.core.context import expression_scope
+from engine.core.model import definition, inputs, state
+from engine.core.traits import evaluate
 from tests.benchmarks import tables
 from tests.property.test_traits import DESIGNED
 
@@ -69,7 +71,7 @@ POLICY = definition.Policy()
 
 
 def by_cel(event: inputs.Event) -> Callable[[definition.Expression], Any]:
-    names = scope.Scope(state.Customer(event.subject), POLICY, event.recorded, event)
+    names = expression_scope.Scope(state.Customer(event.subject), POLICY, event.recorded, event)
     return lambda expression: CEL.evaluate(expression, names)
 
 
@@ -79,7 +81,7 @@ def taking(events: list[inputs.Event], evaluator: Callable[[inputs.Event], Calla
     tallies: dict[str, Mapping[str, state.Tally]] = {}
     started = time.process_time()
     for event in events:
-        tallies[event.subject] = traits.take(of, tallies.get(event.subject, {}), event, event.recorded, ZONE, evaluator(event))
+        tallies[event.subject] = evaluate.take(of, tallies.get(event.subject, {}), event, event.recorded, ZONE, evaluator(event))
     return time.process_time() - started
 
 

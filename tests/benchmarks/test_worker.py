@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from engine.runtime import topics
+from engine.runtime.kafka import topics
 from tests.acceptance import history
 from tests.benchmarks import races, tables
 from tests.benchmarks.contestants import quix_venv

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from engine.runtime import codec, topics
+from engine.runtime.kafka import topics
+from engine.runtime.state import codec
 from tests.integration.running import PARTITIONS
 
 WITHIN = 15.0

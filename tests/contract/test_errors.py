@@ -5,7 +5,7 @@ import inspect
 import pkgutil
 
 import engine
-from engine.authoring import findings
+from engine.authoring.findings import findings
 from engine.core import errors
 
 for module in pkgutil.walk_packages(engine.__path__, "engine."):

@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from engine.runtime import health, metrics, probes, settings, worker
+from engine.runtime import settings, worker
+from engine.runtime.monitoring import health, metrics, probes
 
 HERE = pathlib.Path(__file__).parent
 FILES = sorted((HERE.parents[1] / "deploy" / "kubernetes").glob("*.yaml"))

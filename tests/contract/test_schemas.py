@@ -10,10 +10,12 @@ import msgspec
 import pytest
 from ruamel.yaml import YAML
 
-from engine.authoring import catalogs
-from engine.core import actions, decider, decisions, inputs
+from engine.authoring.compiling import catalogs
+from engine.core.decide import decider
+from engine.core.model import actions, decisions, inputs
 from engine.replay import histories, replayer
-from engine.runtime import contract, topics
+from engine.runtime import public_schemas
+from engine.runtime.kafka import topics
 from examples.shop import make_events
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -82,7 +84,7 @@ def problems(name: str, document: Any) -> list[str]:
 
 def test_the_files_are_what_the_models_give() -> None:
     """`schemas/` holds exactly the files that `dalang schema write` makes."""
-    assert {path.name: path.read_text() for path in SCHEMAS.glob("*.json")} == contract.files()
+    assert {path.name: path.read_text() for path in SCHEMAS.glob("*.json")} == public_schemas.files()
 
 
 @pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.schema.json")), ids=lambda path: path.name)

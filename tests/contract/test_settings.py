@@ -2,7 +2,8 @@
 
 import pathlib
 
-from engine.runtime import access, settings
+from engine.runtime import settings
+from engine.runtime.kafka import acl
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -14,7 +15,7 @@ def test_the_page_of_settings_is_made_from_the_models() -> None:
 
 def test_the_page_of_rights_is_made_from_the_table() -> None:
     """docs/rights.md lists what each process asks the broker for; `make schemas` writes it."""
-    assert (ROOT / "docs" / "rights.md").read_text() == access.page()
+    assert (ROOT / "docs" / "rights.md").read_text() == acl.page()
 
 
 def test_every_setting_says_what_it_is() -> None:

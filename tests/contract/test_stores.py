@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from engine.core import state
-from engine.runtime import codec, history, rocks, store, timestamps
+from engine.core.model import state
+from engine.runtime.kafka import history, timestamps
+from engine.runtime.state import codec, rocksdb_store, store
 
 HOUR = 3_600_000
 DUE = 1_800_000_000_000
@@ -93,7 +94,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[O
     held: list[store.Port] = []
 
     def open_() -> store.Port:
-        made = store.Store() if request.param == "memory" else rocks.Store(tmp_path, TOPIC, 3)
+        made = store.Store() if request.param == "memory" else rocksdb_store.Store(tmp_path, TOPIC, 3)
         held.append(made)
         return made
 

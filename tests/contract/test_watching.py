@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from engine.core import errors
 from engine.replay import replayer
-from engine.runtime import metrics
+from engine.runtime.monitoring import metrics
 
 ROOT = pathlib.Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"

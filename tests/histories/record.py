@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from engine.authoring import catalogs
-from engine.core import definition, inputs
-from engine.replay import histories, outputs, replayer, simulation
+from engine.authoring.compiling import catalogs
+from engine.core.model import definition, inputs
+from engine.replay import histories, outputs, replayer, simulated_receipts
 from examples.shop import make_events
 from tests.histories import saved
 
@@ -42,7 +42,7 @@ def record(name: str, bundle: definition.Bundle) -> int:
         _write(file, events)
         entering = _entering(alone, file)
         _write(file, [event for event in events if event["subject"] in entering])
-        options = replayer.Options(receipts=simulation.read(RECEIPTS), until=UNTIL)
+        options = replayer.Options(receipts=simulated_receipts.read(RECEIPTS), until=UNTIL)
         outputs.replay(alone, histories.FileHistory(file), options, {"history": history})
         last = {"specversion": "1.0", "id": "end", "source": "record", "type": "timer.due", "time": make_events.UNTIL}
         lines = history.read_bytes() + json.dumps(last).encode() + b"\n"

@@ -10,7 +10,7 @@ import tempfile
 
 import msgspec
 
-from engine.core import decisions, definition
+from engine.core.model import decisions, definition
 from engine.replay import histories, outputs, replayer
 
 HERE = pathlib.Path(__file__).parent

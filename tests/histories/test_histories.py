@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.core import definition, quiet_hours, steps
+from engine.core import steps
+from engine.core.context.decision_context import Context
+from engine.core.model import definition
+from engine.core.rules import quiet_hours
 from engine.core.steps import wait
-from engine.core.view import View
 from tests.histories import saved
 
 JOURNEYS = pathlib.Path(__file__).parents[2] / "journeys"
@@ -49,8 +51,8 @@ def test_a_changed_rule_of_the_policy_is_named(monkeypatch: pytest.MonkeyPatch) 
 def test_a_changed_step_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wait that is a millisecond longer: the first timer that is due later."""
 
-    def longer(step: definition.WaitDuration, looking: View) -> Any:
-        return wait.begin(msgspec.structs.replace(step, duration=step.duration + 1), looking)
+    def longer(step: definition.WaitDuration, context: Context) -> Any:
+        return wait.begin(msgspec.structs.replace(step, duration=step.duration + 1), context)
 
     monkeypatch.setitem(steps.BEGIN, definition.WaitDuration, longer)
     told = saved.difference(saved.recorded("second-purchase"), saved.decided("second-purchase"))

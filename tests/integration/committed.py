@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiokafka import TopicPartition
 
-from engine.runtime import codec, store
+from engine.runtime.state import codec, store
 from tests.integration import clients
 
 _WITHIN: Final = 120.0

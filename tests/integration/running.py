@@ -14,7 +14,9 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 
 from engine.core import errors
-from engine.runtime import connection, history, recorded, store, topics
+from engine.runtime import recorded
+from engine.runtime.kafka import connection, history, topics
+from engine.runtime.state import store
 from tests import starting, waiting
 from tests.integration import clients, committed, kafka, supervision, traffic
 

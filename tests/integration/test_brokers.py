@@ -9,7 +9,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from engine.runtime import topics
+from engine.runtime.kafka import topics
 from tests import waiting
 from tests.integration import clients, kafka, running, traffic
 from tests.integration.running import Cluster

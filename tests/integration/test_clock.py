@@ -5,7 +5,8 @@ import datetime
 import json
 import time
 
-from engine.runtime import clock, history, topics
+from engine.runtime.kafka import history, topics
+from engine.runtime.state import timer_queue
 from tests.integration import traffic
 from tests.integration.running import Cluster
 from tests.unit.core import story
@@ -42,7 +43,7 @@ def test_five_thousand_due_in_one_second_while_no_worker_ran(cluster: Cluster) -
     _, acted = cluster.proven(directory)
     assert sorted(everybody) == sorted(each for line in acted if (each := json.loads(line)["customer"]) in everybody)
     named = asyncio.run(_named(cluster))
-    assert max(map(len, named)) <= clock.CHUNK
+    assert max(map(len, named)) <= timer_queue.CHUNK
     assert {customer for each in named for customer in each} >= everybody
     assert asyncio.run(_first_action(cluster, everybody)) >= due.timestamp() * 1000 // 1
 

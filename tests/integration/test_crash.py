@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.core import size
-from engine.runtime import embedded
+from engine.core.decide import state_limit
+from engine.runtime.kafka import embedded_broker
 from tests.integration import traffic
 from tests.integration.running import Cluster
 
@@ -29,7 +29,7 @@ def test_kills_joins_and_leaves_lose_nothing_and_repeat_nothing(cluster: Cluster
 @pytest.fixture
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Topics on the embedded broker, which has no transactions."""
-    with embedded.Embedded() as broker:
+    with embedded_broker.Embedded() as broker:
         made = Cluster(broker.address, "", tmp_path_factory.mktemp("embedded"))
         made.transactions = False
         made.create_topics()
@@ -50,7 +50,7 @@ def test_bad_records_and_large_states_on_the_ordered_path(toy: Cluster) -> None:
     journeys = traffic.journeys(toy.directory / "journeys")
     toy.keep(journeys, 1)
     toy.activated()
-    large = "x" * (size.LARGEST // 2)
+    large = "x" * (state_limit.LARGEST // 2)
     events = [traffic.event("c1", f"large-{k}", "go", k=k, text=large) for k in "pqr"]
     events += [b"{nonsense", b'{"hello":"world"}', traffic.event("c1", "e1", "go", k="a"), traffic.event("c2", "e2", "go", k="a")]
     toy.wait_for(toy.send(events))

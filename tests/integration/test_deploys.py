@@ -14,8 +14,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.authoring import catalogs
-from engine.runtime import bundles, codec, connection, deploys, history, store, timestamps, topics
+from engine.authoring.compiling import catalogs
+from engine.runtime import bundles, deploys
+from engine.runtime.kafka import connection, history, timestamps, topics
+from engine.runtime.state import codec, store
 from tests import waiting
 from tests.integration import clients, running, traffic
 from tests.integration.running import Cluster

@@ -4,16 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.authoring import catalogs
-from engine.core import definition
-from engine.runtime import bundles, commands, deploys, embedded, history, topics
+from engine.authoring.compiling import catalogs
+from engine.core.model import definition
+from engine.runtime import bundles, commands, deploys
+from engine.runtime.kafka import embedded_broker, history, topics
 
 NAMES = topics.Topics("e.")
 
 
 @pytest.fixture
 def broker() -> Iterator[str]:
-    with embedded.Embedded() as started:
+    with embedded_broker.Embedded() as started:
         yield started.address
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from engine.runtime import history, placing, topics
+from engine.runtime.kafka import history, partitioner, topics
 from tests.integration import clients, kafka, markers, proxy, running, supervision, traffic
 from tests.integration.running import Cluster
 from tests.unit.core import story
@@ -181,7 +181,7 @@ async def _send(shop: Cluster) -> None:
         for number in range(running.PARTITIONS):
             batch = producer.create_batch()
             for customer in range(start, start + CUSTOMERS * running.PARTITIONS):
-                if placing.home(key := f"c{customer}".encode(), running.PARTITIONS) == number:
+                if partitioner.home(key := f"c{customer}".encode(), running.PARTITIONS) == number:
                     _append(batch, key, "customer.identified", traits={"phone": f"+62{customer}"})
                     _append(batch, key, "tell", k="a")
             batch.append(key=None, value=b"{nonsense", timestamp=None)

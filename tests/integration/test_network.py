@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.runtime import topics
+from engine.runtime.kafka import topics
 from tests.integration import kafka, proxy, traffic
 from tests.integration.running import Cluster
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.authoring import catalogs
-from engine.runtime import access, bundles, commands, connection, deploys, settings, topics
+from engine.authoring.compiling import catalogs
+from engine.runtime import bundles, commands, deploys, settings
+from engine.runtime.kafka import acl, connection, topics
 from tests.integration import kafka, running, traffic
 from tests.integration.kafka import secured
 from tests.integration.running import Cluster
@@ -53,8 +54,8 @@ def broker(node: secured.Secured, name: str) -> connection.Broker:
     return chosen.connected()
 
 
-def granted(node: secured.Secured, cluster: Cluster, name: str, role: access.Role) -> list[access.Right]:
-    rights = access.rights(role, cluster.names, cluster.app_id)
+def granted(node: secured.Secured, cluster: Cluster, name: str, role: acl.Role) -> list[acl.Right]:
+    rights = acl.rights(role, cluster.names, cluster.app_id)
     asyncio.run(node.grant(name, rights))
     return rights
 
@@ -95,10 +96,10 @@ def test_every_missing_right_of_a_worker_is_said(node: secured.Secured, cluster:
     """Each right in the table is needed: without it, and with all the others, it alone is named."""
     rights = granted(node, cluster, "worker", "worker")
 
-    async def missing(right: access.Right) -> str:
+    async def missing(right: acl.Right) -> str:
         await node.take("worker", right)
         try:
-            await access.check(broker(node, "worker"), rights)
+            await acl.check(broker(node, "worker"), rights)
         except connection.NotAllowed as exc:
             return str(exc.args[0])
         finally:
@@ -108,7 +109,7 @@ def test_every_missing_right_of_a_worker_is_said(node: secured.Secured, cluster:
     for right in rights:
         if right.resource != "TransactionalId":
             assert asyncio.run(missing(right)) == f"The broker does not allow this to us: {right}."
-    asyncio.run(access.check(broker(node, "worker"), rights))
+    asyncio.run(acl.check(broker(node, "worker"), rights))
 
 
 @pytest.mark.parametrize("resource", ["Topic", "Group", "TransactionalId"])
@@ -137,7 +138,7 @@ def test_every_missing_right_of_a_deploy_and_a_command_is_said(node: secured.Sec
 
     work = {"deploy": deployed, "command": commanded}
     for role in ("deploy", "command"):
-        rights = access.rights(role, cluster.names)
+        rights = acl.rights(role, cluster.names)
         for right in rights:
             asyncio.run(node.grant("operator", [each for each in rights if each != right]))
             with pytest.raises(connection.NotAllowed) as caught:
@@ -155,12 +156,12 @@ def test_topics_are_made_with_the_right_to_make_them(node: secured.Secured, clus
     environment = {**user("operator"), "DALANG_TOPIC_PREFIX": other.prefix}
     done = dalang(cluster, "topics", "create", "--partitions", "4", **environment)
     assert (done.returncode, "Traceback" in done.stderr, "DLG5" in done.stderr) == (2, False, True), done.stderr
-    asyncio.run(node.grant("operator", access.rights("topics create", other)))
+    asyncio.run(node.grant("operator", acl.rights("topics create", other)))
     assert dalang(cluster, "topics", "create", "--partitions", "4", **environment).returncode == 0
     checked = dalang(cluster, "topics", "check", **environment)
     assert (checked.returncode, checked.stdout.endswith("All topics exist, with 4 partitions each.\n")) == (0, True)
     assert "needs DescribeConfigs on it" in checked.stdout  # what it could not look at is said
-    asyncio.run(node.grant("operator", access.rights("topics check", other)))
+    asyncio.run(node.grant("operator", acl.rights("topics check", other)))
     checked = dalang(cluster, "topics", "check", **environment)
     assert (checked.returncode, checked.stdout) == (0, "All topics exist, with 4 partitions each.\n")
 

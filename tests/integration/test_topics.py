@@ -4,7 +4,7 @@ import asyncio
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from engine.runtime import topics
+from engine.runtime.kafka import topics
 from tests.integration import clients
 from tests.integration.running import Cluster
 

@@ -10,8 +10,8 @@ from collections import Counter
 import pytest
 from prometheus_client import parser
 
-from engine.core import actions, decisions
-from engine.runtime import history, topics
+from engine.core.model import actions, decisions
+from engine.runtime.kafka import history, topics
 from tests.integration import kafka, running, traffic
 from tests.integration.running import Cluster
 
@@ -109,7 +109,7 @@ async def _events(cluster: Cluster) -> Counter[int]:
 
 async def _states(cluster: Cluster) -> dict[int, list[bytes]]:
     """The snapshots of each partition, read by another than the worker."""
-    from engine.runtime import store
+    from engine.runtime.state import store
 
     name = cluster.names.name(topics.STATE)
     loaded = [await store.load(cluster.broker, name, number) for number in range(running.PARTITIONS)]

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from engine.runtime import topics
+from engine.runtime.kafka import topics
 from tests import waiting
 from tests.integration import clients, kafka, running, traffic
 from tests.integration.running import Cluster

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 from aiokafka.admin.new_partitions import NewPartitions
 
-from engine.core import size
-from engine.runtime import topics
+from engine.core.decide import state_limit
+from engine.runtime.kafka import topics
 from tests.integration import clients, running, traffic
 from tests.integration.running import Cluster
 from tests.unit.core import story
@@ -83,7 +83,7 @@ def test_large_events_and_a_state_without_end(shop: Cluster) -> None:
     """An event of just under 1 MB is taken like any other. A customer whose state would pass its limit: each input that
     would do it is in the dead letters as `state_too_large` and changes nothing; her smaller inputs and everybody else go on.
     """
-    large = "x" * (size.LARGEST // 2)
+    large = "x" * (state_limit.LARGEST // 2)
     events = [traffic.event("c0001", "huge", "page.viewed", text="x" * 1_040_000)]
     events += [traffic.event("c0002", f"large-{k}", "go", k=k, text=large) for k in "pqrs"]
     events += [traffic.event("c0002", "small", "go", k="t"), traffic.event("c0003", "other", "go", k="t")]

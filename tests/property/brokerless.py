@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.runtime import history, store, wall, writer
+from engine.runtime.kafka import broker_clock, history
+from engine.runtime.partition import writer
+from engine.runtime.state import store
 
 NUMBER = 3
 Halves = Callable[[str, int], int]
@@ -127,4 +129,4 @@ class Consumer:
         return self._at[tp]
 
 
-WALL = wall.Wall(lambda: 0.0)
+WALL = broker_clock.Wall(lambda: 0.0)

@@ -9,7 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.core import catalog, inputs
+from engine.core.context import catalog
+from engine.core.model import inputs
 from tests.unit.core import story
 
 KINDS = ("go", "order", "touch", "click")

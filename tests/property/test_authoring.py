@@ -6,9 +6,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from engine.authoring import compile as compiler
-from engine.authoring import durations, expressions, load, names, templates
-from engine.core import definition, errors, inputs, scope, state
+from engine.authoring.cel import expressions
+from engine.authoring.compiling import compile as compiler
+from engine.authoring.files import yaml_reader
+from engine.authoring.language import declared_names, durations
+from engine.authoring.liquid import templates
+from engine.core import errors
+from engine.core.context import expression_scope
+from engine.core.model import definition, inputs, state
 
 READABLE = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="\ufeff\ufffe\uffff")
 TEXT = st.text(READABLE, min_size=1, max_size=60)
@@ -26,7 +31,7 @@ def quoted(text: str, style: str) -> str:
 def test_every_visible_character_of_a_text_is_found_in_the_file(text: str, style: str, data: st.DataObject) -> None:
     """Line and column of a character are those of the same character in the file, in every style."""
     assume(style not in "|>" or text == text.strip())
-    document, found = load.parse("a.yaml", quoted(text, style))
+    document, found = yaml_reader.parse("a.yaml", quoted(text, style))
     assume(document is not None and not found)
     assert document is not None
     value = document.plain()["a"]
@@ -41,7 +46,7 @@ def test_every_visible_character_of_a_text_is_found_in_the_file(text: str, style
 @given(text=st.text(max_size=200))
 def test_any_text_is_a_document_or_findings(text: str) -> None:
     """Never a traceback, never both."""
-    document, found = load.parse("a.yaml", text)
+    document, found = yaml_reader.parse("a.yaml", text)
     assert (document is None) == bool(found)
 
 
@@ -66,14 +71,14 @@ _CEL = st.text(st.sampled_from("evnt.data()[]'\"+-=<>&|!? 1a,:{}é\n"), max_size
 def test_any_expression_has_problems_inside_its_text_or_none(text: str) -> None:
     """A check never raises, and what it finds lies in the text."""
     assume(text.isprintable() or "\n" in text)
-    for problem in expressions.check(text, names.known(("sms",), ("a",)), "condition"):
+    for problem in expressions.check(text, declared_names.known(("sms",), ("a",)), "condition"):
         assert 0 <= problem.offset <= len(text)
 
 
 @given(text=st.text(st.sampled_from("{{}}%| profile.name'x\nifend"), max_size=40))
 def test_any_template_has_problems_inside_its_text_or_none(text: str) -> None:
     """As for expressions."""
-    for problem in templates.check(text, names.known(("sms",), None)):
+    for problem in templates.check(text, declared_names.known(("sms",), None)):
         assert 0 <= problem.offset <= len(text)
 
 
@@ -107,7 +112,7 @@ def test_a_bare_path_has_the_value_that_cel_gives_it(data: Any, path: str) -> No
     at = inputs.instant("2026-11-22T03:00:00Z")
     event = inputs.Event("evt-1", "cart.updated", at, at, "cust-1", "shop", data)
     profile = data if isinstance(data, dict) else {}
-    held = scope.Scope(state.Customer("cust-1", profile=profile), definition.Policy(), at, event)
+    held = expression_scope.Scope(state.Customer("cust-1", profile=profile), definition.Policy(), at, event)
     cel = expressions.CelExpressions()
 
     def value(text: str) -> tuple[str, Any]:

@@ -8,7 +8,8 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core import calendar, definition
+from engine.core.model import definition
+from engine.core.rules import calendar
 from tests import zones
 
 MINUTE = datetime.timedelta(minutes=1)

@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.authoring import catalogs
-from engine.core import definition
-from engine.runtime import batches, bundles, codec, metrics, partition, store, takeover, timestamps, topics, writer
+from engine.authoring.compiling import catalogs
+from engine.core.model import definition
+from engine.runtime import bundles
+from engine.runtime.consumer_group import faust_batches
+from engine.runtime.kafka import timestamps, topics
+from engine.runtime.monitoring import metrics
+from engine.runtime.partition import partition, takeover, writer
+from engine.runtime.state import codec, store
 from tests.property import brokerless
 from tests.unit.core import story
 
@@ -79,10 +84,10 @@ class Run:
     def _connected(self, number: int, held: store.Port, own: writer.Writer) -> partition.Partition:
         return partition.Partition(number, NAMES, self._registry, held, own)
 
-    def unhandled(self, current: partition.Partition) -> batches.Chunk:
+    def unhandled(self, current: partition.Partition) -> faust_batches.Chunk:
         """What a worker reads next: no more than a few records, none that a step emitted."""
         records = self.broker.committed(NAMES.name(topics.EVENTS))
-        return batches.Chunk(each for each in records if each.offset > current.store.record.offset)
+        return faust_batches.Chunk(each for each in records if each.offset > current.store.record.offset)
 
     async def finish(self, held: store.Port) -> partition.Partition:
         current = await self.take(held)
@@ -184,10 +189,10 @@ async def _disturbed(run: Run, data: st.DataObject) -> partition.Partition:
             if chunk := run.unhandled(current):
                 cut = data.draw(st.integers(0, len(chunk)), label="handled before")
                 if chunk[:cut]:
-                    await current.handle([batches.Chunk(chunk[:cut])])
+                    await current.handle([faust_batches.Chunk(chunk[:cut])])
                 if chunk[cut:]:
                     run.broker.halves = _halves(parts)
-                    await current.handle([batches.Chunk(chunk[cut:])])
+                    await current.handle([faust_batches.Chunk(chunk[cut:])])
         except brokerless.Crash:
             run.crashes += 1
         run.broker.halves = None

@@ -11,7 +11,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core import catalog, decider, decisions, inputs, segments, state
+from engine.core.context import catalog
+from engine.core.decide import decider, segments
+from engine.core.model import decisions, inputs, state
 from tests.property import strategies
 from tests.property.strategies import Life
 from tests.unit.core import story
@@ -105,8 +107,8 @@ def test_segments_that_nothing_touched_are_passed_over(catalog: catalog.Catalog,
     """To look at the segments after every input decides the same, byte for byte, as to look where profile, traits or time say so."""
     fold = Fold(catalog, punctual=punctual).live(lived).drain()
     with mock.patch.object(segments, "untouched", return_value=False):
-        looking = Fold(catalog, punctual=punctual).live(lived).drain()
-    assert [*map(decisions.encode, fold.decided)] == [*map(decisions.encode, looking.decided)]
+        context = Fold(catalog, punctual=punctual).live(lived).drain()
+    assert [*map(decisions.encode, fold.decided)] == [*map(decisions.encode, context.decided)]
 
 
 @given(strategies.catalogs, strategies.lives)

@@ -5,7 +5,8 @@ import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core import definition, quiet_hours
+from engine.core.model import definition
+from engine.core.rules import quiet_hours
 from tests import zones
 
 MINUTE = datetime.timedelta(minutes=1)

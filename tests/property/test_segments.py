@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.authoring import compile as compiler
-from engine.authoring import expressions, moments
-from engine.core import definition, inputs, scope, state
+from engine.authoring.cel import change_moments, expressions
+from engine.authoring.compiling import compile as compiler
+from engine.core.context import expression_scope
+from engine.core.model import definition, inputs, state
 
 NOW = inputs.instant("2026-11-22T03:00:00Z")
 MILLISECOND = datetime.timedelta(milliseconds=1)
@@ -56,16 +57,16 @@ conditions = st.recursive(
 def _value(text: str, now: datetime.datetime, port: expressions.CelExpressions) -> Any:
     profile = {"yes": True, **{name.removeprefix("profile."): text for name, text in TIMES.items()}}
     return port.evaluate(
-        definition.Expression(text, "x"), scope.Scope(state.Customer("c", profile=profile), definition.Policy(), now)
+        definition.Expression(text, "x"), expression_scope.Scope(state.Customer("c", profile=profile), definition.Policy(), now)
     )
 
 
 @given(text=conditions, apart=st.lists(st.integers(0, 40 * 86_400_000), min_size=2, max_size=6))
 def test_a_segment_changes_at_its_moments_and_nowhere_else(text: str, apart: list[int]) -> None:
     """Between two times without a moment a segment is what it was, to the millisecond."""
-    assert list(moments.check(text)) == []
+    assert list(change_moments.check(text)) == []
     port = expressions.CelExpressions()
-    foretold = sorted(_value(each.at.text, NOW, port) + each.offset * MILLISECOND for each in moments.of(text, "x"))
+    foretold = sorted(_value(each.at.text, NOW, port) + each.offset * MILLISECOND for each in change_moments.of(text, "x"))
     start = inputs.instant("2026-10-30T00:00:00Z")
     looked = {start + each * MILLISECOND for each in apart}
     looked |= {at + step * MILLISECOND for at in foretold for step in (-2, -1, 0, 1, 2)}
@@ -79,7 +80,7 @@ def test_a_segment_changes_at_its_moments_and_nowhere_else(text: str, apart: lis
 def test_a_segment_does_change_at_a_moment(text: str) -> None:
     """One millisecond before it is what it was."""
     port = expressions.CelExpressions()
-    (moment,) = moments.of(text, "x")
+    (moment,) = change_moments.of(text, "x")
     at = _value(moment.at.text, NOW, port) + moment.offset * MILLISECOND
     assert (_value(text, at - MILLISECOND, port), _value(text, at, port)) == (False, True)
 

@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.authoring import filters, templates, tongues
-from engine.core import definition, inputs, ports, scope, state
+from engine.authoring.liquid import filters, locale_formats, templates
+from engine.core.context import expression_scope, ports
+from engine.core.model import definition, inputs, state
 
 NOW = inputs.instant("2026-11-22T03:05:00Z")
 PORT = templates.LiquidTemplates()
@@ -31,7 +32,7 @@ FILTERS = sorted(PORT._plain.filters)
 
 def render(text: str, data: dict[str, Any], language: str) -> ports.Rendered:
     event = inputs.Event("evt-1", "order.placed", NOW, NOW, "ayu", "shop", data)
-    around = scope.Scope(state.Customer("ayu"), definition.Policy(timezone="America/New_York"), NOW, event, event)
+    around = expression_scope.Scope(state.Customer("ayu"), definition.Policy(timezone="America/New_York"), NOW, event, event)
     rendered = PORT.render({language: {"sms": {"text": text}}}, (language,), "sms", around)
     assert rendered is not None
     return rendered
@@ -51,13 +52,13 @@ def test_no_data_stops_a_message(name: str, values: list[Any], language: str) ->
 @given(
     st.datetimes(datetime.datetime(1970, 1, 2), datetime.datetime(2100, 1, 1)),
     st.sampled_from(["Asia/Jakarta", "Asia/Jayapura", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "UTC"]),
-    st.sampled_from(sorted(tongues.TONGUES)),
+    st.sampled_from(sorted(locale_formats.TONGUES)),
 )
 def test_a_date_is_the_customers_own(at: datetime.datetime, zone: str, language: str) -> None:
     """Whatever is written can be read back as the same moment, over zones and DST; its names are those of its own day."""
     moment = at.replace(tzinfo=datetime.UTC, microsecond=0)
     around = zoneinfo.ZoneInfo(zone)
-    tongue = tongues.TONGUES[language]
+    tongue = locale_formats.TONGUES[language]
     written = filters.date(moment.isoformat(), "%F %T%z|%A|%B|%a|%b|%-d|%j", tongue, around)
     told, day, month, short_day, short_month, number, of_year = written.split("|")
     assert datetime.datetime.fromisoformat(told) == moment

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from engine.core import bounds, definition, inputs, state, traits, windows
+from engine.core.model import definition, inputs, state
+from engine.core.traits import compaction, evaluate, windows
 
 MINUTE = datetime.timedelta(minutes=1)
 MS = datetime.timedelta(milliseconds=1)
@@ -183,7 +184,7 @@ def lived(life: Life) -> Iterator[tuple[int, Mapping[str, state.Tally]]]:
     yield 0, kept
     for number, each in enumerate(life.seen, 1):
         event = inputs.Event(f"e{number}", "a", each.time, each.now, "ayu", "t", {"value": each.value})
-        kept = traits.take([life.trait], kept, event, each.now, life.zone, lambda _, each=each: each.value)  # type: ignore[misc]
+        kept = evaluate.take([life.trait], kept, event, each.now, life.zone, lambda _, each=each: each.value)  # type: ignore[misc]
         wire = msgspec.msgpack.encode(kept)
         back = msgspec.msgpack.decode(wire, type=dict[str, state.Tally])
         assert back == kept
@@ -194,8 +195,8 @@ def lived(life: Life) -> Iterator[tuple[int, Mapping[str, state.Tally]]]:
 
 
 def told(life: Life, kept: Mapping[str, state.Tally], now: datetime.datetime) -> Any:
-    value = traits.value(life.trait, kept.get("t"), now, life.zone)
-    return None if value is traits.MISSING else value
+    value = evaluate.value(life.trait, kept.get("t"), now, life.zone)
+    return None if value is evaluate.MISSING else value
 
 
 @pytest.mark.parametrize("compute", COMPUTES)
@@ -228,7 +229,7 @@ def test_a_value_holds_until_it_says_that_it_changes(
     *_, (_, kept) = lived(life)
     now = life.seen[-1].now if life.seen else inputs.EPOCH + 9000 * MINUTE
     for _ in range(16):
-        value, until = seen(kept, now), traits.changes_at(life.trait, kept.get("t"), now, life.zone, daily=daily)
+        value, until = seen(kept, now), evaluate.changes_at(life.trait, kept.get("t"), now, life.zone, daily=daily)
         assert until is None or until > now
         end = until or now + datetime.timedelta(days=500)
         for probed in [*(now + (end - now) * share for share in between), end - MS]:
@@ -275,7 +276,7 @@ def test_past_the_bound_an_event_leaves_at_most_one_step_late(
     kept: Mapping[str, state.Tally] = {}
     seen: list[tuple[int, int]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bounds, "BUCKETS", 8)
+        patch.setattr(compaction, "BUCKETS", 8)
         for minutes, amount in steps:
             time = now + minutes * MINUTE
             now = max(now, time)
@@ -283,7 +284,7 @@ def test_past_the_bound_an_event_leaves_at_most_one_step_late(
             place = windows.Place(time, now, zone)
             its, low = place.window(trait)
             assert low is not None
-            kept = traits.take([trait], kept, event, now, zone, lambda _, amount=amount: amount)  # type: ignore[misc]
+            kept = evaluate.take([trait], kept, event, now, zone, lambda _, amount=amount: amount)  # type: ignore[misc]
             if its >= low:
                 seen.append((its, amount))
             if not kept:
@@ -293,7 +294,7 @@ def test_past_the_bound_an_event_leaves_at_most_one_step_late(
             assert list(tally.marks) == sorted(tally.marks)
             exact = [number for its, number in seen if its >= low]
             longest = [number for its, number in seen if its > low - tally.step]
-            told = traits.value(trait, tally, now, zone)
+            told = evaluate.value(trait, tally, now, zone)
             match compute:
                 case "count":
                     assert len(exact) <= told <= len(longest)
@@ -303,7 +304,7 @@ def test_past_the_bound_an_event_leaves_at_most_one_step_late(
                     assert len(exact) <= told["orders"] <= len(longest)
                     assert sum(exact) <= told["spend"] <= sum(longest)
                 case _:
-                    assert told is traits.MISSING or 0 <= told <= 9
+                    assert told is evaluate.MISSING or 0 <= told <= 9
 
 
 @given(st.sampled_from(PLACES), st.integers(-3000, 3000))
@@ -385,8 +386,8 @@ def test_a_customer_with_100_000_events_stays_small(minutes: float, named: tuple
     largest = 0
     for number, each in enumerate(hurried(minutes, count)):
         event = inputs.Event("e", "a", each.time, each.now, "ayu", "t", each.value)
-        kept = traits.take(of, kept, event, each.now, zone, lambda expression, each=each: each.value[expression.text])  # type: ignore[misc]
+        kept = evaluate.take(of, kept, event, each.now, zone, lambda expression, each=each: each.value[expression.text])  # type: ignore[misc]
         if number % 100 == 0:
             largest = max(largest, len(msgspec.msgpack.encode(kept)))
-    assert sum(tally.size for tally in kept.values()) <= bounds.ALL_BYTES
-    assert largest <= bounds.ALL_BYTES + sum(len(trait.name) + 2 for trait in of)
+    assert sum(tally.size for tally in kept.values()) <= compaction.ALL_BYTES
+    assert largest <= compaction.ALL_BYTES + sum(len(trait.name) + 2 for trait in of)

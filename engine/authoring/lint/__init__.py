@@ -1,17 +1,31 @@
 """The linter: faults that show only when well-formed files are taken together.
 
 Called by `compile.py` with the directory that was read. `against` is called by `dalang check --base` and by a deploy with two
-bundles. The linter yields findings only. There is one file for each subject; messages and their languages are in `messages.py`,
-fields that nothing fills in `supply.py`.
+bundles. The linter yields findings only. There is one file for each subject; messages and their languages are in `templates.py`,
+fields that nothing fills in `unfilled_fields.py`.
 """
 
 import datetime
 from collections.abc import Iterator, Mapping
 
-from engine.authoring import findings, hazards, language, load, names
-from engine.authoring.directory import Directory, File
-from engine.authoring.lint import caps, hours, journeys, migrations, policies, reach, routes, sends, splits, traits, waits
-from engine.core import definition
+from engine.authoring.files import yaml_reader
+from engine.authoring.files.directory_reader import Directory, File
+from engine.authoring.findings import findings, hazards
+from engine.authoring.language import declared_names, journey_file
+from engine.authoring.lint import (
+    frequency_caps,
+    journeys,
+    migrations,
+    policies,
+    quiet_hours,
+    routes,
+    sends,
+    splits,
+    traits,
+    unreachable_steps,
+    waits,
+)
+from engine.core.model import definition
 
 Found = Iterator[findings.Sighting]
 
@@ -19,7 +33,7 @@ declared = policies.declared
 migration_holes = migrations.holes
 
 
-def workspace(read: Directory, scope: names.Workspace, today: datetime.date) -> Found:
+def workspace(read: Directory, scope: declared_names.Workspace, today: datetime.date) -> Found:
     """Yield findings about the policy, the traits and segments, and about things that journeys must not share.
 
     `today` tells which years matter.
@@ -33,27 +47,27 @@ def workspace(read: Directory, scope: names.Workspace, today: datetime.date) -> 
 
 
 def journey(
-    file: File[language.Journey],
+    file: File[journey_file.Journey],
     steps: Mapping[str, definition.Step],
     read: Directory,
-    scope: names.Workspace,
+    scope: declared_names.Workspace,
     today: datetime.date,
 ) -> Found:
     """Yield findings about one journey: its names and expressions, its sends, and then the ways through it.
 
     `steps` are the compiled steps.
     """
-    wrong = [*journeys.check(file, read, scope), *reach.check(file, steps)]
+    wrong = [*journeys.check(file, read, scope), *unreachable_steps.check(file, steps)]
     yield from wrong
     yield from splits.check(file)
     yield from migrations.check(file)
     yield from sends.check(file)
-    yield from hours.check(file, read, today)
+    yield from quiet_hours.check(file, read, today)
     if any(each.code == findings.DuplicateStep.code for each in wrong):
         return  # the compiled form has only one of two steps with the same id, so its ways mean nothing
     way = routes.Routes(file.model, steps)
     yield from waits.check(file, way, read)
-    yield from caps.check(file, way, read)
+    yield from frequency_caps.check(file, way, read)
 
 
 def against(before: definition.Bundle, after: definition.Bundle | None) -> Found:
@@ -72,7 +86,7 @@ def _on_update(journey: str, bundle: definition.Bundle | None) -> findings.Place
     """Return the place of `on_update` in the journey's file."""
     for name, text in bundle.sources.items() if bundle is not None else ():
         if "/" not in name:
-            document, _ = load.parse(name, text)
+            document, _ = yaml_reader.parse(name, text)
             plain = None if document is None else document.plain()
             if document is not None and isinstance(plain, dict) and plain.get("journey") == journey:
                 return document.place(("on_update",))

@@ -8,9 +8,14 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from engine.authoring import expressions, findings, hazards, language, names, places, steps, suggestions, templates, texts, walk
-from engine.authoring.directory import Directory, File
-from engine.core import inputs
+from engine.authoring.cel import expressions
+from engine.authoring.files import positions, walk
+from engine.authoring.files.directory_reader import Directory, File
+from engine.authoring.findings import findings, hazards, suggestions
+from engine.authoring.language import declared_names, journey_file, steps
+from engine.authoring.lint import text_problems
+from engine.authoring.liquid import templates
+from engine.core.model import inputs
 
 Found = Iterator[findings.Sighting]
 
@@ -18,7 +23,7 @@ UNSEEN: Final = frozenset({inputs.TIMER_DUE, inputs.BUNDLE_ACTIVATED, inputs.JOU
 """The engine's own events that lead no instance anywhere."""
 
 
-def check(file: File[language.Journey], read: Directory, scope: names.Workspace) -> Found:
+def check(file: File[journey_file.Journey], read: Directory, scope: declared_names.Workspace) -> Found:
     """Yield findings about one journey: its names, its expressions, and its sends against policy and templates."""
     model = file.model
     ids: dict[str, int] = {}
@@ -28,7 +33,7 @@ def check(file: File[language.Journey], read: Directory, scope: names.Workspace)
             yield findings.DuplicateStep.at(place, id=step.id, first=ids[step.id])
         ids.setdefault(step.id, place.line)
         yield from _step(file, path, step, read)
-    way = next((each for each in names.OWN_DATA if getattr(model.enter, each) is not None), "event")
+    way = next((each for each in declared_names.OWN_DATA if getattr(model.enter, each) is not None), "event")
     yield from _expressions(file, scope.before(way), scope.after(ids))
     if model.enter.while_active is not None and getattr(model.enter.reentry, "parallel", None) is not None:
         yield findings.ParallelWhileActive.at(file.document.key_place(("enter", "while_active")))
@@ -49,7 +54,7 @@ def names_taken(read: Directory) -> Found:
         first.setdefault(name, journey.document.file)
 
 
-def _step(file: File[language.Journey], path: places.Path, step: steps.Step, read: Directory) -> Found:
+def _step(file: File[journey_file.Journey], path: positions.Path, step: steps.Step, read: Directory) -> Found:
     """Yield findings about one step by itself, or against policy and templates."""
     match step:
         case steps.SendStep(send=send):
@@ -65,9 +70,9 @@ def _step(file: File[language.Journey], path: places.Path, step: steps.Step, rea
             yield from _unique(file.document, (*path, "choose", "candidates"), choose.candidates)
 
 
-def _expressions(file: File[language.Journey], before: names.Tree, after: names.Tree) -> Found:
+def _expressions(file: File[journey_file.Journey], before: declared_names.Tree, after: declared_names.Tree) -> Found:
     """Yield findings about every expression, and about the Liquid text of every handoff."""
-    written = texts.Texts(file.document)
+    written = text_problems.Texts(file.document)
     for path, text, wanted in walk.expressions(file.model):
         entering = path[0] == "enter"
         check = functools.partial(expressions.check, known=before if entering else after, wanted=wanted)
@@ -78,7 +83,7 @@ def _expressions(file: File[language.Journey], before: names.Tree, after: names.
             yield from written.found((*path, "handoff", "summary"), "liquid", step.handoff.summary, check)
 
 
-def _channels(file: File[language.Journey], path: places.Path, send: steps.Send, read: Directory) -> Found:
+def _channels(file: File[journey_file.Journey], path: positions.Path, send: steps.Send, read: Directory) -> Found:
     """Yield findings about a send's channels: unknown to the policy, never with such a report, or without a way to the next."""
     declared = read.policy.model.policy.channels if read.policy is not None else {}
     for index, each in enumerate(send.channels):
@@ -104,7 +109,7 @@ def _fallback(place: findings.Place, each: steps.Channel, *, last: bool) -> Foun
         yield findings.NoFallback.at(place, channel=each.channel, key=key, why=why)
 
 
-def _template_of(file: File[language.Journey], path: places.Path, send: steps.Send, read: Directory) -> Found:
+def _template_of(file: File[journey_file.Journey], path: positions.Path, send: steps.Send, read: Directory) -> Found:
     """Yield findings about a send's template: missing, or without a body for a channel in the policy's language."""
     if read.policy_broken:
         return
@@ -117,20 +122,20 @@ def _template_of(file: File[language.Journey], path: places.Path, send: steps.Se
         return
     template = files.get(code)
     if template is None:
-        return  # if it is missing, `messages.py` reports that; if it cannot be used, its own findings say why
+        return  # if it is missing, `templates.py` reports that; if it cannot be used, its own findings say why
     for index, each in enumerate(send.channels):
         if getattr(template.model, each.channel) is None:
             place = file.document.place((*path, "channels", index, "channel"))
             yield findings.NoBody.at(place, template=send.template, channel=each.channel, language=code)
 
 
-def _arms(document: places.Document, path: places.Path, arms: Sequence[steps.Arm]) -> Found:
+def _arms(document: positions.Document, path: positions.Path, arms: Sequence[steps.Arm]) -> Found:
     kinds = [isinstance(arm, steps.ElseArm) for arm in arms]
     for index in range(kinds.index(True) + 1 if True in kinds else len(arms), len(arms)):
         yield findings.UnreachableArm.at(document.place((*path, index)))
 
 
-def _unique(document: places.Document, path: places.Path, arms: Sequence[steps.SplitArm | steps.Candidate]) -> Found:
+def _unique(document: positions.Document, path: positions.Path, arms: Sequence[steps.SplitArm | steps.Candidate]) -> Found:
     """Yield a finding for each arm or offer whose id is taken: records name them by their ids."""
     first: dict[str, int] = {}
     for index, arm in enumerate(arms):
@@ -140,14 +145,14 @@ def _unique(document: places.Document, path: places.Path, arms: Sequence[steps.S
         first.setdefault(arm.id, place.line)
 
 
-def _events(file: File[language.Journey]) -> Found:
+def _events(file: File[journey_file.Journey]) -> Found:
     """Yield a finding for each trigger on an event that no instance ever sees."""
     for path, event in triggers(file.model):
         if event in UNSEEN:
             yield findings.EngineEvent.at(file.document.place(path), event=event)
 
 
-def triggers(model: language.Journey) -> Iterator[tuple[places.Path, str]]:
+def triggers(model: journey_file.Journey) -> Iterator[tuple[positions.Path, str]]:
     """Yield every event type that the journey names, with its path."""
     match model.enter.event:
         case str() as event:
@@ -169,7 +174,7 @@ def triggers(model: language.Journey) -> Iterator[tuple[places.Path, str]]:
                 yield (*path, "emit", "event"), emit.event
 
 
-def _named(file: File[language.Journey], read: Directory, ids: Mapping[str, int]) -> Found:
+def _named(file: File[journey_file.Journey], read: Directory, ids: Mapping[str, int]) -> Found:
     """Yield findings about the segment, the quiet hours and the migration targets that a journey names."""
     document, model = file.document, file.model
     segment = model.enter.segment

@@ -5,14 +5,16 @@
 
 from collections.abc import Iterator
 
-from engine.authoring import findings, hazards, language, walk
-from engine.authoring.directory import File
-from engine.core import definition
+from engine.authoring.files import walk
+from engine.authoring.files.directory_reader import File
+from engine.authoring.findings import findings, hazards
+from engine.authoring.language import journey_file
+from engine.core.model import definition
 
 Found = Iterator[findings.Sighting]
 
 
-def check(file: File[language.Journey]) -> Found:
+def check(file: File[journey_file.Journey]) -> Found:
     """Yield findings about a map that can be made without the version before."""
     model, document = file.model, file.document
     if not model.migrations:

@@ -1,22 +1,25 @@
 """The linter's checks of policy.yaml, and the names that it and traits.yaml declare to every expression.
 
-Called by `lint/__init__.py`. The use of the policy's hours and caps by journeys is checked in `hours.py` and `caps.py`.
+Called by `lint/__init__.py`. The use of the policy's hours and caps by journeys is checked in `hours.py` and `frequency_caps.py`.
 """
 
 import datetime
 import functools
 from collections.abc import Iterator
 
-from engine.authoring import calendars, expressions, findings, hazards, names, suggestions, texts, walk
-from engine.authoring import hours as times
-from engine.authoring import workspace as rules
-from engine.authoring.directory import Directory, File
-from engine.authoring.lint import traits
+from engine.authoring import public_calendars
+from engine.authoring.cel import expressions
+from engine.authoring.files import walk
+from engine.authoring.files.directory_reader import Directory, File
+from engine.authoring.findings import findings, hazards, suggestions
+from engine.authoring.language import declared_names, times
+from engine.authoring.language import policy_file as rules
+from engine.authoring.lint import text_problems, traits
 
 Found = Iterator[findings.Sighting]
 
 
-def declared(read: Directory) -> names.Workspace:
+def declared(read: Directory) -> declared_names.Workspace:
     """Return the names that the policy and traits.yaml declare.
 
     If such a file exists and cannot be used, its names are not known.
@@ -25,22 +28,22 @@ def declared(read: Directory) -> names.Workspace:
     if read.policy is not None:
         channels = tuple(read.policy.model.policy.channels)
     if read.traits_broken:
-        return names.Workspace(channels)
+        return declared_names.Workspace(channels)
     if read.traits is None:
-        return names.Workspace(channels, {}, ())
+        return declared_names.Workspace(channels, {}, ())
     model = read.traits.model
-    return names.Workspace(channels, traits.declared(model.traits), model.segments)
+    return declared_names.Workspace(channels, traits.declared(model.traits), model.segments)
 
 
-def check(file: File[rules.PolicyFile], read: Directory, scope: names.Workspace, today: datetime.date) -> Found:
+def check(file: File[rules.PolicyFile], read: Directory, scope: declared_names.Workspace, today: datetime.date) -> Found:
     """Yield findings about the zone, the calendar, the quiet hours, the expressions and the caps."""
     policy = file.model.policy
-    if not calendars.Zones().known(policy.timezone):
+    if not public_calendars.Zones().known(policy.timezone):
         yield findings.UnknownZone.at(file.document.place(("policy", "timezone")), zone=policy.timezone)
     yield from _country(file, today)
     yield from _hours(file)
     known = scope.after(())
-    written = texts.Texts(file.document)
+    written = text_problems.Texts(file.document)
     for path, text, wanted in walk.expressions(file.model):
         yield from written.found(path, wanted, text, functools.partial(expressions.check, known=known, wanted=wanted))
     yield from _caps(file, read)
@@ -50,7 +53,7 @@ def _country(file: File[rules.PolicyFile], today: datetime.date) -> Found:
     """Yield a finding if the country's holidays are unknown, or known only up to this year."""
     country = file.model.policy.calendar.country
     place = file.document.place(("policy", "calendar", "country"))
-    last = calendars.known_until(country)
+    last = public_calendars.known_until(country)
     if last is None:
         yield findings.UnknownCountry.at(place, country=country)
     elif last <= today.year:

@@ -9,8 +9,9 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from engine.authoring import language, places, walk
-from engine.core import definition
+from engine.authoring.files import positions, walk
+from engine.authoring.language import journey_file
+from engine.core.model import definition
 
 DAY: Final = 86_400_000
 _WEEK: Final = 7 * DAY
@@ -23,9 +24,9 @@ Way = tuple[str, float, float]
 class Routes:
     """The steps of one journey that can be reached, in the order of the file, each with the steps that lead to it."""
 
-    def __init__(self, model: language.Journey, steps: Mapping[str, definition.Step]) -> None:
+    def __init__(self, model: journey_file.Journey, steps: Mapping[str, definition.Step]) -> None:
         self.steps = steps
-        self.paths: dict[str, places.Path] = {step.id: path for path, step in walk.every(model.steps)}
+        self.paths: dict[str, positions.Path] = {step.id: path for path, step in walk.every(model.steps)}
         self.first = model.steps[0].id
         self.before: dict[str, list[Way]] = {self.first: []}
         for id_ in (each for each in steps if each in self.before or each == self.first):

@@ -6,8 +6,10 @@ Called by the linter. Missing channels and templates are found by `journeys.py`.
 from collections.abc import Iterator
 from typing import Final
 
-from engine.authoring import findings, hazards, language, steps, walk
-from engine.authoring.directory import File
+from engine.authoring.files import walk
+from engine.authoring.files.directory_reader import File
+from engine.authoring.findings import findings, hazards
+from engine.authoring.language import journey_file, steps
 
 CODE_LIVES: Final = 600_000
 """The time for which WhatsApp tries to deliver a code, in milliseconds.
@@ -16,7 +18,7 @@ CODE_LIVES: Final = 600_000
 """
 
 
-def check(file: File[language.Journey]) -> Iterator[findings.Sighting]:
+def check(file: File[journey_file.Journey]) -> Iterator[findings.Sighting]:
     """Yield findings about every channel but the last of every send.
 
     They compare `fallback_after` with the message's expiry and with the life of a code.

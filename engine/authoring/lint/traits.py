@@ -8,23 +8,27 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from engine.authoring import expressions, fields, findings, moments, names, places, texts, traits
-from engine.authoring.directory import File
+from engine.authoring.cel import change_moments, expressions
+from engine.authoring.files import positions
+from engine.authoring.files.directory_reader import File
+from engine.authoring.findings import findings
+from engine.authoring.language import declared_names, fields, traits_file
+from engine.authoring.lint import text_problems
 
 
-def declared(written: Mapping[str, traits.Trait]) -> names.Known:
+def declared(written: Mapping[str, traits_file.Trait]) -> declared_names.Known:
     """Return what is known of each trait's value: the fields of `rfm`, a list, or a time if the expression gives a time."""
     return {name: _value(trait) for name, trait in written.items()}
 
 
 @functools.lru_cache(maxsize=1_000)
 def _is_time(text: str) -> bool:
-    return expressions.kind(text, names.TRAIT) == "TIMESTAMP"
+    return expressions.kind(text, declared_names.TRAIT) == "TIMESTAMP"
 
 
-def _value(trait: traits.Trait) -> names.Known | names.Kind | None:
+def _value(trait: traits_file.Trait) -> declared_names.Known | declared_names.Kind | None:
     if trait.compute == "rfm":
-        return dict.fromkeys(names.RFM)
+        return dict.fromkeys(declared_names.RFM)
     if trait.compute == "distinct":
         return "list"
     if trait.compute in ("first", "last", "most_frequent") and trait.value is not None:
@@ -32,31 +36,31 @@ def _value(trait: traits.Trait) -> names.Known | names.Kind | None:
     return None
 
 
-def check(file: File[traits.TraitsFile], scope: names.Workspace) -> Iterator[findings.Sighting]:
+def check(file: File[traits_file.TraitsFile], scope: declared_names.Workspace) -> Iterator[findings.Sighting]:
     """Yield findings about all traits and segments."""
-    written, known = texts.Texts(file.document), scope.segment()
+    written, known = text_problems.Texts(file.document), scope.segment()
     for path, text, wanted in _texts(file.model):
         yield from written.found(path, wanted, text, functools.partial(_problems, wanted=wanted, known=known))
     for name, trait in file.model.traits.items():
-        for key in traits.BANDS:
+        for key in traits_file.BANDS:
             bands = getattr(trait, key)
             if bands is not None and any(low >= high for low, high in itertools.pairwise(bands)):
                 yield findings.BandsOutOfOrder.at(file.document.place(("traits", name, key)), key=key)
 
 
-def _texts(model: traits.TraitsFile) -> Iterator[tuple[places.Path, str, fields.Wanted | Literal["segment"]]]:
+def _texts(model: traits_file.TraitsFile) -> Iterator[tuple[positions.Path, str, fields.Wanted | Literal["segment"]]]:
     for name, trait in model.traits.items():
         if trait.when is not None:
             yield ("traits", name, "when"), trait.when, "condition"
         if trait.value is not None:
-            yield ("traits", name, "value"), trait.value, "number" if trait.compute in traits.OF_NUMBERS else "value"
+            yield ("traits", name, "value"), trait.value, "number" if trait.compute in traits_file.OF_NUMBERS else "value"
     for name, text in model.segments.items():
         yield ("segments", name), text, "segment"
 
 
-def _problems(text: str, wanted: fields.Wanted | Literal["segment"], known: names.Tree) -> Iterator[findings.Problem]:
+def _problems(text: str, wanted: fields.Wanted | Literal["segment"], known: declared_names.Tree) -> Iterator[findings.Problem]:
     if wanted != "segment":
-        yield from expressions.check(text, names.TRAIT, wanted)
+        yield from expressions.check(text, declared_names.TRAIT, wanted)
         return
     found = tuple(expressions.check(text, known, "condition"))
-    yield from found or moments.check(text)
+    yield from found or change_moments.check(text)

@@ -2,19 +2,22 @@
 
 Called by the linter. An event `message.…` concerns only the instance whose message it names
 (docs/semantics.md#a-receipt-belongs-to-the-message-that-it-names). So a wait always runs into its timeout if nothing was sent
-before it, or if the channels of the messages before it never report that status (docs/decisions/043-long-paths-and-retention.md).
+before it, or if the channels of the messages before it never report that status (decision 043).
 """
 
 from collections.abc import Iterator
 from typing import Final
 
-from engine.authoring import findings, hazards, language, places, steps, walk
-from engine.authoring.directory import Directory, File
+from engine.authoring.files import positions, walk
+from engine.authoring.files.directory_reader import Directory, File
+from engine.authoring.findings import findings, hazards
+from engine.authoring.language import journey_file, steps
 from engine.authoring.lint import routes
-from engine.core import definition, inputs, messages
+from engine.core.evolve import message_evolution
+from engine.core.model import definition, inputs
 
 Found = Iterator[findings.Sighting]
-Awaited = tuple[places.Path, str]
+Awaited = tuple[positions.Path, str]
 
 ABOUT_MESSAGES: Final = frozenset({*inputs.RECEIPTS, inputs.MESSAGE_RECEIVED})
 
@@ -22,7 +25,7 @@ HUMAN: Final = "a human"
 """The name that stands for the channel of a handoff."""
 
 
-def check(file: File[language.Journey], way: routes.Routes, read: Directory) -> Found:
+def check(file: File[journey_file.Journey], way: routes.Routes, read: Directory) -> Found:
     """Yield findings about every wait for a receipt or a reply, and about every exit by a receipt."""
     before, since = way.met(_channels), way.since(lambda step: bool(_channels(step)))
     for path, step in walk.every(file.model.steps):
@@ -35,7 +38,7 @@ def check(file: File[language.Journey], way: routes.Routes, read: Directory) -> 
                 continue
             if not before[step.id]:
                 yield hazards.UnrelatedReceipt.at(file.document.place(place), event=event)
-            elif since[step.id] >= messages.LATE_RECEIPTS_MS:
+            elif since[step.id] >= message_evolution.LATE_RECEIPTS_MS:
                 days = int(since[step.id] // routes.DAY)
                 yield hazards.ForgottenMessage.at(file.document.place(place), days=days)
             else:
@@ -53,12 +56,12 @@ def _channels(step: definition.Step) -> tuple[str, ...]:
     return ()
 
 
-def _since(file: File[language.Journey], path: places.Path, step: steps.WaitStep) -> Found:
+def _since(file: File[journey_file.Journey], path: positions.Path, step: steps.WaitStep) -> Found:
     if isinstance(step.wait, steps.WaitFor) and step.wait.since == "previous_send":
         yield hazards.NothingSentBefore.at(file.document.place((*path, "wait", "since")))
 
 
-def _awaited(path: places.Path, step: steps.WaitStep) -> Iterator[Awaited]:
+def _awaited(path: positions.Path, step: steps.WaitStep) -> Iterator[Awaited]:
     """Yield the events that end the wait or start it again, each with its path."""
     match step.restart_on:
         case steps.Trigger(event=event):
@@ -69,7 +72,7 @@ def _awaited(path: places.Path, step: steps.WaitStep) -> Iterator[Awaited]:
         yield from (((*path, "wait", "for", index, "event"), each.event) for index, each in enumerate(step.wait.for_))
 
 
-def _exits(file: File[language.Journey], way: routes.Routes, read: Directory) -> Found:
+def _exits(file: File[journey_file.Journey], way: routes.Routes, read: Directory) -> Found:
     """Yield findings about exits by a receipt that can never come.
 
     Exits by `message.received` are not checked: a reply that belongs to no message may end any instance

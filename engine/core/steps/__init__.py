@@ -7,13 +7,14 @@ The decider calls these functions. Each returns a move: `begin` when the instanc
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from engine.core import decisions, definition, moves, state, view
-from engine.core.steps import branch, choose, emit, exit, handoff, send, set, split, wait, wait_for, wait_until
+from engine.core.context import decision_context
+from engine.core.model import decisions, definition, state
+from engine.core.steps import branch, choose, emit, exit, handoff, results, send, set, split, wait, wait_for, wait_until
 
-Begin = Callable[[Any, view.View], moves.Move]
-OnEvent = Callable[[Any, view.View], moves.Move | None]
-OnReceipt = Callable[[Any, view.View, decisions.MessageReported], moves.Move | None]
-OnTimer = Callable[[Any, view.View, state.Timer], moves.Move]
+Begin = Callable[[Any, decision_context.Context], results.Move]
+OnEvent = Callable[[Any, decision_context.Context], results.Move | None]
+OnReceipt = Callable[[Any, decision_context.Context, decisions.MessageReported], results.Move | None]
+OnTimer = Callable[[Any, decision_context.Context, state.Timer], results.Move]
 
 BEGIN: Final[Mapping[type[definition.Step], Begin]] = {
     definition.Send: send.begin,

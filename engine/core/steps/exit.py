@@ -1,8 +1,10 @@
 """The step `exit`: it leaves the journey with a reason."""
 
-from engine.core import definition, moves, view
+from engine.core.context import decision_context
+from engine.core.model import definition
+from engine.core.steps import results
 
 
-def begin(step: definition.Exit, looking: view.View) -> moves.Move:
+def begin(step: definition.Exit, context: decision_context.Context) -> results.Move:
     """Leave the journey at once."""
-    return moves.Leave(step.reason)
+    return results.Leave(step.reason)

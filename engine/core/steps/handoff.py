@@ -4,21 +4,23 @@ The policy is not asked for permission. Without `reply_within` the step goes on 
 (docs/semantics.md#a-handoff-goes-on-at-once). With `reply_within` it waits for the reply and ends as `replied` or `unanswered`.
 """
 
-from engine.core import decisions, definition, moves, state, view
+from engine.core.context import decision_context
+from engine.core.model import decisions, definition, state
+from engine.core.steps import results
 
 CHANNEL = "agent"
 
 
-def begin(step: definition.Handoff, looking: view.View) -> moves.Move:
+def begin(step: definition.Handoff, context: decision_context.Context) -> results.Move:
     """Request the handoff; nobody is asked about a held-out customer."""
-    at = looking.here
+    at = context.here
     message_id = decisions.hashed(at.id, step.id, at.visit)
     if at.held_out:
-        return moves.Goto((decisions.MessageSuppressed(message_id, "held_out"),), "held_out", step.next)
+        return results.Goto((decisions.MessageSuppressed(message_id, "held_out"),), "held_out", step.next)
     # Colleagues read the summary, so its dates and numbers are in the workspace's language, not the customer's.
-    language = looking.catalog.policy.language
+    language = context.catalog.policy.language
     body = {CHANNEL: {"text": step.summary}}
-    rendered = looking.catalog.templates.render({language: body}, (language,), CHANNEL, looking.scope())
+    rendered = context.catalog.templates.render({language: body}, (language,), CHANNEL, context.scope())
     assert rendered is not None
     request = decisions.MessageRequested(
         message_id=message_id,
@@ -26,29 +28,31 @@ def begin(step: definition.Handoff, looking: view.View) -> moves.Move:
         channel=CHANNEL,
         place=0,
         to={"queue": step.queue},
-        purpose=looking.journey.purpose,
+        purpose=context.journey.purpose,
         template="",
         language=rendered.language,
         content={
             **rendered.content,
             "priority": step.priority,
-            "profile": looking.customer.profile,
+            "profile": context.customer.profile,
             "steps": dict(at.outcomes),
         },
         missing=rendered.missing,
     )
     if step.reply_within is None:
-        return moves.Goto((request, decisions.MessageResolved(message_id, "requested")), "requested", step.next)
-    return moves.Stay((request, looking.timer("reply", looking.after(step.reply_within))))
+        return results.Goto((request, decisions.MessageResolved(message_id, "requested")), "requested", step.next)
+    return results.Stay((request, context.timer("reply", context.after(step.reply_within))))
 
 
-def on_receipt(step: definition.Handoff, looking: view.View, report: decisions.MessageReported) -> moves.Move | None:
+def on_receipt(
+    step: definition.Handoff, context: decision_context.Context, report: decisions.MessageReported
+) -> results.Move | None:
     """End the wait if the report is a reply, and ignore every other report of the agent's desk."""
     if report.status != "replied":
         return None
-    return moves.Goto((*looking.disarmed(), decisions.MessageResolved(report.message_id, "reached")), "replied", step.next)
+    return results.Goto((*context.disarmed(), decisions.MessageResolved(report.message_id, "reached")), "replied", step.next)
 
 
-def on_timer(step: definition.Handoff, looking: view.View, timer: state.Timer) -> moves.Move:
+def on_timer(step: definition.Handoff, context: decision_context.Context, timer: state.Timer) -> results.Move:
     """End the step as `unanswered`, because nobody replied in time."""
-    return moves.Goto((decisions.MessageResolved(looking.message().id, "unreached", "unanswered"),), "unanswered", step.next)
+    return results.Goto((decisions.MessageResolved(context.message().id, "unreached", "unanswered"),), "unanswered", step.next)

@@ -8,7 +8,11 @@ import datetime
 
 import msgspec
 
-from engine.core import actions, decisions, definition, moves, policy, sms, state, view
+from engine.core import send_policy
+from engine.core.context import decision_context
+from engine.core.model import actions, decisions, definition, state
+from engine.core.rules import sms_parts
+from engine.core.steps import results
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -21,33 +25,35 @@ class Plan(msgspec.Struct, frozen=True):
     skipped: tuple[tuple[str, str], ...] = ()
 
 
-def begin(step: definition.Send, looking: view.View) -> moves.Move:
+def begin(step: definition.Send, context: decision_context.Context) -> results.Move:
     """Request the first attempt."""
-    expires_at = None if step.expires_after is None else looking.after(step.expires_after)
-    at = looking.here
-    return _request(step, looking, Plan(decisions.hashed(at.id, step.id, at.visit), 1, expires_at), 0)
+    expires_at = None if step.expires_after is None else context.after(step.expires_after)
+    at = context.here
+    return _request(step, context, Plan(decisions.hashed(at.id, step.id, at.visit), 1, expires_at), 0)
 
 
-def on_timer(step: definition.Send, looking: view.View, timer: state.Timer) -> moves.Move:
+def on_timer(step: definition.Send, context: decision_context.Context, timer: state.Timer) -> results.Move:
     """Try the deferred attempt if there is one (`retry`), or else the next channel (`fallback`)."""
-    known = looking.message()
+    known = context.message()
     if known.waiting is not None:
-        return resume(step, looking)
-    return _request(step, looking, _next(known), _place(step, known.attempts[-1]) + 1)
+        return resume(step, context)
+    return _request(step, context, _next(known), _place(step, known.attempts[-1]) + 1)
 
 
-def resume(step: definition.Send, looking: view.View) -> moves.Move:
+def resume(step: definition.Send, context: decision_context.Context) -> results.Move:
     """Try the deferred attempt again."""
-    known = looking.message()
-    return _request(step, looking, _next(known), known.waiting or 0)
+    known = context.message()
+    return _request(step, context, _next(known), known.waiting or 0)
 
 
-def on_receipt(step: definition.Send, looking: view.View, report: decisions.MessageReported) -> moves.Move | None:
+def on_receipt(
+    step: definition.Send, context: decision_context.Context, report: decisions.MessageReported
+) -> results.Move | None:
     """Return the move that a report about the latest attempt leads to, or None if it leads to nothing.
 
     A success ends the message. A failure goes to the next channel or is tried again, as its failure class says.
     """
-    known = looking.message()
+    known = context.message()
     attempt = known.attempts[-1]
     index = _place(step, attempt)
     if report.status != "failed":
@@ -55,21 +61,21 @@ def on_receipt(step: definition.Send, looking: view.View, report: decisions.Mess
         if success is None or not attempt.reported & state.OWN_BIT[success]:
             return None
         resolved = decisions.MessageResolved(known.id, "reached")
-        return moves.Goto((*looking.disarmed(), resolved), "reached", step.next)
+        return results.Goto((*context.disarmed(), resolved), "reached", step.next)
     if known.waiting is not None and known.waiting != index:
         return None  # the attempt on the next channel waits already
     if report.failure == "too_late":
-        return _after(looking.disarmed(), _request(step, looking, _next(known), index))
+        return _after(context.disarmed(), _request(step, context, _next(known), index))
     if report.failure == "retry":
-        rule = looking.catalog.policy.failure_classes[report.channel][report.code]
+        rule = context.catalog.policy.failure_classes[report.channel][report.code]
         if sum(each.place == attempt.place for each in known.attempts) <= rule.at_most:
-            until = looking.after(rule.retry_after)
-            deferred = _deferral(looking, _next(known), index, until, ("retry",))
-            return moves.Stay((*looking.disarmed(), deferred, looking.timer("retry", until)))
-    return _after(looking.disarmed(), _request(step, looking, _next(known), index + 1))
+            until = context.after(rule.retry_after)
+            deferred = _deferral(context, _next(known), index, until, ("retry",))
+            return results.Stay((*context.disarmed(), deferred, context.timer("retry", until)))
+    return _after(context.disarmed(), _request(step, context, _next(known), index + 1))
 
 
-def _request(step: definition.Send, looking: view.View, plan: Plan, first: int) -> moves.Move:
+def _request(step: definition.Send, context: decision_context.Context, plan: Plan, first: int) -> results.Move:
     """Return the move for an attempt on the first channel, from index `first` on, that the policy allows.
 
     The attempt goes now or is deferred. If the policy allows no channel, the message ends.
@@ -77,35 +83,35 @@ def _request(step: definition.Send, looking: view.View, plan: Plan, first: int) 
     skipped = list(plan.skipped)
     for index in range(first, len(step.places)):
         place = step.places[index]
-        verdict = policy.judge(looking, _asked(step, looking, plan, place.channel))
+        verdict = send_policy.judge(context, _asked(step, context, plan, place.channel))
         known = msgspec.structs.replace(plan, skipped=tuple(skipped))
         if verdict.held:
-            return _held(looking, known, index, verdict)
+            return _held(context, known, index, verdict)
         if verdict.send_at is None:
             skipped.append((place.channel, verdict.reasons[0]))
             if verdict.whole:
-                return _ended(step, looking, plan, verdict.reasons, skipped)
+                return _ended(step, context, plan, verdict.reasons, skipped)
             continue
-        if verdict.send_at > looking.now:
-            deferred = _deferral(looking, known, index, verdict.send_at, verdict.reasons)
-            return moves.Stay((deferred, looking.timer("retry", verdict.send_at)))
-        request = _attempt(step, looking, known, index, verdict)
+        if verdict.send_at > context.now:
+            deferred = _deferral(context, known, index, verdict.send_at, verdict.reasons)
+            return results.Stay((deferred, context.timer("retry", verdict.send_at)))
+        request = _attempt(step, context, known, index, verdict)
         if request is None:
             skipped.append((place.channel, "no_template"))
-        elif looking.here.held_out:
+        elif context.here.held_out:
             ghost = decisions.MessageSuppressed(plan.message_id, "held_out", known.skipped)
-            return moves.Goto((ghost,), "held_out", step.next)
+            return results.Goto((ghost,), "held_out", step.next)
         elif place.success is None or place.fallback_after is None:
             resolved = decisions.MessageResolved(plan.message_id, "requested")
-            return moves.Goto((request, resolved), "requested", step.next)
+            return results.Goto((request, resolved), "requested", step.next)
         else:
-            return moves.Stay((request, looking.timer("fallback", looking.after(place.fallback_after))))
-    return _ended(step, looking, plan, (), skipped)
+            return results.Stay((request, context.timer("fallback", context.after(place.fallback_after))))
+    return _ended(step, context, plan, (), skipped)
 
 
 def _ended(
-    step: definition.Send, looking: view.View, plan: Plan, reasons: tuple[str, ...], skipped: list[tuple[str, str]]
-) -> moves.Move:
+    step: definition.Send, context: decision_context.Context, plan: Plan, reasons: tuple[str, ...], skipped: list[tuple[str, str]]
+) -> results.Move:
     """Return the move that ends a message which no channel may carry.
 
     The message is suppressed if it was never requested, and unreached if it was.
@@ -113,64 +119,64 @@ def _ended(
     reason = reasons[0] if reasons else skipped[0][1] if skipped else "no_more_channels"
     if plan.attempt == 1:
         suppressed = decisions.MessageSuppressed(plan.message_id, reason, tuple(skipped), reasons)
-        return moves.Goto((suppressed,), "suppressed", step.next)
-    return moves.Goto((decisions.MessageResolved(plan.message_id, "unreached", reason),), "unreached", step.next)
+        return results.Goto((suppressed,), "suppressed", step.next)
+    return results.Goto((decisions.MessageResolved(plan.message_id, "unreached", reason),), "unreached", step.next)
 
 
-def _asked(step: definition.Send, looking: view.View, plan: Plan, channel: str) -> policy.Asked:
-    to = None if step.to is None else policy.text(looking.value(step.to))
+def _asked(step: definition.Send, context: decision_context.Context, plan: Plan, channel: str) -> send_policy.Asked:
+    to = None if step.to is None else send_policy.text(context.value(step.to))
     free = False
     if channel == "whatsapp":
-        bodies = looking.journey.templates[step.template]
-        written = (bodies[code].get(channel) for code in looking.catalog.languages_of(looking.customer) if code in bodies)
+        bodies = context.journey.templates[step.template]
+        written = (bodies[code].get(channel) for code in context.catalog.languages_of(context.customer) if code in bodies)
         body = next((each for each in written if each is not None), None)
         free = isinstance(body, dict) and "template" not in body
-    return policy.Asked(channel, to, plan.expires_at, plan.tried, free)
+    return send_policy.Asked(channel, to, plan.expires_at, plan.tried, free)
 
 
-def _held(looking: view.View, plan: Plan, index: int, verdict: policy.Verdict) -> moves.Move:
+def _held(context: decision_context.Context, plan: Plan, index: int, verdict: send_policy.Verdict) -> results.Move:
     """Return the move that waits for the end of the pause, or until the message expires."""
-    deferred = _deferral(looking, plan, index, None, verdict.reasons)
-    expiry = () if plan.expires_at is None else (looking.timer("retry", plan.expires_at),)
-    return moves.Stay((deferred, *expiry))
+    deferred = _deferral(context, plan, index, None, verdict.reasons)
+    expiry = () if plan.expires_at is None else (context.timer("retry", plan.expires_at),)
+    return results.Stay((deferred, *expiry))
 
 
 def _deferral(
-    looking: view.View, plan: Plan, index: int, until: datetime.datetime | None, reasons: tuple[str, ...]
+    context: decision_context.Context, plan: Plan, index: int, until: datetime.datetime | None, reasons: tuple[str, ...]
 ) -> decisions.MessageDeferred:
     return decisions.MessageDeferred(
-        plan.message_id, until, reasons[0], reasons, index, looking.journey.purpose, plan.expires_at, plan.skipped
+        plan.message_id, until, reasons[0], reasons, index, context.journey.purpose, plan.expires_at, plan.skipped
     )
 
 
 def _attempt(
-    step: definition.Send, looking: view.View, plan: Plan, index: int, verdict: policy.Verdict
+    step: definition.Send, context: decision_context.Context, plan: Plan, index: int, verdict: send_policy.Verdict
 ) -> decisions.MessageRequested | None:
     """Return the rendered request of one attempt, or None if the template has no body for the channel."""
     channel = step.places[index].channel
-    reach = looking.catalog.reach
-    bodies = looking.journey.templates[step.template]
-    rendered = looking.catalog.templates.render(bodies, looking.catalog.languages_of(looking.customer), channel, looking.scope())
+    reach = context.catalog.reach
+    bodies = context.journey.templates[step.template]
+    rendered = context.catalog.templates.render(bodies, context.catalog.languages_of(context.customer), channel, context.scope())
     if rendered is None:
         return None
-    parts = sms.parts(str(rendered.content.get("text", ""))).count if channel == "sms" else 0
+    parts = sms_parts.parts(str(rendered.content.get("text", ""))).count if channel == "sms" else 0
     return decisions.MessageRequested(
         message_id=plan.message_id,
         attempt=plan.attempt,
         channel=channel,
         place=index,
         to={actions.CHANNELS.get(channel, "address"): verdict.address},
-        purpose=looking.journey.purpose,
+        purpose=context.journey.purpose,
         template=step.template,
         language=rendered.language,
         content=rendered.content,
-        cost=looking.catalog.policy.channels[channel].cost * (parts or 1),
+        cost=context.catalog.policy.channels[channel].cost * (parts or 1),
         send_before=verdict.send_before,
         expires_at=plan.expires_at,
         skipped=plan.skipped,
         missing=rendered.missing,
         parts=parts,
-        count_since=None if reach is None else looking.now - reach,
+        count_since=None if reach is None else context.now - reach,
     )
 
 
@@ -188,9 +194,9 @@ def _place(step: definition.Send, attempt: state.Attempt) -> int:
 def _next(message: state.Message) -> Plan:
     """Return the plan of the next attempt: the deferred one, or the one after the latest."""
     number = message.attempts[-1].number + 1 if message.attempts else 1
-    return Plan(message.id, number, message.expires_at, policy.tried(message), message.skipped)
+    return Plan(message.id, number, message.expires_at, send_policy.tried(message), message.skipped)
 
 
-def _after(facts: tuple[decisions.Payload, ...], move: moves.Move) -> moves.Move:
+def _after(facts: tuple[decisions.Payload, ...], move: results.Move) -> results.Move:
     """Return the move with `facts` recorded before its own; a `Leave` stays as it is."""
-    return move if isinstance(move, moves.Leave) else msgspec.structs.replace(move, facts=(*facts, *move.facts))
+    return move if isinstance(move, results.Leave) else msgspec.structs.replace(move, facts=(*facts, *move.facts))

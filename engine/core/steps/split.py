@@ -1,13 +1,16 @@
 """The step `split`: it assigns the customer, or the instance, to one of several weighted arms.
 
-A hash of the salt and the customer or instance chooses the arm (`shares.py`). The arm is recorded when the step is reached.
+A hash of the salt and the customer or instance chooses the arm (`assignment.py`). The arm is recorded when the step is reached.
 """
 
-from engine.core import decisions, definition, moves, shares, view
+from engine.core.context import decision_context
+from engine.core.model import decisions, definition
+from engine.core.rules import assignment
+from engine.core.steps import results
 
 
-def begin(step: definition.Split, looking: view.View) -> moves.Move:
+def begin(step: definition.Split, context: decision_context.Context) -> results.Move:
     """Go to the assigned arm; the outcome is the arm's id."""
-    unit = looking.customer.id if step.by == "customer" else looking.here.id
-    arm = shares.arm(step.salt, unit, step.arms)
-    return moves.Goto((decisions.SplitAssigned(arm.id),), arm.id, arm.goto)
+    unit = context.customer.id if step.by == "customer" else context.here.id
+    arm = assignment.arm(step.salt, unit, step.arms)
+    return results.Goto((decisions.SplitAssigned(arm.id),), arm.id, arm.goto)

@@ -1,20 +1,22 @@
 """The step `wait` for a duration, which an event may start again."""
 
-from engine.core import definition, moves, state, view
+from engine.core.context import decision_context
+from engine.core.model import definition, state
+from engine.core.steps import results
 
 
-def begin(step: definition.WaitDuration, looking: view.View) -> moves.Move:
+def begin(step: definition.WaitDuration, context: decision_context.Context) -> results.Move:
     """Set the timer; a wait of 0 ends after the input that led to it."""
-    return moves.Stay((looking.timer("wait", looking.after(step.duration)),))
+    return results.Stay((context.timer("wait", context.after(step.duration)),))
 
 
-def on_event(step: definition.WaitDuration, looking: view.View) -> moves.Move | None:
+def on_event(step: definition.WaitDuration, context: decision_context.Context) -> results.Move | None:
     """Start the wait again from now if the event matches `restart_on`."""
-    if step.restart_on is None or not looking.matches(step.restart_on):
+    if step.restart_on is None or not context.matches(step.restart_on):
         return None
-    return moves.Stay((*looking.disarmed(), looking.timer("wait", looking.after(step.duration))))
+    return results.Stay((*context.disarmed(), context.timer("wait", context.after(step.duration))))
 
 
-def on_timer(step: definition.WaitDuration, looking: view.View, timer: state.Timer) -> moves.Move:
+def on_timer(step: definition.WaitDuration, context: decision_context.Context, timer: state.Timer) -> results.Move:
     """Go on, because the time is over."""
-    return moves.Goto((), "elapsed", step.next)
+    return results.Goto((), "elapsed", step.next)

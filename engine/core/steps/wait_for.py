@@ -7,47 +7,49 @@ docs/semantics.md#an-event-is-kept-for-a-coming-since-wait
 
 import datetime
 
-from engine.core import decisions, definition, moves, state, view
+from engine.core.context import decision_context
+from engine.core.model import decisions, definition, state
+from engine.core.steps import results
 
 
-def begin(step: definition.WaitEvents, looking: view.View) -> moves.Move:
+def begin(step: definition.WaitEvents, context: decision_context.Context) -> results.Move:
     """Go on at once with a kept event, or else wait.
 
     The timeout counts from the step, whatever `since` says: docs/semantics.md#the-timeout-of-a-since-wait-counts-from-the-step
     """
-    kept = looking.here.kept.get(step.id)
-    if kept is not None and kept.at >= _counts_from(step, looking.here):
-        return moves.Goto((), kept.event.type, step.awaited[kept.index].goto, event=kept.event)
-    return moves.Stay((looking.timer("timeout", looking.after(step.timeout)),))
+    kept = context.here.kept.get(step.id)
+    if kept is not None and kept.at >= _counts_from(step, context.here):
+        return results.Goto((), kept.event.type, step.awaited[kept.index].goto, event=kept.event)
+    return results.Stay((context.timer("timeout", context.after(step.timeout)),))
 
 
-def on_event(step: definition.WaitEvents, looking: view.View) -> moves.Move | None:
+def on_event(step: definition.WaitEvents, context: decision_context.Context) -> results.Move | None:
     """Go on with the first item, in the file's order, that the event matches; return None if it matches none."""
-    index = _matching(step, looking)
+    index = _matching(step, context)
     if index is None:
         return None
-    return moves.Goto(looking.disarmed(), step.awaited[index].trigger.event, step.awaited[index].goto)
+    return results.Goto(context.disarmed(), step.awaited[index].trigger.event, step.awaited[index].goto)
 
 
-def on_timer(step: definition.WaitEvents, looking: view.View, timer: state.Timer) -> moves.Move:
+def on_timer(step: definition.WaitEvents, context: decision_context.Context, timer: state.Timer) -> results.Move:
     """Go on with the step of the timeout, because no event came in time."""
-    return moves.Goto((), "timeout", step.on_timeout)
+    return results.Goto((), "timeout", step.on_timeout)
 
 
-def keeps(step: definition.WaitEvents, looking: view.View) -> decisions.EventKept | None:
+def keeps(step: definition.WaitEvents, context: decision_context.Context) -> decisions.EventKept | None:
     """Return the fact that keeps the event for this coming `since` wait, or None.
 
     None means that the event does not match, or that an earlier event is kept already.
     """
-    kept = looking.here.kept.get(step.id)
-    if looking.event is None or (kept is not None and kept.at >= _counts_from(step, looking.here)):
+    kept = context.here.kept.get(step.id)
+    if context.event is None or (kept is not None and kept.at >= _counts_from(step, context.here)):
         return None
-    index = _matching(step, looking)
-    return None if index is None else decisions.EventKept(step.id, index, looking.event)
+    index = _matching(step, context)
+    return None if index is None else decisions.EventKept(step.id, index, context.event)
 
 
-def _matching(step: definition.WaitEvents, looking: view.View) -> int | None:
-    return next((i for i, item in enumerate(step.awaited) if looking.matches(item.trigger)), None)
+def _matching(step: definition.WaitEvents, context: decision_context.Context) -> int | None:
+    return next((i for i, item in enumerate(step.awaited) if context.matches(item.trigger)), None)
 
 
 def _counts_from(step: definition.WaitEvents, at: state.Instance) -> datetime.datetime:

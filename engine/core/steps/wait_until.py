@@ -5,39 +5,42 @@ A moment that is exactly now is reached now. Days are those of the customer's ti
 
 import datetime
 
-from engine.core import calendar, definition, moves, state, view
+from engine.core.context import decision_context
+from engine.core.model import definition, state
+from engine.core.rules import calendar
+from engine.core.steps import results
 
 
-def begin(step: definition.WaitUntil, looking: view.View) -> moves.Move:
+def begin(step: definition.WaitUntil, context: decision_context.Context) -> results.Move:
     """Set the timer; if a date is past or missing, go on or leave at once (`if_past`, `if_missing`)."""
     if step.date is not None:
-        return _dated(step, step.date, looking)
-    zone = looking.zone
+        return _dated(step, step.date, context)
+    zone = context.zone
     if step.payday:
-        rules = looking.catalog.policy.calendar
-        due = calendar.next_payday(looking.now, step.minute, rules, looking.catalog.holidays, zone)
+        rules = context.catalog.policy.calendar
+        due = calendar.next_payday(context.now, step.minute, rules, context.catalog.holidays, zone)
     else:
-        due = calendar.next_time(looking.now, step.minute, step.days, zone)
-    return _until(step, looking, due)
+        due = calendar.next_time(context.now, step.minute, step.days, zone)
+    return _until(step, context, due)
 
 
-def on_timer(step: definition.WaitUntil, looking: view.View, timer: state.Timer) -> moves.Move:
+def on_timer(step: definition.WaitUntil, context: decision_context.Context, timer: state.Timer) -> results.Move:
     """Go on, because the moment has come."""
-    return moves.Goto((), "reached", step.next)
+    return results.Goto((), "reached", step.next)
 
 
-def _until(step: definition.WaitUntil, looking: view.View, due: datetime.datetime) -> moves.Move:
-    if due <= looking.now:
-        return moves.Goto((), "reached", step.next)
-    return moves.Stay((looking.timer("wait", due),))
+def _until(step: definition.WaitUntil, context: decision_context.Context, due: datetime.datetime) -> results.Move:
+    if due <= context.now:
+        return results.Goto((), "reached", step.next)
+    return results.Stay((context.timer("wait", due),))
 
 
-def _dated(step: definition.WaitUntil, date: definition.Expression, looking: view.View) -> moves.Move:
+def _dated(step: definition.WaitUntil, date: definition.Expression, context: decision_context.Context) -> results.Move:
     """Return the move for a date; the date is past if it is before now with `offset` added."""
-    at = calendar.dated(looking.value(date), looking.zone)
+    at = calendar.dated(context.value(date), context.zone)
     if at is None:
-        return moves.Leave("date_missing") if step.if_missing == "exit" else moves.Goto((), "missing", step.next)
-    due = at + step.offset * view.MILLISECOND
-    if due < looking.now:
-        return moves.Leave("date_past") if step.if_past == "exit" else moves.Goto((), "past", step.next)
-    return _until(step, looking, due)
+        return results.Leave("date_missing") if step.if_missing == "exit" else results.Goto((), "missing", step.next)
+    due = at + step.offset * decision_context.MILLISECOND
+    if due < context.now:
+        return results.Leave("date_past") if step.if_past == "exit" else results.Goto((), "past", step.next)
+    return _until(step, context, due)

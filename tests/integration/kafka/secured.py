@@ -10,7 +10,7 @@ from aiokafka import conn
 from aiokafka.protocol import api
 from aiokafka.protocol.types import Array, Int8, Int16, Int32, Schema, String
 
-from engine.runtime import access
+from engine.runtime.kafka import acl
 from tests import waiting
 from tests.integration import kafka
 
@@ -56,13 +56,13 @@ class Secured(kafka.Kafka):
         scram = [word for user in USERS for word in ("--add-scram", f"SCRAM-SHA-512=[name={user},password={PASSWORD}]")]
         super().__init__(directory, all=(ports,), more=more, users=tuple(scram))
 
-    async def grant(self, user: str, rights: Iterable[access.Right]) -> None:
+    async def grant(self, user: str, rights: Iterable[acl.Right]) -> None:
         """Allow a user these, and nothing else."""
         entries = [_entry(user, right) for right in rights]
         await self._done(_Grant(entries))
         await self._until(user, lambda known: known.issuperset(entries))
 
-    async def take(self, user: str, right: access.Right) -> None:
+    async def take(self, user: str, right: acl.Right) -> None:
         """Take one away."""
         entry = _entry(user, right)
         await self._done(_Take([entry]))
@@ -120,7 +120,7 @@ _WHO: Final = ("principal", "host", "operation", "permission")
 _ANY: Final = 1
 
 
-def _entry(user: str, right: access.Right) -> tuple[Any, ...]:
+def _entry(user: str, right: acl.Right) -> tuple[Any, ...]:
     pattern = 4 if right.prefixed else 3
     return (_RESOURCES[right.resource], right.name, pattern, f"User:{user}", "*", _OPERATIONS[right.operation], 3)
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.authoring import compile as compiler
-from engine.authoring.findings import Finding
+from engine.authoring.compiling import compile as compiler
+from engine.authoring.findings.findings import Finding
 
 POLICY = """\
 policy:

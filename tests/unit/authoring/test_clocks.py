@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import expressions, moments, reading
-from engine.core import definition, errors, inputs, scope, state
+from engine.authoring.cel import change_moments, expressions, field_reads
+from engine.core import errors
+from engine.core.context import expression_scope
+from engine.core.model import definition, inputs, state
 
 NOW = inputs.instant("2026-11-22T03:00:00Z")
 HELD: dict[str, Any] = {
@@ -20,7 +22,7 @@ HELD: dict[str, Any] = {
 }
 
 
-class Held(scope.Scope):
+class Held(expression_scope.Scope):
     """A scope with traits and segments."""
 
     def traits(self, wanted: Iterable[str] | None) -> Mapping[str, Any]:
@@ -144,15 +146,15 @@ DAY = 86_400_000
 )
 def test_the_moments_of_a_segment_can_be_foretold(text: str, expected: list[tuple[str, int]]) -> None:
     """The time at which a comparison flips, one millisecond later where it flips just behind it; each once."""
-    assert list(moments.check(text)) == []
-    assert expected == [(each.at.text, each.offset) for each in moments.of(text, "segments.x")]
+    assert list(change_moments.check(text)) == []
+    assert expected == [(each.at.text, each.offset) for each in change_moments.of(text, "segments.x")]
 
 
 def test_the_text_of_a_moment_is_an_expression_of_its_own() -> None:
     """It is compiled like any other, at the segment's path."""
-    (moment,) = moments.of("timestamp(profile.at) + duration(profile.long) < now", "segments.x")
+    (moment,) = change_moments.of("timestamp(profile.at) + duration(profile.long) < now", "segments.x")
     assert moment.at == definition.Expression("(timestamp(profile.at) + duration(profile.long))", "segments.x", ("profile",))
-    assert value(moments.of("now > timestamp(profile.at)", "x")[0].at.text) == inputs.instant("2026-11-20T03:00:00Z")
+    assert value(change_moments.of("now > timestamp(profile.at)", "x")[0].at.text) == inputs.instant("2026-11-20T03:00:00Z")
 
 
 def test_only_names_are_renamed() -> None:
@@ -161,5 +163,5 @@ def test_only_names_are_renamed() -> None:
     expected = (
         """trait_last_ < now && has(traits.last) && trait_last_ != now && 'traits.last' != traits.lastly && trait_last_ == now"""
     )
-    reads = reading.read(expressions.tree(text))
-    assert expected == reading.renamed(text, reads, ("last",))
+    reads = field_reads.read(expressions.tree(text))
+    assert expected == field_reads.renamed(text, reads, ("last",))

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.authoring import catalogs
-from engine.authoring import compile as compiler
-from engine.core import definition, errors
+from engine.authoring.compiling import catalogs
+from engine.authoring.compiling import compile as compiler
+from engine.core import errors
+from engine.core.model import definition
 
 NESTED = """\
   - id: first
@@ -205,7 +206,7 @@ def test_the_name_of_the_directory_and_the_order_of_files_do_not_matter(shop: An
 def test_a_bundle_is_the_same_under_every_hash_seed(shop: Any) -> None:
     """Ids do not depend on the run of Python."""
     program = (
-        "import sys; from engine.authoring import compile as c; r = c.compile_directory(sys.argv[1]); "
+        "import sys; from engine.authoring.compiling import compile as c; r = c.compile_directory(sys.argv[1]); "
         "import msgspec; print(msgspec.json.encode(r.bundle).decode())"
     )
     seen = {

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import excerpt, findings, illegible
+from engine.authoring.findings import excerpt, findings, unreadable
 from tests import hostile, work
 
 
@@ -31,13 +31,13 @@ def test_the_rest_of_a_kind_is_counted(shop: Any, count: int, told: str) -> None
 def test_kinds_and_files_are_counted_apart() -> None:
     """Fifteen of each of two kinds in each of two files are sixty findings."""
     places = [findings.Place(file, line) for file in ("a.yaml", "b.yaml") for line in range(15)]
-    kinds = (illegible.MergeKey, illegible.ComplexKey)
+    kinds = (unreadable.MergeKey, unreadable.ComplexKey)
     assert len(excerpt.of(kind.at(place) for place in places for kind in kinds)) == 60
 
 
 def test_the_first_are_those_of_the_first_lines() -> None:
     """In whichever order they are found."""
-    found = excerpt.of(illegible.MergeKey.at(findings.Place("a.yaml", line)) for line in range(100, 0, -1))
+    found = excerpt.of(unreadable.MergeKey.at(findings.Place("a.yaml", line)) for line in range(100, 0, -1))
     assert [each.line for each in found] == list(range(1, 22))
     assert found[-1].message == "And 80 more of DLG607 in this file."
 
@@ -45,13 +45,13 @@ def test_the_first_are_those_of_the_first_lines() -> None:
 def test_a_thing_is_said_once() -> None:
     """What is found a thousand times at one place with the same words is one finding."""
     here = findings.Place("a.yaml")
-    found = [illegible.TooDeep.at(here, limit=100 if index % 2 else "100") for index in range(1_000)]
+    found = [unreadable.TooDeep.at(here, limit=100 if index % 2 else "100") for index in range(1_000)]
     assert [str(each) for each in excerpt.of(found)] == ["a.yaml:1:1 DLG608 This is nested more than 100 levels deep."]
 
 
 def test_findings_of_two_checks_keep_their_order() -> None:
     """Each is counted by itself, and all stand by place."""
-    first, second = (excerpt.of([illegible.MergeKey.at(findings.Place("a.yaml", line))]) for line in (2, 1))
+    first, second = (excerpt.of([unreadable.MergeKey.at(findings.Place("a.yaml", line))]) for line in (2, 1))
     assert excerpt.merged(first, second) == (*second, *first)
 
 

@@ -4,8 +4,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.authoring import expressions, names
-from engine.core import definition, errors, inputs, scope, state
+from engine.authoring.cel import expressions
+from engine.authoring.language import declared_names
+from engine.core import errors
+from engine.core.context import expression_scope
+from engine.core.model import definition, inputs, state
 
 NOW = inputs.instant("2026-11-22T03:00:00Z")
 DATA = {
@@ -20,21 +23,26 @@ DATA = {
     "huge": 10**30,
     "half": "\ud800",
 }
-DECLARED: names.Known = {"orders_90d": None, "skus": "list", "last_order": "time", "rfm": dict.fromkeys(names.RFM)}
-KNOWN = names.Workspace(("whatsapp", "sms"), DECLARED, ("loyal",)).after(("cool-off", "nudge"))
+DECLARED: declared_names.Known = {
+    "orders_90d": None,
+    "skus": "list",
+    "last_order": "time",
+    "rfm": dict.fromkeys(declared_names.RFM),
+}
+KNOWN = declared_names.Workspace(("whatsapp", "sms"), DECLARED, ("loyal",)).after(("cool-off", "nudge"))
 
 
-def around(**changes: Any) -> scope.Scope:
+def around(**changes: Any) -> expression_scope.Scope:
     event = inputs.Event("evt-1", "cart.updated", NOW, NOW, "cust-1", "shop/web", DATA)
     entry = msgspec.structs.replace(event, id="evt-0", time=NOW - datetime.timedelta(days=2))
     customer = state.Customer("cust-1", profile={"phone": "+62812", "vip": True, "since": "2026-11-12T03:00:00Z"})
     phone = definition.Expression("profile.phone", "policy.channels.sms.address")
     policy = definition.Policy(channels={"sms": definition.Channel(phone)}, consent={"support": "implied"})
-    held = scope.Scope(customer, policy, NOW, event, entry, outcomes={"cool-off": "elapsed"})
+    held = expression_scope.Scope(customer, policy, NOW, event, entry, outcomes={"cool-off": "elapsed"})
     return msgspec.structs.replace(held, **changes)
 
 
-def value(text: str, names: scope.Scope | None = None) -> Any:
+def value(text: str, names: expression_scope.Scope | None = None) -> Any:
     expression = definition.Expression(text, "enter.when", expressions.roots(text))
     return expressions.CelExpressions().evaluate(expression, names or around())
 

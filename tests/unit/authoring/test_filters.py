@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import filters, liquids, names, templates, tongues
-from engine.core import definition, inputs, scope, state
+from engine.authoring.language import declared_names
+from engine.authoring.liquid import filters, locale_formats, renderer, templates
+from engine.core.context import expression_scope
+from engine.core.model import definition, inputs, state
 
 NOW = inputs.instant("2026-11-22T03:05:00Z")
 PAGE = (pathlib.Path(__file__).parents[3] / "docs" / "templates.md").read_text()
@@ -22,7 +24,9 @@ def rendered(
     text: str, *, language: str = "id", zone: str = "Asia/Jakarta", profile: Any = None, channel: str = "sms", **data: Any
 ) -> tuple[str, tuple[str, ...]]:
     event = inputs.Event("evt-1", "order.placed", NOW, NOW, "ayu", "shop", data)
-    around = scope.Scope(state.Customer("ayu", profile=profile or {}), definition.Policy(timezone=zone), NOW, event, event)
+    around = expression_scope.Scope(
+        state.Customer("ayu", profile=profile or {}), definition.Policy(timezone=zone), NOW, event, event
+    )
     given = templates.LiquidTemplates().render({language: {channel: {"text": text}}}, (language,), channel, around)
     assert given is not None
     return given.content["text"], given.missing
@@ -34,13 +38,13 @@ def test_the_page_tells_the_truth(written: str, expected: str) -> None:
     given = json.loads(PAGE.split("```json")[1].split("```")[0])
     text = written.replace("\\|", "|")
     assert (expected, ()) == rendered(text, zone="Asia/Makassar", profile=given["profile"], **given["entry"]["data"])
-    assert list(templates.check(text, names.known(None, None))) == []
+    assert list(templates.check(text, declared_names.known(None, None))) == []
 
 
 def test_the_page_names_every_filter_and_letter() -> None:
     """No filter of ours, and no letter of a date, is a secret."""
     assert len(EXAMPLES) > 10
-    assert [name for name in liquids.FILTERS if f"| {name}" not in PAGE.replace("\\|", "|")] == []
+    assert [name for name in renderer.FILTERS if f"| {name}" not in PAGE.replace("\\|", "|")] == []
     assert [letter for letter in filters.DIRECTIVES if f"%{letter}" not in PAGE] == []
 
 
@@ -81,7 +85,7 @@ def test_the_clock_is_the_customers(zone: str, expected: str) -> None:
 def test_letters_mean_what_strftime_means(name: str, at: str) -> None:
     """In English they are those of C's strftime, whose names Python gives without a locale set."""
     moment = inputs.instant(at)
-    assert filters.date(at, f"%{name}", tongues.TONGUES["en"], datetime.UTC) == moment.strftime(f"%{name}")
+    assert filters.date(at, f"%{name}", locale_formats.TONGUES["en"], datetime.UTC) == moment.strftime(f"%{name}")
 
 
 def test_a_date_without_an_hour_stays_the_day_it_is() -> None:
@@ -110,7 +114,7 @@ def test_a_missing_field_is_listed_by_its_own_name() -> None:
 def test_a_trait_that_is_a_time_is_written_like_any_other() -> None:
     """`traits.last_order` is a time; by itself it prints as RFC 3339."""
 
-    class Around(scope.Scope):
+    class Around(expression_scope.Scope):
         def value(self, name: str) -> Any:
             return {"last_order": NOW, "days": [NOW], "n": 3} if name == "traits" else super().value(name)
 
@@ -171,7 +175,7 @@ def test_plural_has_one_word_for_one() -> None:
 )
 def test_a_filter_that_can_never_work_is_found(written: str, expected: list[tuple[int, str]]) -> None:
     """The clock as text, unknown letters and wrong numbers of arguments, at the filter."""
-    assert expected == [(each.offset, each.kind.code) for each in templates.check(written, names.known(None, None))]
+    assert expected == [(each.offset, each.kind.code) for each in templates.check(written, declared_names.known(None, None))]
 
 
 def test_a_pattern_that_data_gives_is_lenient_too() -> None:
@@ -181,7 +185,7 @@ def test_a_pattern_that_data_gives_is_lenient_too() -> None:
 
 def test_what_a_filter_writes_is_escaped_in_html() -> None:
     """A plural's word may come from data."""
-    around = scope.Scope(state.Customer("ayu", profile={"w": "<b>"}), definition.Policy(), NOW)
+    around = expression_scope.Scope(state.Customer("ayu", profile={"w": "<b>"}), definition.Policy(), NOW)
     body = {"html": "{{ 1 | plural: profile.w, profile.w }}"}
     given = templates.LiquidTemplates().render({"id": {"email": body}}, ("id",), "email", around)
     assert given is not None
@@ -190,7 +194,7 @@ def test_what_a_filter_writes_is_escaped_in_html() -> None:
 
 def test_parameters_of_whatsapp_have_no_line_breaks() -> None:
     """Meta refuses line breaks, tabs and more than four spaces in a parameter: each white space becomes one space."""
-    around = scope.Scope(state.Customer("ayu", profile={"name": "  Ayu\n\tPutri     S "}), definition.Policy(), NOW)
+    around = expression_scope.Scope(state.Customer("ayu", profile={"name": "  Ayu\n\tPutri     S "}), definition.Policy(), NOW)
     body = {"template": "halo", "language": "id", "parameters": ["{{ profile.name }}", "a\nb", "c"]}
     given = templates.LiquidTemplates().render({"id": {"whatsapp": body}}, ("id",), "whatsapp", around)
     assert given is not None

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import compile as compiler
 from engine.authoring import lint
-from engine.core import definition
+from engine.authoring.compiling import compile as compiler
+from engine.core.model import definition
 
 SMS = "template: reminder, channels: [{channel: sms}]"
 SEND = f"  - {{id: s, send: {{{SMS}}}}}\n"

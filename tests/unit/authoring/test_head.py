@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import compile as compiler
-from engine.authoring import names
-from engine.core import definition, inputs, schedules
+from engine.authoring.compiling import compile as compiler
+from engine.authoring.language import declared_names
+from engine.core.decide import schedules
+from engine.core.model import definition, inputs
 from tests.unit.core import story
 
 TRAITS = """\
@@ -157,7 +158,7 @@ def test_the_engines_own_events_have_what_the_check_says(shop: Any) -> None:
     shop.replace("cart.yaml", "event: cart.updated", "schedule: {time: 09:00, day: daily}")
     own_event(shop)
     journey = compiled(shop).journeys[0]
-    assert names.OWN_DATA["schedule"].keys() == schedules.entry(journey, "ayu", "t", at, at).data.keys()
+    assert declared_names.OWN_DATA["schedule"].keys() == schedules.entry(journey, "ayu", "t", at, at).data.keys()
     made = story.compiled(
         shop.root / "joined",
         story.written("joined", "enter: {segment: loyal, key: event.data.segment, reentry: never}\nsteps: [{id: w, wait: 1h}]"),
@@ -166,7 +167,7 @@ def test_the_engines_own_events_have_what_the_check_says(shop: Any) -> None:
     told = story.Story(made)
     told.when("customer.identified", "10:00", traits={"loyal": True})
     (instance,) = told.state.instances.values()
-    assert names.OWN_DATA["segment"].keys() == instance.entry.data.keys()
+    assert declared_names.OWN_DATA["segment"].keys() == instance.entry.data.keys()
 
 
 def test_names_are_not_missed_where_their_file_cannot_be_used(shop: Any) -> None:

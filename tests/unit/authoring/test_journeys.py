@@ -3,8 +3,9 @@ import re
 
 import pytest
 
-from engine.authoring import compile as compiler
-from engine.core import definition, sms
+from engine.authoring.compiling import compile as compiler
+from engine.core.model import definition
+from engine.core.rules import sms_parts
 
 JOURNEYS = pathlib.Path(__file__).parents[3] / "journeys"
 NAMES = [
@@ -66,7 +67,7 @@ def test_every_sms_fits_into_one_part_of_gsm_7(bundle: definition.Bundle) -> Non
     assert len(texts) == 14
     for written in texts.values():
         text = re.sub(r"\{\{ *([a-z_.0-9]+).*?\}\}", lambda found: LONG[found[1]], written)
-        assert (set(text) - sms.ALPHABET, sms.parts(text).count) == (set(), 1), text
+        assert (set(text) - sms_parts.ALPHABET, sms_parts.parts(text).count) == (set(), 1), text
 
 
 def test_every_template_speaks_indonesian_and_english_on_the_same_channels(bundle: definition.Bundle) -> None:

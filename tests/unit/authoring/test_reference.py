@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import typer.testing
 
-from engine.authoring import language, reference
+from engine.authoring.docs import reference
+from engine.authoring.language import journey_file
 from engine.cli import schema
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -27,12 +28,12 @@ def keys(node: Any) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("kind", language.FILES)
+@pytest.mark.parametrize("kind", journey_file.FILES)
 def test_every_key_of_every_file_is_in_it(kind: str) -> None:
     """With its type, its meaning and an example."""
     rows = re.findall(r"^\| `([^`]+)` \| (.+) \| (.*) \| (.+) \| (.+) \|$", reference.page(), re.MULTILINE)
     said = {key: cells for key, *cells in rows}
-    for key in keys(language.schemas()[f"{kind}.schema.json"]):
+    for key in keys(journey_file.schemas()[f"{kind}.schema.json"]):
         type_, _, meaning, example = said[key]
         assert type_ != "anything", key
         assert meaning.strip(), key
@@ -50,7 +51,7 @@ def test_every_link_of_it_leads_somewhere() -> None:
 
 def test_defaults_are_as_they_are_written() -> None:
     """In the schemas too: an editor that fills one in writes 1m, not 60000."""
-    schemas = language.schemas()
+    schemas = journey_file.schemas()
     assert schemas["policy.schema.json"]["$defs"]["Policy"]["properties"]["late_after"]["default"] == "1m"
     assert schemas["journey.schema.json"]["properties"]["holdout"]["default"] == "0%"
     assert schemas["journey.schema.json"]["$defs"]["UntilDate"]["properties"]["offset"]["default"] == "0s"

@@ -4,14 +4,17 @@ from typing import Any
 import pytest
 from liquid import exceptions
 
-from engine.authoring import liquids, names, templates
-from engine.core import definition, inputs, ports, scope, state
+from engine import authoring
+from engine.authoring.language import declared_names
+from engine.authoring.liquid import renderer, templates
+from engine.core.context import expression_scope, ports
+from engine.core.model import definition, inputs, state
 from tests import work
 
 NOW = inputs.instant("2026-11-22T03:00:00Z")
 
 
-def around() -> scope.Scope:
+def around() -> expression_scope.Scope:
     data = {
         "total": 275000,
         "infinite": float("inf"),
@@ -20,7 +23,7 @@ def around() -> scope.Scope:
         "items": [{"sku": "KOPI"}, {"sku": "TEH"}],
     }
     event = inputs.Event("evt-1", "cart.updated", NOW, NOW, "cust-1", "shop/web", data)
-    return scope.Scope(state.Customer("cust-1", profile={"name": "Budi"}), definition.Policy(), NOW, event, event)
+    return expression_scope.Scope(state.Customer("cust-1", profile={"name": "Budi"}), definition.Policy(), NOW, event, event)
 
 
 def rendered(body: dict[str, Any], channel: str = "sms") -> ports.Rendered:
@@ -141,7 +144,7 @@ def test_a_text_past_all_bounds_is_refused() -> None:
 @pytest.mark.parametrize("written", ["{{ 'now' | date: '%Y' }}", "{% include 'x' %}", "{% render 'x' %}"])
 def test_nothing_that_could_differ_between_machines_is_there(written: str) -> None:
     """The clock, the machine's zone and files of the machine are out of reach."""
-    assert list(templates.check(written, names.known(None, None))) != []
+    assert list(templates.check(written, declared_names.known(None, None))) != []
 
 
 @pytest.mark.parametrize("name", ["today", "now", "'today'"])
@@ -151,7 +154,7 @@ def test_nothing_that_could_differ_between_machines_is_there(written: str) -> No
 def test_no_name_leads_to_the_clock(written: str, name: str) -> None:
     """Liquid has a `today` of its own, which even a name that data gives does not find."""
     names = around()
-    names = scope.Scope(state.Customer("cust-1", profile={"name": name}), names.policy, NOW)
+    names = expression_scope.Scope(state.Customer("cust-1", profile={"name": name}), names.policy, NOW)
     given = templates.LiquidTemplates().render({"id": {"sms": {"text": written}}}, ("id",), "sms", names)
     assert given is not None
     assert given.content["text"] in ("", "2026-11-22T03:00:00Z")
@@ -178,7 +181,7 @@ def test_no_name_leads_to_the_clock(written: str, name: str) -> None:
 )
 def test_a_template_is_checked_without_a_customer(written: str, expected: list[tuple[int, str]]) -> None:
     """Syntax, root names, declared fields and filters, each with the offset of its character."""
-    found = templates.check(written, names.known(("sms",), None))
+    found = templates.check(written, declared_names.known(("sms",), None))
     assert expected == [(each.offset, each.kind.code) for each in found]
 
 
@@ -196,7 +199,7 @@ def test_a_template_is_checked_without_a_customer(written: str, expected: list[t
 def test_a_hostile_text_is_refused_at_once(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Liquid's parser would take minutes for a placeholder of white space; nobody means one, and it is never asked."""
     asked: list[str] = []
-    monkeypatch.setattr(liquids.Environment, "from_string", lambda _, text: asked.append(text))
+    monkeypatch.setattr(renderer.Environment, "from_string", lambda _, text: asked.append(text))
 
     def look() -> None:
         (found,) = templates.check(written, {"profile": None})
@@ -209,13 +212,17 @@ def test_a_hostile_text_is_refused_at_once(written: str, monkeypatch: pytest.Mon
 
 
 def test_liquid_and_cel_are_imported_once() -> None:
-    """templates.py, liquids.py and placeholders.py alone know python-liquid, environment.py alone CEL, load.py alone ruamel.yaml."""
-    package = pathlib.Path(templates.__file__).parent
-    known = (("liquid", ["liquids", "placeholders", "templates"]), ("cel_expr_python", ["environment"]), ("ruamel", ["load"]))
+    """Three files of `authoring/liquid` alone know python-liquid, one of `authoring/cel` CEL, two ruamel.yaml."""
+    package = pathlib.Path(authoring.__file__).parent
+    known = (
+        ("liquid", ["liquid/fast_placeholders", "liquid/renderer", "liquid/templates"]),
+        ("cel_expr_python", ["cel/environment"]),
+        ("ruamel", ["docs/finding_pages", "files/yaml_reader"]),
+    )
     for library, modules in known:
         found = [
-            file.stem
-            for file in sorted(package.glob("*.py"))
+            str(file.relative_to(package).with_suffix(""))
+            for file in sorted(package.rglob("*.py"))
             if any(line.startswith((f"import {library}", f"from {library}")) for line in file.read_text().splitlines())
         ]
         assert modules == found

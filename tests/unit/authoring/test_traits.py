@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import compile as compiler
-from engine.core import definition
+from engine.authoring.compiling import compile as compiler
+from engine.core.model import definition
 
 TRAITS = """\
 traits:

@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import language, load, validate
+from engine.authoring.files import validate, yaml_reader
+from engine.authoring.language import journey_file
 
 
 def test_a_good_directory_is_quiet(shop: Any) -> None:
@@ -75,9 +76,9 @@ def test_any_key_may_be_unknown(shop: Any, key: str) -> None:
 
 def test_a_slip_of_the_pen_gets_a_guess() -> None:
     """The hint of an unknown key names the one that was meant and those that exist there."""
-    document, _ = load.parse("a.yaml", "journey: a\nownr: b")
+    document, _ = yaml_reader.parse("a.yaml", "journey: a\nownr: b")
     assert document is not None
-    _, found = validate.validated(document, language.Journey)
+    _, found = validate.validated(document, journey_file.Journey)
     hint = next(each.told().hint for each in found if each.code == "DLG620")
     assert hint.startswith("Did you mean owner? Known here: enter, exit, goal, holdout")
 

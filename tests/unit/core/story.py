@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 
-from engine.authoring import catalogs
-from engine.core import actions, catalog, commands, decider, decisions, inputs, state, trace
+from engine.authoring.compiling import catalogs
+from engine.core.context import catalog, pauses, trace
+from engine.core.decide import decider
+from engine.core.model import actions, decisions, inputs, state
 
 POLICY = """
 policy:
@@ -111,7 +113,7 @@ class Story:
         """One input, and the laws."""
         before = self.customer
         if event.type == inputs.JOURNEY_COMMAND and not event.subject:
-            self.held = commands.held_after(self.held, event)
+            self.held = pauses.held_after(self.held, event)
         failed = self.trace.errors.copy()
         done = decider.transition(
             self.catalog,

@@ -5,7 +5,8 @@ import pathlib
 
 import pytest
 
-from engine.core import calendar, definition
+from engine.core.model import definition
+from engine.core.rules import calendar
 from tests import zones
 from tests.zones import utc
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from engine.runtime import codec
+from engine.runtime.state import codec
 from tests.unit.core.story import Story
 
 Tell = Callable[..., Story]

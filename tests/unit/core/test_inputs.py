@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from engine.core import errors, inputs
+from engine.core import errors
+from engine.core.model import inputs
 from tests.unit.core import story
 
 EVENT = {"specversion": "1.0", "id": "e1", "source": "t", "type": "go", "subject": "ayu", "time": "2026-11-22T10:00:00Z"}

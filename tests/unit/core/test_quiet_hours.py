@@ -4,7 +4,8 @@ import datetime
 
 import pytest
 
-from engine.core import definition, quiet_hours
+from engine.core.model import definition
+from engine.core.rules import quiet_hours
 from tests import zones
 from tests.zones import utc
 

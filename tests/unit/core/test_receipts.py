@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.core import state
+from engine.core.model import state
 from tests.unit.core.story import Story
 
 Tell = Callable[..., Story]

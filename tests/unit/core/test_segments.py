@@ -3,7 +3,8 @@
 import datetime
 import pathlib
 
-from engine.core import decider, decisions, inputs, state
+from engine.core.decide import decider
+from engine.core.model import decisions, inputs, state
 from tests.unit.core import story
 
 TRAITS = """

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.core import actions, decisions
+from engine.core.model import actions, decisions
 from tests.unit.core import story as stories
 from tests.unit.core.story import Story
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.core import decisions
+from engine.core.model import decisions
 from tests.unit.core import story as stories
 
 Tell = Callable[..., stories.Story]

@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Callable
 
-from engine.core import inputs
+from engine.core.model import inputs
 from tests.unit.core import story as stories
 from tests.unit.core.story import Story
 

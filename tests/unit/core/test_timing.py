@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from engine.core import decisions
+from engine.core.model import decisions
 from tests.unit.core import story as stories
 
 Tell = Callable[..., stories.Story]

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.core import bounds, definition, inputs, state, traits, windows
+from engine.core.model import definition, inputs, state
+from engine.core.traits import compaction, evaluate, windows
 
 JAKARTA = zoneinfo.ZoneInfo("Asia/Jakarta")
 DAY = 24 * 3600 * 1000
@@ -49,14 +50,14 @@ class Customer:
     def sees(self, value: Any = None, *, time: str, now: str | None = None, **data: Any) -> "Customer":
         moment = at(now or time)
         event = inputs.Event("e", "order.placed", at(time), moment, "ayu", "t", {"value": value, **data})
-        self.kept = traits.take([self.of], self.kept, event, moment, self.zone, lambda each: evaluated(each, event))
+        self.kept = evaluate.take([self.of], self.kept, event, moment, self.zone, lambda each: evaluated(each, event))
         return self
 
     def value(self, now: str) -> Any:
-        return traits.value(self.of, self.kept.get("t"), at(now), self.zone)
+        return evaluate.value(self.of, self.kept.get("t"), at(now), self.zone)
 
     def changes(self, now: str) -> datetime.datetime | None:
-        return traits.changes_at(self.of, self.kept.get("t"), at(now), self.zone)
+        return evaluate.changes_at(self.of, self.kept.get("t"), at(now), self.zone)
 
 
 # What each computes.
@@ -93,21 +94,21 @@ def test_each_compute_gives_its_value(
 @pytest.mark.parametrize("compute", ["average", "min", "max", "first", "last", "most_frequent"])
 def test_of_nothing_there_is_no_value(compute: definition.Compute, window: dict[str, Any]) -> None:
     """An empty average, min, max, first or last is missing."""
-    assert traits.value(trait(compute, **window), None, at("24 10:00"), JAKARTA) is traits.MISSING
-    assert traits.values([trait(compute, **window)], {}, at("24 10:00"), JAKARTA) == {}
+    assert evaluate.value(trait(compute, **window), None, at("24 10:00"), JAKARTA) is evaluate.MISSING
+    assert evaluate.values([trait(compute, **window)], {}, at("24 10:00"), JAKARTA) == {}
 
 
 @pytest.mark.parametrize(("compute", "expected"), [("count", 0), ("sum", 0), ("distinct", [])])
 def test_of_nothing_count_and_sum_are_0(compute: definition.Compute, expected: Any) -> None:
     """Count and sum are 0 where there is nothing to count; distinct is an empty list."""
-    assert traits.values([trait(compute)], {}, at("24 10:00"), JAKARTA) == {"t": expected}
+    assert evaluate.values([trait(compute)], {}, at("24 10:00"), JAKARTA) == {"t": expected}
 
 
 @pytest.mark.parametrize("compute", ["average", "min", "max", "first", "last", "most_frequent"])
 def test_a_window_that_has_run_out_is_empty(compute: definition.Compute) -> None:
     """An average, min, max, first or last of a window that all has left is missing again."""
     ayu = Customer(trait(compute, rolling=HOUR)).sees(5, time="24 10:00")
-    assert ayu.value("24 11:00") is traits.MISSING
+    assert ayu.value("24 11:00") is evaluate.MISSING
 
 
 @pytest.mark.parametrize(
@@ -262,7 +263,7 @@ def test_the_first_moves_on() -> None:
     """When the first leaves its window, the next one is the first."""
     ayu = Customer(trait("first", days=2)).sees("a", time="23 10:00").sees("b", time="24 10:00")
     assert [ayu.value(now) for now in ("24 12:00", "25 00:00")] == ["a", "b"]
-    assert ayu.value("26 00:00") is traits.MISSING
+    assert ayu.value("26 00:00") is evaluate.MISSING
 
 
 def test_a_value_that_comes_back_is_seen_anew() -> None:
@@ -379,7 +380,7 @@ def test_a_full_rolling_window_joins_its_neighbours() -> None:
     for second in range(3000):
         ayu.sees(time=f"24 10:{second // 60:02}:{second % 60:02}")
     tally = ayu.kept["t"]
-    assert len(tally.marks) <= bounds.BUCKETS
+    assert len(tally.marks) <= compaction.BUCKETS
     assert ayu.value("24 10:50") == 3000
     assert tally.step <= HOUR / 100
     exact = 3000 - 1201  # of 10:20:00 and before
@@ -418,9 +419,9 @@ def test_all_traits_share_what_there_is() -> None:
     for number in range(100):
         data = {"value": number, "text": f"{number:0250}"}
         event = inputs.Event("e", "order.placed", at("24 10:00"), at("24 10:00"), "ayu", "t", data)
-        kept = traits.take(traits_, kept, event, at("24 10:00"), JAKARTA, lambda each, event=event: evaluated(each, event))  # type: ignore[misc]
-        assert sum(tally.size for tally in kept.values()) <= bounds.ALL_BYTES
-        assert len(msgspec.msgpack.encode(kept)) <= bounds.ALL_BYTES
+        kept = evaluate.take(traits_, kept, event, at("24 10:00"), JAKARTA, lambda each, event=event: evaluated(each, event))  # type: ignore[misc]
+        assert sum(tally.size for tally in kept.values()) <= compaction.ALL_BYTES
+        assert len(msgspec.msgpack.encode(kept)) <= compaction.ALL_BYTES
     assert kept["small"].values == tuple(range(100))
     assert all(1 < len(kept[f"large-{number}"].values) < 30 for number in range(6))
     assert all(kept[f"large-{number}"].values[-1] == f"{99:0250}" for number in range(6))

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import catalogs, expressions
-from engine.core import bounds, definition, inputs, scope, state, traits
+from engine.authoring.cel import expressions
+from engine.authoring.compiling import catalogs
+from engine.core.context import expression_scope
+from engine.core.model import definition, inputs, state
+from engine.core.traits import compaction, evaluate
 from tests.unit.core import story
 
 PAGE = (pathlib.Path(__file__).parents[3] / "docs" / "traits.md").read_text()
@@ -45,17 +48,17 @@ def test_the_page_tells_the_truth(defined: tuple[definition.Trait, ...]) -> None
         given = json.loads(line)
         at = inputs.instant(given["time"])
         event = inputs.Event("e", given["type"], at, at, "ayu", "t", given["data"])
-        names = scope.Scope(state.Customer("ayu"), definition.Policy(), at, event)
+        names = expression_scope.Scope(state.Customer("ayu"), definition.Policy(), at, event)
         of = [each for each in defined if event.type in each.of]
-        tallies = traits.take(of, tallies, event, at, JAKARTA, lambda each, names=names: cel.evaluate(each, names))  # type: ignore[misc]
-    actual = {name: told(value) for name, value in traits.values(defined, tallies, NOW, JAKARTA).items()}
+        tallies = evaluate.take(of, tallies, event, at, JAKARTA, lambda each, names=names: cel.evaluate(each, names))  # type: ignore[misc]
+    actual = {name: told(value) for name, value in evaluate.values(defined, tallies, NOW, JAKARTA).items()}
     assert {name: json.loads(value) for name, value, _ in ROWS} == actual
     assert sorted(name for name, _, _ in ROWS) == sorted(each.name for each in defined)
 
 
 def test_the_page_tells_the_truth_of_nothing(defined: tuple[definition.Trait, ...]) -> None:
     """What a trait is before anything was counted, as the page says."""
-    empty = traits.values(defined, {}, NOW, JAKARTA)
+    empty = evaluate.values(defined, {}, NOW, JAKARTA)
     assert {name for name, _, nothing in ROWS if nothing == "missing"} == {each.name for each in defined} - set(empty)
     for name, _, nothing in ROWS:
         if nothing.startswith("`"):
@@ -64,5 +67,5 @@ def test_the_page_tells_the_truth_of_nothing(defined: tuple[definition.Trait, ..
 
 def test_the_page_says_the_bounds() -> None:
     """The numbers of the section about bounds are those of the code."""
-    for number in (bounds.ALL_BYTES, bounds.EACH_BYTES, bounds.BUCKETS, bounds.VALUES):
+    for number in (compaction.ALL_BYTES, compaction.EACH_BYTES, compaction.BUCKETS, compaction.VALUES):
         assert f"{number:,}" in PAGE.split("## Bounds")[1]

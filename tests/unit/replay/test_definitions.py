@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.authoring import catalogs
+from engine.authoring.compiling import catalogs
 from engine.cli import options, report
-from engine.core import definition, inputs
-from engine.replay import definitions, explainer, histories, outputs, replayer, telling
+from engine.core.model import definition, inputs
+from engine.replay import definitions, explainer, histories, outputs, replayer, story_text
 from tests.unit.core import story
 from tests.unit.replay.test_replay import event, hello, history
 
@@ -129,7 +129,7 @@ def test_explain_follows_the_activations(bundles: tuple[definition.Bundle, defin
     events = [hello("a"), activated(old.id, "09:00"), event("a", "go", "09:10", k="x"), activated(new.id, "09:20")]
     options = replayer.Options(customers=frozenset("a"))
     chapters = explainer.explain(definitions.Recorded(bundles), history(tmp_path, *events).lines(), options)
-    assert "journey.exited  quiet[x]/end  old" in "\n".join(telling.text(chapters))
+    assert "journey.exited  quiet[x]/end  old" in "\n".join(story_text.text(chapters))
 
 
 def test_bundles_are_read_from_a_file(bundles: tuple[definition.Bundle, definition.Bundle], tmp_path: pathlib.Path) -> None:

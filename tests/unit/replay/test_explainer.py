@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import catalogs
-from engine.core import catalog, decisions, definition, inputs, size, trace
-from engine.replay import explainer, histories, outputs, replayer, simulation, telling
+from engine.authoring.compiling import catalogs
+from engine.core.context import catalog, trace
+from engine.core.decide import state_limit
+from engine.core.model import decisions, definition, inputs
+from engine.replay import explainer, histories, outputs, replayer, simulated_receipts, story_text
 from tests.unit.core import story
 from tests.unit.replay.test_replay import JOURNEY, MODEL, busy, event, hello, history
 
@@ -31,7 +33,7 @@ def explained(
 
 
 def shown(by: catalog.Catalog, *events: dict[str, Any], journey: str | None = None, **options: Any) -> list[str]:
-    return list(telling.text(explained(by, *events, journey=journey, **options)))
+    return list(story_text.text(explained(by, *events, journey=journey, **options)))
 
 
 def outcomes(by: catalog.Catalog, *events: dict[str, Any], **options: Any) -> dict[str, str]:
@@ -45,7 +47,7 @@ def test_the_story_says_why_not(bundle: definition.Bundle, tmp_path: pathlib.Pat
     chapters = explainer.explain(
         catalogs.of(bundle), history(tmp_path, *lines).lines(), replayer.Options(customers=frozenset("a"))
     )
-    told = "\n".join(telling.text(chapters))
+    told = "\n".join(story_text.text(chapters))
     assert "2026-11-22T10:10:00Z  go" in told
     assert "? quiet enter.key: event.data.k -> no value: there is no such field" in told
     assert "journey.refused  quiet  no_key" in told
@@ -60,7 +62,7 @@ def test_the_story_says_what_an_operator_told(bundle: definition.Bundle, tmp_pat
     ]
     given = histories.LinesHistory(json.dumps({**each, "id": str(number)}).encode() for number, each in enumerate(told))
     chapters = explainer.explain(catalogs.of(bundle), given.lines(), replayer.Options(customers=frozenset("a")))
-    shown = "\n".join(telling.text(chapters))
+    shown = "\n".join(story_text.text(chapters))
     assert "journey.command  pause all journeys  (0)" in shown
     assert "journey.command  stop quiet  (1)" in shown
 
@@ -71,7 +73,7 @@ def test_the_story_tells_what_was_put_aside(
     """A record of hers that is no event is told at its place with its reason and a sentence, whatever else is wrong with it;
     so is one that the decider refuses, or fails on. Another's is not, and what is not JSON is nobody's.
     """
-    monkeypatch.setattr(size, "LARGEST", 2_000)
+    monkeypatch.setattr(state_limit, "LARGEST", 2_000)
     fine = event("a", "go", "10:00", k="x")
     broken = [
         {**fine, "id": "late", "time": "yesterday"},
@@ -91,7 +93,7 @@ def test_the_story_tells_what_was_put_aside(
         ("10:08", "huge", "state_too_large"),
         ("10:08", "", "not_a_cloudevent"),
     ]
-    shown = [*telling.text(told)]
+    shown = [*story_text.text(told)]
     at = shown.index("2026-11-22T10:05:00Z  customer.identified  (bare)")
     assert shown[at + 1].startswith("    put aside: bad_data: customer.identified ")
     assert "2026-11-22T10:08:00Z  a record" in shown
@@ -132,8 +134,8 @@ def test_every_event_of_hers_is_told(tmp_path: pathlib.Path) -> None:
         ("own", "taken already, when its step emitted it"),
         ("erased", "the customer is forgotten"),
     ]
-    at = [*telling.text(told)].index("2026-11-22T10:10:00Z  elsewhere  (last)")
-    assert [*telling.text(told)][at + 1] == "    no journey and no trait names it"
+    at = [*story_text.text(told)].index("2026-11-22T10:10:00Z  elsewhere  (last)")
+    assert [*story_text.text(told)][at + 1] == "    no journey and no trait names it"
 
 
 def test_the_story_of_one_journey_leaves_out_what_does_not_concern_it(tmp_path: pathlib.Path) -> None:
@@ -249,7 +251,7 @@ def test_a_story_is_a_replay_in_chapters(bundle: definition.Bundle, tmp_path: pa
     """Only how it is told: the chapters hold each decision and each condition of the replay, in its order; and each input."""
     (tmp_path / "model.yaml").write_text(MODEL)
     made = tmp_path / "history.jsonl"
-    options = replayer.Options(receipts=simulation.read(tmp_path / "model.yaml"))
+    options = replayer.Options(receipts=simulated_receipts.read(tmp_path / "model.yaml"))
     outputs.replay(bundle, history(tmp_path, *busy(400)), options, {"history": made})
     lines, of = made.read_bytes().splitlines(), replayer.Options(customers=frozenset(f"c{n}" for n in range(20)))
     outlet, listening = Everything(), Listening()
@@ -322,8 +324,8 @@ def test_an_address_is_not_told(bundle: definition.Bundle) -> None:
 )
 def test_values_are_written_for_people(value: object, told: str) -> None:
     """Times are RFC 3339, durations readable, anything else JSON; what is longer than 60 characters ends in …."""
-    assert telling.value(value) == told
-    assert len(told) <= telling.LONGEST
+    assert story_text.value(value) == told
+    assert len(told) <= story_text.LONGEST
 
 
 def test_a_condition_tells_its_values(tmp_path: pathlib.Path) -> None:
@@ -339,7 +341,7 @@ def test_a_step_that_failed_says_why() -> None:
     told: list[str] = []
     for data in (decisions.StepFailed("KeyError"), decisions.InstanceParked("No bundle here holds it.")):
         decision = decisions.Decision("1", data.type, "a", story.at("10:00"), "q", "v", "i", "s", "c", data)
-        told += telling.text([explainer.Chapter(story.at("10:00"), "go", "1", decisions=[decision])])
+        told += story_text.text([explainer.Chapter(story.at("10:00"), "go", "1", decisions=[decision])])
     assert told[1::2] == [
         "    2026-11-22T10:00:00Z  step.failed  q/s  KeyError",
         "    2026-11-22T10:00:00Z  instance.parked  q/s  No bundle here holds it.",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.replay import histories
-from engine.runtime import history as log
+from engine.runtime.kafka import history as log
 
 BOM = b"\xef\xbb\xbf"
 

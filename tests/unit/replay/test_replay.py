@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import catalogs
+from engine.authoring.compiling import catalogs
 from engine.cli import report
-from engine.core import actions, decider, definition, inputs, size
-from engine.replay import histories, outputs, replayer, simulation, spool, summary
+from engine.core.decide import decider, state_limit
+from engine.core.model import actions, definition, inputs
+from engine.replay import external_sort, histories, outputs, replayer, simulated_receipts, summary
 from tests.unit.core import story
 
 QUIET = "enter: {event: go, key: event.data.k, reentry: never}\nexit: [{event: order, reason: bought}]\n"
@@ -182,7 +183,7 @@ def test_what_the_decider_refuses_stands_at_its_line_too(
     _, outcome = run(bundle, history(tmp_path, hello("b"), hello("a"), huge), tmp_path, workers)
     assert outcome.summary.as_dict()["first_bad"]["too_large"]["line"] == 3
     if workers == 1:
-        monkeypatch.setattr(size, "LARGEST", 2_000)
+        monkeypatch.setattr(state_limit, "LARGEST", 2_000)
         _, outcome = run(bundle, history(tmp_path, hello("a"), event("a", "go", "10:08", k="x" * 5_000)), tmp_path)
         assert outcome.summary.as_dict()["first_bad"]["state_too_large"]["line"] == 2
 
@@ -237,7 +238,7 @@ def test_two_workers_write_the_same_bytes_as_one(bundle: definition.Bundle, tmp_
     """`--workers 2` gives the same bytes as 1, for decisions, actions and the history with its receipts."""
     (tmp_path / "model.yaml").write_text(MODEL)
     source = history(tmp_path, *busy(400))
-    options = replayer.Options(receipts=simulation.read(tmp_path / "model.yaml"))
+    options = replayer.Options(receipts=simulated_receipts.read(tmp_path / "model.yaml"))
     hashes = []
     for workers in (1, 2, 3):
         files: dict[str, pathlib.Path | None] = {"decisions": None, "actions": None, "history": tmp_path / f"h{workers}.jsonl"}
@@ -250,7 +251,7 @@ def test_two_workers_write_the_same_bytes_as_one(bundle: definition.Bundle, tmp_
 def test_the_history_with_receipts_replays_to_the_same_decisions(bundle: definition.Bundle, tmp_path: pathlib.Path) -> None:
     """`--history` writes events and simulated receipts in order of time; replayed, it gives the very decisions again."""
     (tmp_path / "model.yaml").write_text(MODEL)
-    options = replayer.Options(receipts=simulation.read(tmp_path / "model.yaml"))
+    options = replayer.Options(receipts=simulated_receipts.read(tmp_path / "model.yaml"))
     files: dict[str, pathlib.Path | None] = {"decisions": None, "actions": None, "history": tmp_path / "history.jsonl"}
     first = outputs.replay(bundle, history(tmp_path, *busy(400)), options, files)
     again = outputs.replay(
@@ -317,12 +318,12 @@ def test_a_spool_sorts_more_than_it_holds(tmp_path: pathlib.Path) -> None:
     """Lines come out by (time, customer, order of adding), however many runs they took."""
     chance = random.Random(1)
     lines = [(chance.randrange(50) / 10, chance.choice("abc"), n) for n in range(1_000)]
-    own = spool.Spool(tmp_path / "x", run=64)
+    own = external_sort.Spool(tmp_path / "x", run=64)
     for at, customer, n in lines:
         own.add(at, customer, f"{at} {customer} {n}".encode())
     runs = own.close()
     assert len(runs) == 16
-    assert list(spool.merged(runs)) == [f"{at} {customer} {n}".encode() for at, customer, n in sorted(lines)]
+    assert list(external_sort.merged(runs)) == [f"{at} {customer} {n}".encode() for at, customer, n in sorted(lines)]
 
 
 @pytest.mark.parametrize(
@@ -337,8 +338,8 @@ def test_a_spool_sorts_more_than_it_holds(tmp_path: pathlib.Path) -> None:
 def test_a_model_that_is_none_is_an_error_with_its_place(tmp_path: pathlib.Path, text: str, told: str) -> None:
     """A model of receipts is checked like any file."""
     (tmp_path / "m.yaml").write_text(text)
-    with pytest.raises(simulation.ModelError, match=told):
-        simulation.read(tmp_path / "m.yaml")
+    with pytest.raises(simulated_receipts.ModelError, match=told):
+        simulated_receipts.read(tmp_path / "m.yaml")
 
 
 def test_a_drain_ends_when_nothing_but_schedules_is_left(tmp_path: pathlib.Path) -> None:

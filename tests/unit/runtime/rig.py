@@ -5,8 +5,13 @@ import pathlib
 from types import SimpleNamespace
 from typing import Any
 
-from engine.authoring import catalogs
-from engine.runtime import batches, bundles, codec, metrics, partition, store, timestamps, topics, writer
+from engine.authoring.compiling import catalogs
+from engine.runtime import bundles
+from engine.runtime.consumer_group import faust_batches
+from engine.runtime.kafka import timestamps, topics
+from engine.runtime.monitoring import metrics
+from engine.runtime.partition import partition, writer
+from engine.runtime.state import codec, store
 from tests.unit.core import story
 
 JOURNEY = """
@@ -66,7 +71,7 @@ class Rig:
         return self.record(json.dumps({**told, "time": "2026-11-22T00:00:00Z", "data": data}).encode(), customer)
 
     async def handle(self, *records: Any) -> None:
-        await self.partition.handle([batches.Chunk(records)])
+        await self.partition.handle([faust_batches.Chunk(records)])
 
     def value(self, name: str, **labels: str) -> float:
         """0 where there is no such number."""

@@ -7,12 +7,14 @@ import msgspec
 import pytest
 from structlog import testing
 
-from engine.authoring import calendars
-from engine.runtime import codec, partition, timestamps
+from engine.authoring import public_calendars
+from engine.runtime.kafka import timestamps
+from engine.runtime.partition import partition
+from engine.runtime.state import codec
 from tests.unit.runtime.rig import START, Rig
 
 
-@pytest.mark.parametrize(("tzdata", "warned"), [("1999a", True), (calendars.TZDATA, False), ("", False)])
+@pytest.mark.parametrize(("tzdata", "warned"), [("1999a", True), (public_calendars.TZDATA, False), ("", False)])
 async def test_a_bundle_of_another_tzdata_is_told(tmp_path: pathlib.Path, monkeypatch: Any, tzdata: str, warned: bool) -> None:
     """A bundle that was made under another tzdata says so in the worker's log when it goes live; one of the same is quiet."""
     rig, log = Rig(tmp_path), testing.CapturingLogger()

@@ -2,7 +2,9 @@
 
 import pathlib
 
-from engine.runtime import clock, codec, partition, timestamps
+from engine.runtime.kafka import timestamps
+from engine.runtime.partition import partition
+from engine.runtime.state import codec, timer_queue
 from tests.unit.runtime.rig import START, Rig
 
 CUSTOMERS = 3_000
@@ -22,14 +24,14 @@ async def test_a_burst_of_timers_is_written_in_chunks(tmp_path: pathlib.Path) ->
     at = timestamps.instant(START + 2 * HOUR)
     offset = rig.store.record.offset
     due = list(rig.store.calendar.due(START + 2 * HOUR, 0, rig.store.due_of, strictly=False))
-    assert [len(keys) for _, keys in due] == [clock.CHUNK] * (CUSTOMERS // clock.CHUNK)
+    assert [len(keys) for _, keys in due] == [timer_queue.CHUNK] * (CUSTOMERS // timer_queue.CHUNK)
     chunks = [codec.timer_due([key.decode() for key in keys], at, f"due-{n}") for n, (_, keys) in enumerate(due)]
     await rig.handle(*map(rig.record, chunks))
     acted = [output.key or b"" for output in rig.kept.outputs if output.topic == "shop.actions.whatsapp"]
     assert sorted(acted) == [name.encode() for name in names]
     assert len(rig.kept.sizes) > 1
-    most = max(rig.kept.sizes) // clock.CHUNK
-    assert max(rig.kept.sizes) <= partition.FULL + most * clock.CHUNK
+    most = max(rig.kept.sizes) // timer_queue.CHUNK
+    assert max(rig.kept.sizes) <= partition.FULL + most * timer_queue.CHUNK
     assert rig.store.record.offset == offset + len(chunks)
     # The same records once more, as after a crash: everybody is done already.
     rig.kept.outputs.clear()
@@ -39,7 +41,7 @@ async def test_a_burst_of_timers_is_written_in_chunks(tmp_path: pathlib.Path) ->
 
 def test_what_waits_on_a_log_that_is_behind_is_not_sent_again() -> None:
     """Sent again after five seconds only if the log was handled beyond the moment at which it was sent."""
-    calendar, dues = clock.Calendar(), {b"a": 1_000}
+    calendar, dues = timer_queue.Calendar(), {b"a": 1_000}
     calendar.arm(1_000, b"a")
 
     def due(wall: int, passed: int | None) -> list[bytes]:

@@ -5,8 +5,10 @@ import pathlib
 
 import pytest
 
-from engine.core import inputs, state
-from engine.runtime import clock, codec, settings, store, timestamps, topics
+from engine.core.model import inputs, state
+from engine.runtime import settings
+from engine.runtime.kafka import timestamps, topics
+from engine.runtime.state import codec, store, timer_queue
 from tests.unit.core import story
 
 SECOND = 1_000
@@ -63,7 +65,7 @@ class Calendar:
     """A calendar over a dictionary of due times."""
 
     def __init__(self) -> None:
-        self.calendar, self.dues = clock.Calendar(), dict[bytes, int]()
+        self.calendar, self.dues = timer_queue.Calendar(), dict[bytes, int]()
 
     def arm(self, key: bytes, due: int) -> None:
         self.dues[key] = due

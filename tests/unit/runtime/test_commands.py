@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.core import inputs
+from engine.core.model import inputs
 from engine.runtime import commands
 
 AT = datetime.datetime(2026, 11, 22, 3, tzinfo=datetime.UTC)

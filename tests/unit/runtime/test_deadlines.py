@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.runtime import connection, worker
+from engine.runtime import worker
+from engine.runtime.kafka import connection
 from tests.integration import kafka
 
 

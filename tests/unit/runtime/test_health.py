@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from engine.runtime import health, metrics
+from engine.runtime.monitoring import health, metrics
 
 
 class Hands:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine.core import errors, inputs
-from engine.runtime import history
+from engine.core import errors
+from engine.core.model import inputs
+from engine.runtime.kafka import history
 
 EVENT = {"specversion": "1.0", "id": "1", "source": "t", "type": "go", "subject": "ayu", "time": "2026-11-25T10:00:00Z"}
 

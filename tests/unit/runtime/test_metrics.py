@@ -6,8 +6,10 @@ from collections import Counter
 
 import pytest
 
-from engine.core import decisions
-from engine.runtime import metrics, timestamps, writer
+from engine.core.model import decisions
+from engine.runtime.kafka import timestamps
+from engine.runtime.monitoring import metrics
+from engine.runtime.partition import writer
 from tests.unit.runtime.rig import START, Rig
 
 

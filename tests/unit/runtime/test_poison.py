@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from engine.core import decisions, errors, size
-from engine.runtime import topics
+from engine.core import errors
+from engine.core.decide import state_limit
+from engine.core.model import decisions
+from engine.runtime.kafka import topics
 from tests.unit.runtime.rig import Rig
 
 GOOD = {"specversion": "1.0", "id": "p", "source": "tests", "type": "go", "subject": "c", "data": {"n": 2, "k": "p"}}
@@ -97,7 +99,7 @@ async def test_a_state_too_large_is_refused_and_recorded(rig: Rig) -> None:
     """The input that would make a state too large goes to the dead letters as `state_too_large`, is counted, and changes
     nothing; so do the customer's later ones of that size, in another batch too. Everybody else goes on.
     """
-    large = "x" * (size.LARGEST // 2)
+    large = "x" * (state_limit.LARGEST // 2)
     live = rig.activation()
     events = [rig.event("c", "go", n=2, k=str(number), text=large) for number in range(3)]
     await rig.handle(live, events[0], events[1], events[2], rig.event("d", "go", n=2, k="x"))
@@ -117,7 +119,7 @@ async def test_a_refused_timer_names_its_customer(rig: Rig) -> None:
     await rig.handle(rig.activation(), rig.event("c", "go", n=2, k="x"), rig.event("d", "go", n=2, k="x"))
     everybody = {"specversion": "1.0", "id": "t", "source": "tests", "type": "timer.due", "recordedtime": "2100-01-01T00:00:00Z"}
     due = rig.record(json.dumps({**everybody, "data": {"customers": ["c", "d"]}}).encode())
-    real = size.check
+    real = state_limit.check
 
     def check(before: Any, after: Any, event: Any, *more: Any) -> int:
         if before is not None and before.id == "c":
@@ -125,6 +127,6 @@ async def test_a_refused_timer_names_its_customer(rig: Rig) -> None:
         return real(before, after, event, *more)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(size, "check", check)
+        patched.setattr(state_limit, "check", check)
         await rig.handle(due)
     assert [told.get("customer") for _, told in buried(rig)] == ["c"]

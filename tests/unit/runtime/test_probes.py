@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.core import errors
-from engine.runtime import health, metrics, probes
+from engine.runtime.monitoring import health, metrics, probes
 
 
 def get(port: int, path: str, method: str = "GET") -> tuple[int, str, bytes]:

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from engine.runtime import connection, settings
+from engine.runtime import settings
+from engine.runtime.kafka import connection
 
 ROOT = pathlib.Path(__file__).parents[3]
 SECRET = "s3cret-Pa55"

@@ -1,6 +1,8 @@
 """The record of a partition against its topics: whole, missing, more than it says, cut off."""
 
-from engine.runtime import codec, tails, topics, writer
+from engine.runtime.kafka import topics
+from engine.runtime.partition import tails, writer
+from engine.runtime.state import codec
 
 NAMES = topics.Topics("shop.")
 DECISIONS, SMS = topics.DECISIONS, topics.ACTIONS["sms"]

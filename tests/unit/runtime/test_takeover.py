@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
-from engine.core import definition
-from engine.runtime import batches, bundles, codec, partition, state_check, store, tails, takeover, topics
+from engine.core.model import definition
+from engine.runtime import bundles, state_check
+from engine.runtime.consumer_group import faust_batches
+from engine.runtime.kafka import topics
+from engine.runtime.partition import partition, tails, takeover
+from engine.runtime.state import codec, store
 from tests.property import brokerless
 from tests.property.test_half_commits import NAMES, Run, _halves, _states, bundle  # noqa: F401 - the fixture is used by its name
 
@@ -196,7 +200,7 @@ def test_a_calendar_is_whole_after_a_batch_was_given_up(bundle: definition.Bundl
     async def story() -> partition.Partition:
         current = await run.take(store.Store())
         run.feed(3)
-        await current.handle([batches.Chunk(run.unhandled(current))])
+        await current.handle([faust_batches.Chunk(run.unhandled(current))])
         run.broker.append(DECISIONS, b"a", b'{"id":"foreign"}', headers=(), timestamp=0)
         run.feed(1)
         return await run.take(store.Store())

@@ -13,7 +13,8 @@ from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.trace import export
 from opentelemetry.sdk.trace.export import in_memory_span_exporter as memory
 
-from engine.runtime import metrics, settings, tracing, watch
+from engine.runtime import monitor, settings
+from engine.runtime.monitoring import metrics, tracing
 from tests.unit.runtime.rig import START, Rig
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -43,7 +44,7 @@ async def test_a_batch_is_a_span_with_what_it_was_spent_on(
     tmp_path: pathlib.Path, tracer: tracing.Tracer, kept: memory.InMemorySpanExporter
 ) -> None:
     """One span a batch, with partition, records and decisions; decode, decide and write stand within it, one after the other."""
-    watching = watch.Watch(settings.Settings())
+    watching = monitor.Watch(settings.Settings())
     watching._tracer = tracer
     wrote, decode = watching.over()
     rig = Rig(tmp_path, wrote=wrote, decode=decode)
@@ -92,7 +93,7 @@ def test_the_setting_decides_and_the_variables_of_opentelemetry_where_it_is_sile
 def test_nothing_of_opentelemetry_is_imported_when_it_is_off() -> None:
     """A worker without traces does not pay for them, not even with memory."""
     told = (
-        "import sys; from engine.runtime import settings, watch, worker; watching = watch.Watch(settings.Settings()); "
+        "import sys; from engine.runtime import monitor, settings, worker; watching = monitor.Watch(settings.Settings()); "
         "watching.open(); watching.over(); watching.close(); "
         "sys.exit(any(name.partition('.')[0] == 'opentelemetry' for name in sys.modules))"
     )

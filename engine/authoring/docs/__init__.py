@@ -1,0 +1,1 @@
+"""Generators of documentation: the reference of the language and the page of each finding."""

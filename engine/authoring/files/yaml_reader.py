@@ -1,0 +1,292 @@
+"""YAML 1.2 read as plain data, with the line and column of every key and value.
+
+Called by `directory_reader.py` for each file, by the linter for a source of a bundle, and by the simulation. The module reads the
+events of ruamel.yaml and builds the tree itself. It refuses a hostile file at the first event that goes too far, so no memory
+grows with the size to which a file could expand. Faults are findings; nothing is raised.
+"""
+
+import dataclasses
+import pathlib
+import re
+import stat
+from collections.abc import Iterator
+from typing import Any, Final
+
+import ruamel.yaml
+import ruamel.yaml.error
+import ruamel.yaml.reader
+import ruamel.yaml.scanner
+from ruamel.yaml import events as yaml_events
+
+from engine.authoring.files import positions
+from engine.authoring.findings import findings, unreadable
+
+MAX_BYTES: Final = 1_000_000
+MAX_DEPTH: Final = 100
+MAX_NODES: Final = 50_000
+MAX_EXPANDED: Final = 10_000
+"""The most values in a file with aliases, where each alias counts with everything that it stands for."""
+MAX_PLACEHOLDERS: Final = 10_000
+"""The most placeholders and tags of Liquid in a file: each costs twenty times as much as its text."""
+
+# YAML 1.2.2, section 10.3.2 (core schema). ruamel's own resolver would also make dates.
+_WORDS: Final = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_WHOLE: Final = re.compile(r"[-+]?[0-9]{1,400}", re.ASCII)
+_BASED: Final = re.compile(r"0(?:o[0-7]{1,400}|x[0-9a-fA-F]{1,400})", re.ASCII)
+_FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
+
+_PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+)*")
+_UNSAFE: Final = re.compile("[\0\ud800-\udfff]")
+"""Characters that double quotes can write and that UTF-8 or CEL cannot hold."""
+
+# ruamel's time for a tag grows with the square of its length: a tag of a megabyte takes ten seconds. Tags are refused anyway.
+_LONG_TAG: Final = re.compile(r"(?:^|(?<=[\s\[{,]))!\S{1000}")
+
+
+_TAB: Final = f"found character {chr(9)!r}"
+"""The start of ruamel's message about a tab in the indentation, or before a value."""
+
+
+class _RefusedError(Exception):
+    """Ends the reading of one file with its finding; never leaves this module."""
+
+    def __init__(self, finding: findings.Sighting) -> None:
+        super().__init__(finding)
+        self.finding = finding
+
+
+class _TooDeepError(Exception):
+    """Ends the scanning of one file at an index; never leaves this module."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
+
+
+class _Scanner(ruamel.yaml.scanner.Scanner):
+    """A scanner that refuses brackets at a level that is too deep.
+
+    ruamel would look ahead for a key over a thousand brackets, and go through all open brackets at each of them.
+    """
+
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803  # ruamel's name
+        if len(self.indents) + self.flow_level >= MAX_DEPTH:
+            raise _TooDeepError(self.reader.index)
+        super().fetch_flow_collection_start(TokenClass, to_push)
+
+
+@dataclasses.dataclass(slots=True)
+class _Open:
+    """A mapping or sequence that has not ended yet."""
+
+    node: positions.Mapping | positions.Sequence
+    anchor: str | None
+    size: int = 1
+    key: positions.Scalar | None = None
+    seen: dict[str, positions.Scalar] = dataclasses.field(default_factory=dict)
+
+
+def read(root: pathlib.Path, path: pathlib.Path) -> tuple[positions.Document | None, list[findings.Sighting]]:
+    """Return the document in `path`, named relative to `root`; None with findings if it must not or cannot be read.
+
+    A link is followed as long as its target is under `root`. A pipe is never opened.
+    """
+    shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    here = findings.Place(shown)
+    try:
+        target = path.resolve(strict=True)
+        if not target.is_relative_to(root.resolve()):
+            return None, [unreadable.LinkLeaves.at(here)]
+        status = target.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return None, [unreadable.Unreadable.at(here, why="it is no regular file")]
+        if status.st_size > MAX_BYTES:
+            return None, [unreadable.TooLarge.at(here, size=status.st_size, limit=MAX_BYTES)]
+        raw = target.read_bytes()
+    except (OSError, RuntimeError) as exc:  # which of the two a link to itself raises depends on the version of Python
+        return None, [unreadable.Unreadable.at(here, why=getattr(exc, "strerror", None) or str(exc))]
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        before = exc.object[: exc.start].decode("utf-8-sig", "replace")
+        place = positions.Source(shown, before).place(len(before))
+        return None, [unreadable.Unreadable.at(place, why=f"the byte {exc.object[exc.start]:#04x} is not UTF-8")]
+    return parse(shown, text)
+
+
+def parse(shown: str, text: str) -> tuple[positions.Document | None, list[findings.Sighting]]:
+    """Return the document of one file; None with findings if the text holds none."""
+    source = positions.Source(shown, text)
+    if long_tag := _LONG_TAG.search(text):
+        place = source.place(long_tag.start())
+        return None, [unreadable.CustomTag.at(place, tag=long_tag.group()[:20] + "…")]
+    reader = _Reader(source)
+    yaml = ruamel.yaml.YAML(typ="safe", pure=True)
+    yaml.Scanner = _Scanner
+    try:
+        root = reader.document(yaml.parse(text))
+    except _TooDeepError as deep:
+        return None, [*reader.found, unreadable.TooDeep.at(source.place(deep.index), limit=MAX_DEPTH)]
+    except _RefusedError as refused:
+        return None, [*reader.found, refused.finding]
+    except ruamel.yaml.error.YAMLError as exc:
+        return None, [*reader.found, unreadable.NotYaml.at(_mark_of(exc, source), why=_sentence(exc))]
+    # ruamel lets unforeseen errors escape: the character \UFFFFFFFF is an OverflowError.
+    except Exception as exc:  # noqa: BLE001
+        return None, [*reader.found, unreadable.NotYaml.at(findings.Place(shown), why=f"{type(exc).__name__}, {exc}")]
+    if reader.found:
+        return None, reader.found
+    return positions.Document(source, root), []
+
+
+class _Reader:
+    """Builder of the tree from the events of one file."""
+
+    def __init__(self, source: positions.Source) -> None:
+        self.source = source
+        self.found: list[findings.Sighting] = []
+        self.open: list[_Open] = []
+        self.anchors: dict[str, tuple[positions.Node, int]] = {}
+        self.pending: set[str] = set()
+        self.total = self.placeholders = 0
+        self.aliased = False
+        self.root: positions.Node | None = None
+        self.documents = 0
+
+    def document(self, events: Iterator[Any]) -> positions.Node | None:
+        """Return the root of the only document; None for an empty file."""
+        for event in events:
+            match event:
+                case yaml_events.DocumentStartEvent():
+                    self.documents += 1
+                    if self.documents > 1:
+                        raise _RefusedError(unreadable.ManyDocuments.at(self._place(event)))
+                case yaml_events.ScalarEvent():
+                    self._add(self._scalar(event), 1, event.anchor)
+                case yaml_events.AliasEvent():
+                    self._alias(event)
+                case yaml_events.MappingStartEvent():
+                    self._begin(positions.Mapping(event.start_mark.index, []), event)
+                case yaml_events.SequenceStartEvent():
+                    self._begin(positions.Sequence(event.start_mark.index, []), event)
+                case yaml_events.MappingEndEvent() | yaml_events.SequenceEndEvent():
+                    done = self.open.pop()
+                    self.pending.discard(done.anchor or "")
+                    self._add(done.node, done.size, done.anchor)
+        return self.root
+
+    def _begin(self, node: positions.Mapping | positions.Sequence, event: Any) -> None:
+        self._check_tag(event)
+        if len(self.open) >= MAX_DEPTH:
+            raise _RefusedError(unreadable.TooDeep.at(self._place(event), limit=MAX_DEPTH))
+        self._count(1, event)
+        if event.anchor:
+            self.pending.add(event.anchor)
+        self.open.append(_Open(node, event.anchor))
+
+    def _alias(self, event: Any) -> None:
+        known = self.anchors.get(event.anchor)
+        if known is None or event.anchor in self.pending:
+            why = "holds itself" if event.anchor in self.pending else "is not defined above"
+            raise _RefusedError(unreadable.NotYaml.at(self._place(event), why=f"the anchor {event.anchor} {why}"))
+        self.aliased = True
+        self._count(known[1], event)
+        self._add(known[0], known[1], None)
+
+    def _scalar(self, event: Any) -> positions.Scalar:
+        self._check_tag(event)
+        self._count(1, event)
+        if _UNSAFE.search(event.value):
+            raise _RefusedError(
+                unreadable.NotYaml.at(self._place(event), why="text holds no NUL and no half of a surrogate pair")
+            )
+        self._count_placeholders(event)
+        plain = event.style is None and event.ctag is None
+        value = _resolve(event.value) if plain else event.value
+        # An anchor or a tag stands before the text and is not part of it.
+        before = _PROPERTIES.match(self.source.text, event.start_mark.index) if event.anchor or event.ctag else None
+        start = event.start_mark.index if before is None else before.end()
+        return positions.Scalar(start, event.end_mark.index, event.value, value, event.style or "", self.source)
+
+    def _add(self, node: positions.Node, size: int, anchor: str | None) -> None:
+        """Put a complete node where it belongs."""
+        if anchor:
+            self.anchors[anchor] = (node, size)
+        if not self.open:
+            self.root = node
+            return
+        parent = self.open[-1]
+        parent.size += size
+        if isinstance(parent.node, positions.Sequence):
+            parent.node.items.append(node)
+        elif parent.key is None:
+            self._key(parent, node)
+        else:
+            parent.node.entries.append((parent.key, node))
+            parent.key = None
+
+    def _key(self, parent: _Open, node: positions.Node) -> None:
+        place = self.source.place(node.start)
+        if not isinstance(node, positions.Scalar):
+            raise _RefusedError(unreadable.ComplexKey.at(place))
+        if node.text == "<<" and not node.style:
+            self.found.append(unreadable.MergeKey.at(place))
+        elif node.text in parent.seen:
+            first = self.source.place(parent.seen[node.text].start).line
+            self.found.append(unreadable.DuplicateKey.at(place, key=node.text[:60], first=first))
+        parent.seen[node.text] = parent.key = node
+
+    def _count(self, size: int, event: Any) -> None:
+        self.total += size
+        limit = MAX_EXPANDED if self.aliased else MAX_NODES
+        if self.total > limit:
+            raise _RefusedError(unreadable.TooManyNodes.at(self._place(event), limit=limit))
+
+    def _count_placeholders(self, event: Any) -> None:
+        self.placeholders += event.value.count("{{") + event.value.count("{%")
+        if self.placeholders > MAX_PLACEHOLDERS:
+            raise _RefusedError(unreadable.TooManyPlaceholders.at(self._place(event), limit=MAX_PLACEHOLDERS))
+
+    def _check_tag(self, event: Any) -> None:
+        if event.ctag is not None and str(event.ctag) != "tag:yaml.org,2002:str":
+            self.found.append(unreadable.CustomTag.at(self._place(event), tag=str(event.ctag)[:60]))
+
+    def _place(self, event: Any) -> findings.Place:
+        return self.source.place(event.start_mark.index)
+
+
+def _resolve(text: str) -> str | int | float | bool | None:
+    """Return the value of a plain scalar in the core schema of YAML 1.2."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _BASED.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    bare = text.lstrip("+-")
+    if bare in (".inf", ".Inf", ".INF") and len(text) - len(bare) <= 1:
+        return float("-inf" if text[0] == "-" else "inf")
+    return float("nan") if text in (".nan", ".NaN", ".NAN") else text
+
+
+def _mark_of(exc: Any, source: positions.Source) -> findings.Place:
+    mark = getattr(exc, "problem_mark", None) or getattr(exc, "context_mark", None)
+    if mark is not None:
+        return source.place(mark.index)
+    position = getattr(exc, "position", None)  # a character that YAML does not allow
+    return source.place(position) if isinstance(position, int) else findings.Place(source.file)
+
+
+def _sentence(exc: Any) -> str:
+    if isinstance(exc, ruamel.yaml.reader.ReaderError):
+        return f"the character U+{exc.character:04X} is not allowed" if isinstance(exc.character, int) else str(exc.reason)
+    if str(getattr(exc, "problem", None)).startswith(_TAB):
+        return "a tab stands where only spaces may; use spaces instead of tabs"
+    told = [getattr(exc, "problem", None), getattr(exc, "context", None)]
+    return ", ".join(part for part in told if part) or type(exc).__name__

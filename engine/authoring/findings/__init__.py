@@ -1,0 +1,4 @@
+"""Findings: every problem that `dalang check` can report, with its code, its sentence and its place in a file.
+
+To add a finding, add a class here, then report it from a check in `lint`. Nothing here reads files or runs a check.
+"""

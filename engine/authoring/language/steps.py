@@ -1,0 +1,402 @@
+"""The steps of the journey language: strict models, one for each kind of step.
+
+With `journey_file.py`, they are the only definition of a journey's file. Every key has a description and an example: error
+messages, the editors' schemas and the reference come from them.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator
+
+from engine.authoring.language.fields import (
+    Address,
+    ChannelName,
+    Condition,
+    Duration,
+    Given,
+    Model,
+    Moment,
+    Name,
+    Number,
+    Success,
+    TemplateName,
+    Text,
+    either,
+    refused,
+)
+from engine.authoring.language.times import Clock, Moved, Weekday
+
+
+class Trigger(Model):
+    """An event type, and the condition under which an event of it counts."""
+
+    event: Text = Field(description="The type of the event.", examples=["order.placed"])
+    when: Condition | None = Field(
+        None,
+        description="CEL; the event counts only when this is true.",
+        examples=["event.data.cart_id == entry.data.cart_id"],
+    )
+
+
+# Sending.
+
+
+class Channel(Model):
+    """One channel that a message is tried on."""
+
+    channel: ChannelName = Field(description="A channel of the policy.", examples=["whatsapp"])
+    success: Success | None = Field(
+        None,
+        description="The report that counts as reached. Only the last channel may lack it.",
+        examples=["delivered"],
+    )
+    fallback_after: Duration | None = Field(
+        None, description="Without success by then, the next channel is tried.", examples=["30m"]
+    )
+
+
+class Send(Model):
+    """One message, tried on its channels in their order."""
+
+    template: TemplateName = Field(description="The template to render.", examples=["cart-reminder"])
+    channels: list[Channel] = Field(
+        min_length=1, description="The channels, tried in this order.", examples=[[{"channel": "sms"}]]
+    )
+    expires_after: Duration | None = Field(
+        None, description="Not sent any more when this has passed since the first request.", examples=["12h"]
+    )
+    to: Address | None = Field(
+        None, description="CEL; another address, for every channel.", examples=["event.data.recipient_phone"]
+    )
+
+
+# Waiting.
+
+
+class WaitFor(Model):
+    """Wait for the first of some events, at most until the timeout."""
+
+    for_: "list[Awaited]" = Field(
+        alias="for", min_length=1, description="The events to wait for.", examples=[[{"event": "order.placed"}]]
+    )
+    timeout: Duration = Field(description="How long at most.", examples=["24h"])
+    on_timeout: "list[Step] | None" = Field(
+        None,
+        description="Steps after the timeout; what follows the wait comes next.",
+        examples=[[{"id": "late", "exit": "no_answer"}]],
+    )
+    since: Literal["step", "previous_send", "entry"] = Field(
+        "step", description="From when events count.", examples=["previous_send"]
+    )
+
+
+class Awaited(Trigger):
+    """One of the events that a wait waits for."""
+
+    then: "list[Step] | None" = Field(
+        None,
+        description="Steps after this event; what follows the wait comes next.",
+        examples=[[{"id": "bought", "exit": "converted"}]],
+    )
+
+
+class UntilTime(Model):
+    """The next moment at which the customer's clock shows this time.
+
+    If the clock shows exactly this time, that moment is now.
+    """
+
+    time: Clock = Field(description="The time of the day in the customer's zone.", examples=["09:00"])
+    days: Annotated[list[Weekday], Field(min_length=1)] | None = Field(
+        None, description="On these days only; any day unless written.", examples=[["mon", "fri"]]
+    )
+
+
+class UntilPayday(Model):
+    """The next payday of the policy's calendar."""
+
+    payday: bool = Field(description="Always true: the day is the calendar's.", examples=[True])
+    time: Clock = Field(description="The time of that day in the customer's zone.", examples=["09:00"])
+
+    @field_validator("payday")
+    @classmethod
+    def _true(cls, payday: bool) -> bool:
+        if not payday:
+            raise refused("payday", "This is true, or the key is left out")
+        return payday
+
+
+class UntilDate(Model):
+    """A moment that an expression gives."""
+
+    date: Moment = Field(
+        description="CEL; a timestamp, its text (RFC 3339) or a date, which is 00:00 in the customer's zone.",
+        examples=["entry.data.departs_at"],
+    )
+    offset: Moved = Field(0, description="Moves it; with - back.", examples=["-24h"], json_schema_extra={"default": "0s"})
+    if_past: Literal["exit", "continue"] = Field(
+        "exit", description="What happens when that moment, moved, is past: leave (`date_past`) or go on.", examples=["continue"]
+    )
+    if_missing: Literal["exit", "continue"] = Field(
+        "exit", description="What happens when there is no such date: leave (`date_missing`) or go on.", examples=["continue"]
+    )
+
+
+def _until(value: object) -> str:
+    keys = value if isinstance(value, dict) else {}
+    return "<date>" if "date" in keys else "<payday>" if "payday" in keys else "<time>"
+
+
+class WaitUntil(Model):
+    """Wait for a moment of the customer's calendar."""
+
+    until: Annotated[
+        Annotated[UntilTime, Tag("<time>")] | Annotated[UntilPayday, Tag("<payday>")] | Annotated[UntilDate, Tag("<date>")],
+        Discriminator(_until),
+    ] = Field(
+        description='{time: "09:00", days: [mon, fri]} | {payday: true, time: "09:00"} | {date: CEL, offset: -24h}.',
+        examples=[{"time": "09:00"}, {"payday": True, "time": "09:00"}, {"date": "entry.data.departs_at", "offset": "-24h"}],
+    )
+
+
+def _wait(value: object) -> str:
+    if not isinstance(value, dict):
+        return "<other>"
+    return "<until>" if "until" in value else "<mapping>"
+
+
+# Choosing.
+
+
+class IfArm(Model):
+    """Steps for customers for whom a condition is true."""
+
+    if_: Condition = Field(alias="if", description="CEL; the first arm that is true is taken.", examples=["profile.vip"])
+    then: "list[Step]" = Field(
+        description="The arm's steps; what follows the branch comes next.",
+        examples=[[{"id": "bought", "exit": "converted"}]],
+    )
+
+
+class ElseArm(Model):
+    """Steps for all other customers."""
+
+    else_: "list[Step]" = Field(
+        alias="else", description="The steps for all others; what follows the branch comes next.", examples=[[]]
+    )
+
+
+def _arm(value: object) -> str:
+    return "<else>" if isinstance(value, dict) and "else" in value and "if" not in value else "<if>"
+
+
+Arm = Annotated[Annotated[IfArm, Tag("<if>")] | Annotated[ElseArm, Tag("<else>")], Discriminator(_arm)]
+
+
+class SplitArm(Model):
+    """One arm of a split."""
+
+    id: Name = Field(description="The arm's name, unique in the split; it is recorded.", examples=["a"])
+    weight: int = Field(ge=0, le=1000, description="Its weight, relative to the other arms.", examples=[50])
+    then: "list[Step]" = Field(
+        [],
+        description="The arm's steps; what follows the split comes next.",
+        examples=[[{"id": "offer-a", "send": {"template": "free-shipping", "channels": [{"channel": "sms"}]}}]],
+    )
+
+
+class Split(Model):
+    """Weighted arms.
+
+    A hash of the salt and the customer, or of the salt and the instance, chooses the arm: it is always the same one.
+    """
+
+    by: Literal["customer", "instance"] = Field(
+        "customer",
+        description="Whether a customer has the same arm each time, or each instance its own.",
+        examples=["customer"],
+    )
+    salt: Text | None = Field(
+        None,
+        description="What the hash is made with; <journey>/<step> unless written. Two splits with one salt agree.",
+        examples=["shipping-test"],
+    )
+    arms: list[SplitArm] = Field(
+        min_length=1,
+        description="The arms, in their order. New arms go to the end: ranges only grow.",
+        examples=[[{"id": "a", "weight": 50, "then": []}, {"id": "b", "weight": 50, "then": []}]],
+    )
+
+    @field_validator("arms")
+    @classmethod
+    def _some_weight(cls, arms: list[SplitArm]) -> list[SplitArm]:
+        if not any(arm.weight for arm in arms):
+            raise refused("weight", "One arm at least weighs more than 0")
+        return arms
+
+
+class Candidate(Model):
+    """One offer."""
+
+    id: Name = Field(description="The offer's name, unique in the step; it is recorded.", examples=["bundle-deal"])
+    if_: Condition | None = Field(
+        None, alias="if", description="CEL; the offer counts only when this is true.", examples=["traits.orders_90d >= 2"]
+    )
+    score: Number = Field(
+        description="CEL or a number; the highest wins, in a tie the first. Without a number the offer does not count.",
+        examples=["traits.spend_365d / 1000.0"],
+    )
+    then: "list[Step]" = Field(
+        [],
+        description="The offer's steps; what follows the choice comes next.",
+        examples=[[{"id": "bundle", "send": {"template": "bundle-deal", "channels": [{"channel": "sms"}]}}]],
+    )
+
+
+class Choose(Model):
+    """The next best offer."""
+
+    candidates: list[Candidate] = Field(
+        min_length=1,
+        description="The offers, in the order that decides a tie.",
+        examples=[[{"id": "bundle-deal", "if": "traits.orders_90d >= 2", "score": "traits.spend_365d / 1000.0"}]],
+    )
+
+
+# Attributes, events and requests to a human.
+
+
+class Emit(Model):
+    """An event about the same customer."""
+
+    event: Text = Field(description="Its type.", examples=["voucher.granted"])
+    data: dict[Text, Given] = Field(
+        {},
+        description="Its data: numbers and booleans are themselves, text is CEL, null leaves the field out.",
+        examples=[{"cart": "entry.data.cart_id", "percent": 10}],
+    )
+
+
+class Handoff(Model):
+    """A request to a human."""
+
+    queue: Text = Field(description="Who is asked.", examples=["care"])
+    priority: Literal["low", "normal", "high", "urgent"] = Field("normal", description="How urgent it is.", examples=["high"])
+    summary: str = Field(
+        "", description="Liquid; what the human reads.", examples=["{{ profile.name }} asks for {{ entry.data.topic }}"]
+    )
+    reply_within: Duration | None = Field(
+        None,
+        description="Waits for the reply so long, with the outcome `replied` or `unanswered`; goes on at once unless written.",
+        examples=["2h"],
+    )
+
+
+# The steps.
+
+
+class _Step(Model):
+    id: Name = Field(description="The step's name, unique in the file.", examples=["nudge"])
+
+
+class SendStep(_Step):
+    """Requests one message.
+
+    The next step follows when the message is reached, unreached or suppressed or, if the last channel has no `success`,
+    requested.
+    """
+
+    send: Send = Field(description="The message.", examples=[{"template": "cart-reminder", "channels": [{"channel": "sms"}]}])
+
+
+class WaitStep(_Step):
+    """Waits for a time, or for events."""
+
+    wait: Annotated[
+        Annotated[Duration, Tag("<other>")] | Annotated[WaitFor, Tag("<mapping>")] | Annotated[WaitUntil, Tag("<until>")],
+        Discriminator(_wait),
+    ] = Field(
+        description="A duration, a moment (`until`), or events (`for`) with a timeout.",
+        examples=["45m", {"until": {"time": "09:00"}}, {"for": [{"event": "order.placed"}], "timeout": "24h"}],
+    )
+    restart_on: Annotated[Annotated[Text, Tag("<other>")] | Annotated[Trigger, Tag("<mapping>")], either(mapping=dict)] | None = (
+        Field(None, description="An event that starts the duration again.", examples=["cart.updated"])
+    )
+
+
+class BranchStep(_Step):
+    """Takes the first arm that is true."""
+
+    branch: list[Arm] = Field(
+        min_length=1, description="The arms, in their order.", examples=[[{"if": "profile.vip", "then": []}]]
+    )
+
+
+class SplitStep(_Step):
+    """Divides customers by weight, and records who got which arm."""
+
+    split: Split = Field(
+        description="The arms.",
+        examples=[{"by": "customer", "arms": [{"id": "a", "weight": 50}, {"id": "b", "weight": 50}]}],
+    )
+
+
+class ChooseStep(_Step):
+    """Takes the offer with the highest score; if there is none, the next step follows."""
+
+    choose: Choose = Field(
+        description="The offers.",
+        examples=[{"candidates": [{"id": "bundle-deal", "score": "traits.spend_365d / 1000.0"}]}],
+    )
+
+
+class SetStep(_Step):
+    """Writes attributes of the profile."""
+
+    set: Annotated[dict[Text, Given], Field(min_length=1)] = Field(
+        description="Attribute -> value: numbers and booleans are themselves, text is CEL, null removes.",
+        examples=[{"level": 3, "tier": "'gold'", "nudged_at": "now"}],
+    )
+
+
+class EmitStep(_Step):
+    """Puts an event about the same customer on the log, after everything else that the same input led to."""
+
+    emit: Emit = Field(description="The event.", examples=[{"event": "voucher.granted"}])
+
+
+class HandoffStep(_Step):
+    """Asks a human, by an action on the channel `agent`."""
+
+    handoff: Handoff = Field(description="The request.", examples=[{"queue": "care", "priority": "high"}])
+
+
+class ExitStep(_Step):
+    """Leaves the journey."""
+
+    exit: Text = Field(description="Why, for the records.", examples=["converted"])
+
+
+KINDS: Final = ("send", "wait", "branch", "split", "choose", "set", "emit", "handoff", "exit")
+
+
+def _kind(value: object) -> str | None:
+    found = [kind for kind in KINDS if isinstance(value, dict) and kind in value]
+    return f"<{found[0]}>" if len(found) == 1 else None
+
+
+Step = Annotated[
+    Annotated[SendStep, Tag("<send>")]
+    | Annotated[WaitStep, Tag("<wait>")]
+    | Annotated[BranchStep, Tag("<branch>")]
+    | Annotated[SplitStep, Tag("<split>")]
+    | Annotated[ChooseStep, Tag("<choose>")]
+    | Annotated[SetStep, Tag("<set>")]
+    | Annotated[EmitStep, Tag("<emit>")]
+    | Annotated[HandoffStep, Tag("<handoff>")]
+    | Annotated[ExitStep, Tag("<exit>")],
+    Discriminator(_kind),
+]
+
+for _model in (WaitFor, Awaited, IfArm, ElseArm, SplitArm, Split, Candidate, Choose):
+    _model.model_rebuild()

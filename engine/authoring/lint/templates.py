@@ -1,0 +1,188 @@
+"""The linter's checks of messages: templates, their languages, the cost of an SMS, and texts that WhatsApp refuses.
+
+Called by `compile.py` with the directory that was read. Fields that nothing fills are found by `unfilled_fields.py`.
+"""
+
+import functools
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from engine.authoring.files import walk
+from engine.authoring.files.directory_reader import Directory, File
+from engine.authoring.findings import findings, hazards, suggestions
+from engine.authoring.language import declared_names, journey_file, steps
+from engine.authoring.language import policy_file as rules
+from engine.authoring.lint import text_problems
+from engine.authoring.liquid import templates
+from engine.core.model import inputs
+from engine.core.rules import language_fallback, sms_parts
+
+Found = Iterator[findings.Sighting]
+
+_FEW: Final = 3
+"""The most characters outside GSM 7-bit that count as a slip: with more of them, the text is in another script."""
+
+_REFUSED: Final = re.compile(r"[\n\t\r]| {5,}")
+"""Meta: "Param text cannot have new-line/tab characters or more than 4 consecutive spaces" (errors 100 and 132018)."""
+
+TWO_LETTERS: Final = frozenset(
+    re.findall(
+        r"..",
+        "aaabaeafakamanarasavayazbabebgbibmbnbobrbscacechcocrcscucvcydadedvdzeeeleneoeseteufafffifjfofrfygagdglgngugvhahehihohrht"
+        "huhyhziaidieigiiikioisitiujajvkakgkikjkkklkmknkokrkskukvkwkylalblglilnloltlulvmgmhmimkmlmnmrmsmtmynanbndnengnlnnnonrnvny"
+        "ocojomorospapiplpsptqurmrnrorurwsascsdsesgshsiskslsmsnsosqsrssstsusvswtatetgthtitktltntotrtstttwtyugukuruzvevivowawoxhyi"
+        "yozazhzu",
+    )
+)
+"""The two-letter codes of ISO 639-1, as pycountry 26.2.16 lists them; three-letter codes (min, ban, ace) are not checked."""
+
+
+def check(read: Directory, scope: declared_names.Workspace) -> Found:
+    """Yield every finding about the directory's messages that can be made without a customer."""
+    if read.policy is not None:
+        yield from _policy(read.policy, read)
+    known = scope.after(None)
+    price = read.policy.model.policy.channels["sms"].cost if read.policy and "sms" in read.policy.model.policy.channels else 0.0
+    for name, files in sorted(read.templates.items()):
+        yield from _files(name, files, read)
+        for file in filter(None, files.values()):
+            yield from _template(file, known, price)
+    for journey in read.journeys:
+        yield from _window(journey, read)
+
+
+# Languages.
+
+
+def _policy(file: File[rules.PolicyFile], read: Directory) -> Found:
+    """Yield findings about the policy's languages: unknown, not in the usual form, or without any template."""
+    policy = file.model.policy
+    yield from _tag(policy.language, file.document.place(("policy", "language")))
+    there = {code for files in read.templates.values() for code in files}
+    for key, others in policy.languages.items():
+        yield from _tag(key, file.document.key_place(("policy", "languages", key)))
+        for index, other in enumerate(others):
+            place = file.document.place(("policy", "languages", key, index))
+            wrong = list(_tag(other, place))
+            yield from wrong
+            if not wrong and other not in there:
+                known = suggestions.later(other, there)
+                yield hazards.NoTemplateInLanguage.at(place, language=other, known=known)
+
+
+def _tag(tag: str, place: findings.Place) -> Found:
+    usual = language_fallback.canonical(tag)
+    first = usual.partition("-")[0]
+    if len(first) == 2 and first not in TWO_LETTERS:
+        yield findings.UnknownLanguage.at(place, language=tag)
+    elif usual != tag:
+        yield findings.UnusualTag.at(place, language=tag, usual=usual)
+
+
+def _files(name: str, files: dict[str, File[rules.Template] | None], read: Directory) -> Found:
+    """Yield findings about the languages of one template: missing in the policy's language, or under an unusual tag."""
+    for code in sorted(files):
+        yield from _tag(code, findings.Place(f"templates/{name}.{code}.yaml"))
+    code = read.policy.model.policy.language if read.policy is not None else "id"
+    if code not in files and not read.policy_broken:
+        place = findings.Place(f"templates/{name}.{min(files)}.yaml")
+        yield findings.NoPolicyLanguage.at(place, template=name, language=code)
+
+
+# Texts.
+
+
+def _template(file: File[rules.Template], known: declared_names.Known, price: float) -> Found:
+    """Yield findings about the texts of one template file; `price` is the cost of one SMS part, or 0 if it is not known."""
+    plain = file.document.plain()
+    if not plain:
+        yield findings.NoChannelInTemplate.at(file.document.place(()))
+    written = text_problems.Texts(file.document)
+    for path, text in walk.texts(plain):
+        yield from written.found(path, "liquid", text, functools.partial(templates.check, known=known))
+        if path[0] == "sms":
+            yield from written.found(path, "sms", text, functools.partial(_costly, price=price))
+        elif path[:2] == ("whatsapp", "parameters"):
+            yield from written.found(path, "parameter", text, _refused)
+
+
+def _costly(text: str, price: float) -> Iterator[findings.Problem]:
+    """Yield a problem at the first of at most `_FEW` characters without which the SMS would take fewer parts.
+
+    The values of placeholders are not known, so only the written text counts.
+    """
+    outside = [
+        (offset, character) for offset, character in enumerate(templates.blank(text)) if character not in sms_parts.ALPHABET
+    ]
+    if not 0 < len(outside) <= _FEW:
+        return
+    written = templates.plain(text)
+    parts = sms_parts.parts(written).count
+    without = sms_parts.parts("".join(each if each in sms_parts.ALPHABET else "?" for each in written)).count
+    if parts > without:
+        offset, character = outside[0]
+        cost = f", {price * parts:g} instead of {price * without:g}" if price else ""
+        details = {"character": character, "parts": parts, "without": without, "cost": cost}
+        yield findings.Problem(offset, hazards.CostlyCharacter, details)
+
+
+def _refused(text: str) -> Iterator[findings.Problem]:
+    """Yield a problem for white space inside a parameter that Meta refuses.
+
+    White space at the start and end of a parameter is cut off before it is sent, so it is no problem.
+    """
+    found = _REFUSED.search(text.strip())
+    if found is not None:
+        offset = found.start() + len(text) - len(text.lstrip())
+        what = {"\n": "a line break", "\r": "a line break", "\t": "a tab"}.get(found.group(), "more than four spaces")
+        yield findings.Problem(offset, hazards.WhiteSpaceInParameter, {"what": what})
+
+
+# WhatsApp's window.
+
+
+def _window(file: File[journey_file.Journey], read: Directory) -> Found:
+    """Yield findings about free text on WhatsApp that most likely finds the 24-hour window closed.
+
+    That is so if no part of the journey makes the customer write first, and no message is a template that the customer may
+    answer.
+    """
+    code = read.policy.model.policy.language if read.policy is not None else "id"
+    free: list[findings.Place] = []
+    for path, step in walk.every(file.model.steps):
+        if not isinstance(step, steps.SendStep):
+            continue
+        template = read.templates.get(step.send.template, {}).get(code)
+        for index, each in enumerate(step.send.channels):
+            if each.channel != "whatsapp" or template is None or template.model.whatsapp is None:
+                continue
+            if isinstance(template.model.whatsapp, rules.WhatsAppTemplate):
+                return  # a customer who got a template may answer it
+            free.append(file.document.place((*path, "send", "channels", index, "channel")))
+    if free and not _written_to(file.document.plain()):
+        yield from (hazards.FreeTextAlone.at(place) for place in free)
+
+
+def _written_to(journey: Any) -> bool:
+    """Return True if the journey starts with, or waits for, a message from the customer."""
+    listened = {inputs.MESSAGE_RECEIVED, "message.replied"}
+    events = journey["enter"].get("event", ())
+    if listened.intersection([events] if isinstance(events, str) else events):
+        return True
+    return any(listened.intersection(awaited) for awaited in _awaited(journey["steps"]))
+
+
+def _awaited(value: Any) -> Iterator[tuple[str, ...]]:
+    """Yield the event types of each wait; a handoff with `reply_within` waits for `message.received`."""
+    match value:
+        case dict():
+            for key, below in value.items():
+                if key == "for" and isinstance(below, list):
+                    yield tuple(each["event"] for each in below if isinstance(each, dict) and isinstance(each.get("event"), str))
+                elif key == "reply_within":
+                    yield (inputs.MESSAGE_RECEIVED,)
+                yield from _awaited(below)
+        case list():
+            for below in value:
+                yield from _awaited(below)

@@ -1,0 +1,199 @@
+"""Warnings about fields in templates that probably no event or profile ever fills.
+
+Called by `compile.py` with the directory that was read. Nobody declares the fields of events and profiles, so the check compares
+each field with the fields that are named elsewhere (decision 021). It only warns.
+"""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from engine.authoring.cel import expressions
+from engine.authoring.files import positions, walk
+from engine.authoring.files.directory_reader import Directory
+from engine.authoring.findings import findings, hazards
+from engine.authoring.language import journey_file, steps
+from engine.authoring.liquid import templates
+
+Path = tuple[str, ...]
+
+_SHORT: Final = 4
+"""The length up to which names are too similar by nature for some slips.
+
+Shorter names are never compared letter by letter (lat and lon). In names of this length no letter may be changed (link and line).
+"""
+
+
+_LONG: Final = 100
+"""The greatest length of a name that can be a slip."""
+
+_MOST: Final = 50
+"""The most names that are compared with one name that may be a slip for all of them."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Use:
+    """A field in a text of a template: the text's place, the offset in it, and the names before `data` or the profile."""
+
+    document: positions.Document
+    place: positions.Path
+    offset: int
+    root: Path
+
+
+@dataclasses.dataclass(slots=True)
+class _Field:
+    """One field.
+
+    `firm` is true if an expression, a `set` or an `emit` names it. `files` are the texts that name it, by template and language;
+    the texts of a journey itself are under its name and an empty language.
+    """
+
+    firm: bool = False
+    files: dict[tuple[str, str], list[_Use]] = dataclasses.field(default_factory=dict)
+
+
+def check(read: Directory) -> Iterator[findings.Sighting]:
+    """Yield a warning for each field that only one template file names and that is nearly another, better known field."""
+    known = _fields(read)
+    likely = _likely(known)
+    policy = read.policy.model.policy.language if read.policy is not None else "id"
+    for path, field in known.items():
+        if field.firm or len(field.files) != 1:
+            continue
+        ((file, uses),) = field.files.items()
+        names = dict.fromkeys(name for slip in _slips(path[-1]) for name in likely.get((path[:-1], slip), ()))
+        better = [name for name in names if _better(known[(*path[:-1], name)], file, policy) and near(path[-1], name)]
+        for use in uses if better else ():
+            name, meant = (".".join((*use.root, *each)) for each in (path, (*path[:-1], min(better))))
+            yield hazards.UnsuppliedField.at(use.document.place(use.place, use.offset), name=name, meant=meant)
+
+
+def _better(other: _Field, file: tuple[str, str], policy: str) -> bool:
+    """Return True if the other field is better known than a field that only this file names.
+
+    That is so if an expression, a `set` or an `emit` names it, if two other files name it, or if only the same template in the
+    policy's language names it.
+    """
+    name, language = file
+    others = {each for each in other.files if each != file}
+    return other.firm or len(others) > 1 or (language != policy and others == {(name, policy)} and file not in other.files)
+
+
+def near(name: str, other: str) -> bool:
+    """Return True if a name looks like a slip for another name.
+
+    A slip is another case, or one letter added, lost, changed or swapped. Digits and a plural's s at the end make other names on
+    purpose, and nobody mistakes the first letter.
+    """
+    if name == other:
+        return False
+    a, b = sorted((_folded(name), _folded(other)), key=len)
+    if a == b:
+        return True
+    if len(a) < _SHORT or len(b) - len(a) > 1 or a[0] != b[0] or b == a + "s":
+        return False
+    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(a))
+    if len(a) < len(b):
+        return a[start:] == b[start + 1 :] and not b[start].isdigit()
+    if a[start + 1 :] == b[start + 1 :]:
+        return len(a) > _SHORT and not (a[start].isdigit() and b[start].isdigit())
+    return a[start : start + 2] == b[start : start + 2][::-1] and a[start + 2 :] == b[start + 2 :]
+
+
+def _slips(name: str) -> set[str]:
+    """Return the name, and the name without any one letter.
+
+    Two names that are near to each other have at least one of these in common.
+    """
+    folded = _folded(name)
+    if len(folded) > _LONG:
+        return set()
+    return {folded, *(folded[:index] + folded[index + 1 :] for index in range(len(folded)))}
+
+
+def _likely(known: Iterable[Path]) -> dict[tuple[Path, str], list[str]]:
+    """Return `{(path before a field, slip of its name): [names that the slip may stand for]}`.
+
+    With it, not every name has to be compared with every other name.
+    """
+    likely: dict[tuple[Path, str], list[str]] = defaultdict(list)
+    for path in known:
+        for slip in _slips(path[-1]):
+            if len(names := likely[path[:-1], slip]) < _MOST:
+                names.append(path[-1])
+    return likely
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def _fields(read: Directory) -> dict[Path, _Field]:
+    known: dict[Path, _Field] = defaultdict(_Field)
+    for path in _firm(read):
+        for end in range(2, len(path) + 1):
+            known[path[:end]].firm = True
+    for name, files in read.templates.items():
+        for code, file in files.items():
+            if file is not None:
+                _add(known, (name, code), file.document, walk.texts(file.document.plain()))
+    for journey in read.journeys:
+        _add(known, (journey.model.journey, ""), journey.document, _summaries(journey.model))
+    return known
+
+
+def _add(
+    known: dict[Path, _Field], file: tuple[str, str], document: positions.Document, texts: Iterable[tuple[positions.Path, str]]
+) -> None:
+    """Add the fields that Liquid texts name."""
+    seen: set[int] = set()  # starts of texts; an alias starts at its anchor and names the same fields
+    for place, text in texts:
+        start = document.start(place)
+        if start in seen:
+            continue
+        seen.add(start)
+        for written, offset in templates.paths(text):
+            path = _field(written)
+            use = _Use(document, place, offset, written[: len(written) - len(path)])
+            for end in range(2, len(path) + 1):
+                known[path[:end]].files.setdefault(file, []).append(use)
+
+
+def _summaries(journey: journey_file.Journey) -> Iterator[tuple[positions.Path, str]]:
+    """Yield the Liquid texts of a journey itself: the summaries of its handoffs."""
+    for path, step in walk.every(journey.steps):
+        if isinstance(step, steps.HandoffStep):
+            yield (*path, "handoff", "summary"), step.handoff.summary
+
+
+def _firm(read: Directory) -> Iterator[Path]:
+    """Yield the fields that expressions name, and the fields that journeys write themselves."""
+    models: list[Any] = [*read.journeys, *filter(None, (read.policy, read.traits))]
+    for file in models:
+        for _, text, _ in walk.expressions(file.model):
+            yield from map(_field, expressions.paths(text))
+        yield from _made(file.document.plain())
+
+
+def _made(value: Any) -> Iterator[Path]:
+    """Yield the fields that the steps `set` and `emit` of a journey write."""
+    match value:
+        case {"set": dict(fields)}:
+            yield from (("profile", str(name)) for name in fields)
+        case {"emit": {"data": dict(fields)}}:
+            yield from (("data", str(name)) for name in fields)
+        case dict() | list():
+            for below in value.values() if isinstance(value, dict) else value:
+                yield from _made(below)
+
+
+def _field(path: Path) -> Path:
+    """Return the path from `profile` or `data` on, for fields of a profile or of any event's data; empty for all other paths.
+
+    Nobody declares these fields.
+    """
+    if path[:1] == ("profile",):
+        return path
+    return path[1:] if path[:2] in (("event", "data"), ("entry", "data")) else ()

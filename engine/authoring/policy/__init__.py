@@ -1,0 +1,1 @@
+"""Policy: `policy.yaml` as the fold reads it, with the built-in failure classes of providers."""

@@ -1,0 +1,187 @@
+"""The view: all that a step may read, which is the definitions, the customer, the instance and the moment.
+
+The decider makes a view of one instance at one moment. Steps read it and answer with a move. A view changes nothing.
+"""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from engine.core import errors
+from engine.core.context import catalog, expression_scope, pauses
+from engine.core.context import trace as traces
+from engine.core.model import decisions, definition, inputs, state
+
+MILLISECOND = inputs.MILLISECOND
+
+
+NOTHING: Final = object()
+"""The mark for an expression that failed."""
+
+
+class Context(msgspec.Struct):
+    """One instance at `now`; for entries, segments and schedules the customer without an instance.
+
+    `event` is the current input, None while a timer fires. `held` are the journeys that are paused for everybody (`*`: all of
+    them). `cause` is for the trace: the id of the event or timer that led here.
+    """
+
+    catalog: catalog.Catalog
+    of: definition.Journey | None
+    customer: state.Customer
+    instance: state.Instance | None
+    now: datetime.datetime
+    event: inputs.Event | None
+    trace: traces.Trace | None = None
+    names: expression_scope.Scope | None = None
+    held: frozenset[str] = frozenset()
+    cause: str = ""
+
+    @property
+    def journey(self) -> definition.Journey:
+        """The version of the journey in this view."""
+        assert self.of is not None
+        return self.of
+
+    @property
+    def zone(self) -> datetime.tzinfo:
+        """The customer's time zone."""
+        return self.catalog.zone_of(self.customer)
+
+    def scope(self) -> expression_scope.Scope:
+        """Return the names for expressions; after a timer, `event` is the last event that moved the instance."""
+        if self.names is None:
+            at = self.instance
+            self.names = expression_scope.Scope(
+                customer=self.customer,
+                policy=self.catalog.policy,
+                now=self.now,
+                event=self.event or (at.moved_by or at.entry if at else None),
+                entry=at.entry if at else None,
+                journey=self.of,
+                outcomes=at.outcomes if at else {},
+                zone_of=self.catalog.zone_of,
+                reckon=self.catalog.reckoned,  # not a method of the view: view and scope would hold each other until collected
+                segments=self.catalog.segment_names,
+            )
+        return self.names
+
+    def value(self, expression: definition.Expression, *, failed: Any = None) -> Any:
+        """Return the expression's value, or `failed` if it gives none; the error is traced and counted."""
+        result, error = failed, ""
+        try:
+            result = self.catalog.expressions.evaluate(expression, self.scope())
+        except errors.EvaluationError as exc:
+            error = exc.args[0]
+        self._traced(expression, None if error else result, error)
+        return result
+
+    def given(self, values: Mapping[str, definition.Given]) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """Return the values that a step writes, as JSON has them (times as RFC 3339), and the names of those that failed."""
+        written, failed = {}, []
+        for name, each in values.items():
+            result = each.constant if each.expression is None else self.value(each.expression, failed=NOTHING)
+            if result is NOTHING:
+                failed.append(name)
+            else:
+                written[name] = plain(result)
+        return written, tuple(failed)
+
+    def paused(self, journey: str, key: str) -> bool:
+        """Return True if the journey is paused: by its live version's status, by an operator for all, or for this customer."""
+        live = self.catalog.live.get(journey)
+        if (live is not None and live.status == "paused") or not self.held.isdisjoint((pauses.ALL, journey)):
+            return True
+        return any(each.journey in ("", journey) and each.key in (None, key) for each in self.customer.pauses)
+
+    def holds(self, condition: definition.Expression | None) -> bool:
+        """Return True if the condition is true, or if there is none; a condition that fails to evaluate is false."""
+        if condition is None:
+            return True
+        result, error = None, ""
+        try:
+            result = self.catalog.expressions.evaluate(condition, self.scope())
+            if result is not True and result is not False:
+                error = f"The condition gave {type(result).__name__}, not true or false."
+        except errors.EvaluationError as exc:
+            error = exc.args[0]
+        self._traced(condition, result is True, error)
+        return result is True
+
+    def matches(self, trigger: definition.Trigger) -> bool:
+        """Return True if the current event is of the trigger's type and meets its condition."""
+        return self.event is not None and self.event.type == trigger.event and self.holds(trigger.when)
+
+    def after(self, milliseconds: int) -> datetime.datetime:
+        """Return the moment that is `milliseconds` after now."""
+        return self.now + milliseconds * MILLISECOND
+
+    def timer(self, kind: state.TimerKind, due: datetime.datetime) -> decisions.TimerScheduled:
+        """Return a timer of the current step; its id is the same whenever this arming is decided again."""
+        at = self.here
+        return decisions.TimerScheduled(decisions.hashed(at.id, at.step, at.visit, at.armed + 1), kind, due)
+
+    def disarmed(self) -> tuple[decisions.TimerCancelled, ...]:
+        """Return the cancellations of all timers of the instance."""
+        return tuple(
+            decisions.TimerCancelled(id_) for id_, timer in self.customer.timers.items() if timer.instance == self.here.id
+        )
+
+    def message(self) -> state.Message:
+        """Return the open message of the instance's step.
+
+        A migration may have brought the message from a step of another name.
+        """
+        at = self.here
+        return next(
+            each
+            for each in self.customer.messages.values()
+            if each.instance == at.id and each.step == at.step and not each.outcome
+        )
+
+    @property
+    def here(self) -> state.Instance:
+        """The instance; views of entries, segments and schedules have none."""
+        assert self.instance is not None
+        return self.instance
+
+    def _traced(self, expression: definition.Expression, result: Any, error: str) -> None:
+        if self.trace is None or not (error or self.trace.detailed):
+            return
+        seen = self.catalog.expressions.inputs(expression, self.scope()) if self.trace.detailed else {}
+        journey = self.of.name if self.of is not None else ""
+        self.trace.add(traces.Condition(journey, expression.path, expression.text, result, seen, error, self.cause))
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number as a float, or None for anything else, booleans included.
+
+    A recorded number is read back as a float.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if value - value == 0 else None
+
+
+def plain(value: Any) -> Any:
+    """Return the value of an expression as JSON has it, also inside maps and lists.
+
+    Times become RFC 3339 texts in UTC, durations become seconds, and NaN and infinity become null.
+    """
+    match value:
+        case datetime.datetime():
+            return inputs.text(value.astimezone(datetime.UTC))
+        case datetime.timedelta():
+            return value.total_seconds()
+        case dict():
+            return {str(name): plain(each) for name, each in value.items()}
+        case list() | tuple():
+            return [plain(each) for each in value]
+        case bytes():
+            return value.decode("utf-8", "replace")
+        case float():
+            return number(value)  # JSON has no NaN and no infinity
+        case _:
+            return value

@@ -1,0 +1,84 @@
+"""Entering: the rules that allow an event to bring a customer into a journey, or refuse it with a reason.
+
+The decider calls `judge` for every journey that an event, a segment, a schedule or an operator may enter. It only answers; it
+records nothing.
+"""
+
+import msgspec
+
+from engine.core.context import decision_context
+from engine.core.model import definition, inputs, state
+from engine.core.rules import assignment
+
+MOST_DEPTH = 10
+"""The greatest depth of an event that enters a journey.
+
+docs/semantics.md#an-emitted-event-past-a-depth-of-10-enters-nothing
+"""
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """The answer: refused for a `reason`, or the live instance of this key (`active`), or neither if a new instance may begin."""
+
+    key: str = ""
+    reason: str = ""
+    active: state.Instance | None = None
+
+
+def judge(context: decision_context.Context, event: inputs.Event, *, by_hand: bool) -> Admission | None:
+    """Return the answer for the event, or None if the journey's condition is not met, so that nothing is recorded.
+
+    An entry by an operator (`by_hand`) needs no condition, age or key expression; all other rules hold for it too.
+    """
+    enter = context.journey.enter
+    if not by_hand and not context.holds(enter.when):
+        return None
+    key = _named(event) if by_hand else "" if enter.key is None else _key(context.value(enter.key))
+    if context.paused(context.journey.name, key or ""):
+        return Admission(key or "", "paused")
+    if event.depth > MOST_DEPTH:
+        return Admission(key or "", "loop")
+    late = enter.max_age is not None and event.recorded - event.time > enter.max_age * decision_context.MILLISECOND
+    if late and not by_hand:
+        return Admission("", "max_age")
+    if key is None:
+        return Admission("", "no_key")
+    return _again(context, key)
+
+
+def _again(context: decision_context.Context, key: str) -> Admission:
+    """Return the answer of the rule for re-entry."""
+    journey, customer = context.journey, context.customer
+    active = [i for i in customer.instances.values() if i.journey == journey.name and i.key == key]
+    if journey.enter.reentry.rule == "parallel":
+        return Admission(key, "parallel" if len(active) >= journey.enter.reentry.parallel else "")
+    if active:
+        return Admission(key, active=active[0])
+    return Admission(key, "reentry" if _barred(context, key) else "")
+
+
+def _barred(context: decision_context.Context, key: str) -> bool:
+    rule = context.journey.enter.reentry
+    last = context.customer.entries.get(context.journey.name, state.Entries()).last.get(key)
+    if last is None or rule.rule == "after_exit":
+        return False
+    return rule.rule == "never" or context.now - last < rule.after * decision_context.MILLISECOND
+
+
+def held_out(journey: definition.Journey, customer: str) -> bool:
+    """Return True if the customer is in the journey's holdout, which has the same customers whenever it is asked."""
+    return journey.holdout > 0 and assignment.held_out(f"{journey.name}/holdout", customer, journey.holdout)
+
+
+def _named(event: inputs.Event) -> str:
+    return str(event.field("key") or "")
+
+
+def _key(value: object) -> str | None:
+    """Return the key of an instance as text, or None if there is none.
+
+    Numbers and booleans are written as in JSON.
+    """
+    if isinstance(value, str):
+        return value or None
+    return msgspec.json.encode(value).decode() if isinstance(value, (bool, int, float)) else None

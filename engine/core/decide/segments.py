@@ -1,0 +1,83 @@
+"""Segments: the segments that a customer is in, and the moments at which passing time can change that.
+
+The decider calls this file after every input that changed what segments read, and when the customer's segment timer fires. It
+only answers; it records nothing.
+"""
+
+import datetime
+from collections.abc import Iterable, Iterator
+
+from engine.core.context import decision_context
+from engine.core.model import decisions, definition, state
+from engine.core.traits import evaluate
+
+Change = decisions.SegmentEntered | decisions.SegmentLeft
+
+
+def untouched(
+    reads: Iterable[tuple[definition.Trait, bool]], before: state.Customer, after: state.Customer, now: datetime.datetime
+) -> bool:
+    """Return True if the customer's segments surely are as they were in the state `before`.
+
+    That is so if the profile is the same, the traits that segments read (those of `Catalog.segmenting`) are the same, and no
+    segment timer is due.
+    """
+    if after.profile is not before.profile:
+        return False
+    for trait, _ in reads:
+        if after.traits.get(trait.name) is not before.traits.get(trait.name):
+            return False
+    return not any(timer.kind == "segment" and timer.due <= now for timer in after.timers.values())
+
+
+def changes(context: decision_context.Context, *, already: bool) -> tuple[Change, ...]:
+    """Return the segments that the customer entered or left, in the order of the bundle.
+
+    A segment that is not in the bundle any more is left. `already` is true at an activation: what made the condition true is then
+    older than the segment's definition.
+    """
+    within = context.customer.segments
+    found: list[Change] = []
+    for segment in context.catalog.segments:
+        holds = context.holds(segment.condition)
+        if holds and segment.name not in within:
+            found.append(decisions.SegmentEntered(segment.name, already))
+        elif not holds and segment.name in within:
+            found.append(decisions.SegmentLeft(segment.name, already))
+    known = {segment.name for segment in context.catalog.segments}
+    found += [decisions.SegmentLeft(name, already) for name in within if name not in known]
+    return tuple(found)
+
+
+def next_change(context: decision_context.Context) -> datetime.datetime | None:
+    """Return the first moment after now at which passing time alone may change a segment, or None if there is none."""
+    return min(_moments(context), default=None)
+
+
+def _moments(context: decision_context.Context) -> Iterator[datetime.datetime]:
+    zone, tallies = context.zone, context.customer.traits
+    for trait, daily in context.catalog.segmenting:
+        at = evaluate.changes_at(trait, tallies.get(trait.name), context.now, zone, daily=daily)
+        if at is not None:
+            yield at
+    for segment in context.catalog.segments:
+        for moment in segment.moments:
+            at = context.value(moment.at)
+            if isinstance(at, datetime.datetime):
+                yield from (flips for flips in _whole(at, moment.offset) if flips > context.now)
+
+
+def _whole(at: datetime.datetime, offset: int) -> Iterator[datetime.datetime]:
+    """Yield a moment in whole milliseconds; if it lies between two of them, yield both.
+
+    The fold knows whole milliseconds only, and one condition flips exactly at the moment, another just after it. Outside the
+    calendar nothing is yielded.
+    """
+    try:
+        flips = at + offset * decision_context.MILLISECOND
+        before = flips - datetime.timedelta(microseconds=flips.microsecond % 1000)
+        yield before
+        if before != flips:
+            yield before + decision_context.MILLISECOND
+    except OverflowError:
+        return

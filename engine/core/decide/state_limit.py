@@ -1,0 +1,82 @@
+"""The limit for the size of a customer's state, checked before the state grows past it.
+
+The decider calls `check` at the end of each transition. A state is one record of `customer.state`, and every broker has a limit
+for a record. A state past that limit could not be written, and its partition would stand still. So the input that would make the
+state too large is refused, by the same rule in a worker and in a replay, and all other customers go on:
+docs/semantics.md#a-state-has-a-limit
+
+The limit holds for the exact size, but a state is measured only if it may be near the limit. For that, a caller who knows an
+upper bound of the size before (`held`) gets an upper bound of the size after: the facts show how much they can add at most.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from engine.core import errors
+from engine.core.model import decisions, inputs, state
+
+LARGEST: Final = 1 << 20
+"""The most bytes to which an event may bring a state: a quarter of the largest record of the topics."""
+LARGEST_BY_TIME: Final = 2 * LARGEST
+"""The most bytes to which the engine's own inputs may bring a state.
+
+This limit is higher so that timers of a large state still fire and make it small again.
+"""
+
+_TIMES: Final = 3
+"""The most copies of a fact in the state: an entry's journey stands in the instance, the goal and the entries."""
+_EACH: Final = 512
+"""The most bytes that the state takes for a fact beyond those copies: heads, defaults and counts."""
+
+_NO_MSGPACK: Final = (OverflowError, ValueError, TypeError, RecursionError)
+"""The errors that msgpack raises for data that is valid JSON."""
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+Facts = Sequence[inputs.Event | decisions.Decision]
+
+
+def check(
+    before: state.Customer | None, after: state.Customer | None, event: inputs.Event, facts: Facts = (), held: int = 0
+) -> int:
+    """Return an upper bound of the state's bytes after this input.
+
+    `facts` lead from the state before, which has at most `held` bytes (0: not known), to the state after. Raises
+    `errors.StateTooLarge` if this input makes the state larger than its limit; an input that makes a state smaller is always
+    taken. Raises `errors.BadData` if msgpack cannot hold the event's data.
+    """
+    if after is None or after is before:
+        return held if after is before else 0
+    own = event.type in inputs.WITHOUT_SUBJECT or event.source == inputs.OWN_SOURCE
+    limit = LARGEST_BY_TIME if own else LARGEST
+    most = held + _growth(before, after, facts, limit) if held else 0
+    if held and most <= limit:
+        return most
+    try:
+        size = len(_encode(after))
+    except _NO_MSGPACK as exc:
+        raise errors.BadData(f"The event holds what no state can keep, such as a number of more than 64 bits: {exc}.") from None
+    if size > limit and (before is None or size > len(_encode(before))):
+        raise errors.StateTooLarge(f"The state would have {size} bytes; the limit is {limit}.")
+    return size
+
+
+def _growth(before: state.Customer | None, after: state.Customer, facts: Facts, unknown: int) -> int:
+    """Return an upper bound of the bytes that the facts can have added.
+
+    If the facts do not tell, return `unknown` + 1, so that the state is measured.
+    """
+    try:
+        growth = _TIMES * len(_encode(facts)) + _EACH * len(facts)
+    except _NO_MSGPACK:
+        return unknown + 1
+    if _MIGRATED in [fact.type for fact in facts]:
+        return unknown + 1  # all timers and messages of the instance get the step's new name, which the fact does not count
+    if before is None or after.traits is not before.traits:  # the facts do not hold the values of expressions
+        growth += sum([each.size + 5 + 4 * len(name) for name, each in after.traits.items()])
+    return growth
+
+
+_MIGRATED: Final = decisions.InstanceMigrated.type

@@ -1,0 +1,138 @@
+"""Messages: the effect of a message's facts on a customer's state.
+
+Called by `evolution.py` alone, of which it is a part. It makes no choice.
+"""
+
+import datetime
+from typing import Any, Final
+
+import msgspec
+
+from engine.core.model import decisions, state
+from engine.core.model.decisions import Decision
+
+MOST_SENDS: Final = 1_000
+"""The most entries of the ledger for caps; past it the oldest are dropped."""
+LATE_RECEIPTS_MS: Final = 30 * 24 * 3600 * 1000
+"""The time after its request at which a closed message is forgotten, in ms.
+
+By default `customer.events` keeps no receipt longer: docs/semantics.md#a-closed-message-is-forgotten-after-30-days
+"""
+
+_replace = msgspec.structs.replace
+
+
+def requested(customer: state.Customer, fact: Decision, data: decisions.MessageRequested) -> state.Customer:
+    """Add an attempt to the message; the first attempt on a channel takes a place under the caps."""
+    (address,) = data.to.values()
+    attempt = state.Attempt(data.attempt, data.channel, data.place, fact.at, address, parts=data.parts)
+    before = customer.messages.get(data.message_id)
+    channels = () if before is None else tuple(each.channel for each in before.attempts)
+    first = not channels
+    if data.count_since is not None and data.channel not in channels:
+        sent = state.Sent(fact.at, data.purpose, data.channel, fact.journey, first)
+        kept = tuple(each for each in customer.sends if each.at >= data.count_since)
+        customer = _replace(customer, sends=(*kept, sent)[-MOST_SENDS:])
+    if before is None:
+        before = _message(fact, data.message_id, data.purpose, data.expires_at)
+        customer = forgotten(customer, customer.now)
+    at = fact.at if first else before.requested_at
+    after = _replace(before, attempts=(*before.attempts, attempt), waiting=None, held="", skipped=(), requested_at=at)
+    if first:
+        customer = with_instance(customer, _replace(customer.instances[fact.instance], sent_at=fact.at))
+    return _with_message(customer, after)
+
+
+def deferred(customer: state.Customer, fact: Decision, data: decisions.MessageDeferred) -> state.Customer:
+    """Mark that the message's next attempt waits."""
+    before = customer.messages.get(data.message_id)
+    if before is None:
+        before = _message(fact, data.message_id, data.purpose, data.expires_at)
+        customer = forgotten(customer, customer.now)
+    return _with_message(customer, _replace(before, waiting=data.place, held=data.reason, skipped=data.skipped))
+
+
+def suppressed(customer: state.Customer, fact: Decision, data: decisions.MessageSuppressed) -> state.Customer:
+    """Remove a message that was deferred and then refused; a held-out message counts as the previous send."""
+    if data.reason == "held_out":
+        customer = with_instance(customer, _replace(customer.instances[fact.instance], sent_at=fact.at))
+    if data.message_id not in customer.messages:
+        return customer
+    rest = {id_: message for id_, message in customer.messages.items() if id_ != data.message_id}
+    return _replace(customer, messages=rest)
+
+
+def _message(fact: Decision, id_: str, purpose: str, expires_at: Any) -> state.Message:
+    return state.Message(
+        id=id_,
+        instance=fact.instance,
+        journey=fact.journey,
+        version=fact.version,
+        step=fact.step,
+        purpose=purpose,
+        requested_at=fact.at,
+        expires_at=expires_at,
+        attempts=(),
+    )
+
+
+def resolved(customer: state.Customer, fact: Decision, data: decisions.MessageResolved) -> state.Customer:
+    """Close the message with its outcome."""
+    return _with_message(customer, _replace(customer.messages[data.message_id], outcome=data.outcome, waiting=None, held=""))
+
+
+def reported(customer: state.Customer, fact: Decision, data: decisions.MessageReported) -> state.Customer:
+    """Add a receipt to the attempt that it is about."""
+    message = customer.messages[data.message_id]
+    attempts = tuple(
+        _replace(each, reported=each.reported | state.REPORTED[data.status], cost=each.cost + data.cost)
+        if each.number == data.attempt
+        else each
+        for each in message.attempts
+    )
+    if data.status == "replied":
+        customer = wrote(customer, data.channel, fact.at)
+    if data.stopped:
+        customer = _replace(customer, stopped={**customer.stopped, data.channel: data.stopped})
+    return _with_message(customer, _replace(message, attempts=attempts))
+
+
+def wrote(customer: state.Customer, channel: Any, at: Any) -> state.Customer:
+    """Note when the customer last wrote on a channel."""
+    if not isinstance(channel, str):
+        return customer
+    return _replace(customer, inbound={**customer.inbound, channel: at})
+
+
+def with_instance(customer: state.Customer, instance: state.Instance) -> state.Customer:
+    """Return the customer with the instance as it is now."""
+    return _replace(customer, instances={**customer.instances, instance.id: instance})
+
+
+def _with_message(customer: state.Customer, message: state.Message) -> state.Customer:
+    return _replace(customer, messages={**customer.messages, message.id: message})
+
+
+def abandoned(customer: state.Customer, instance: str) -> state.Customer:
+    """Close the instance's open messages; later reports about them are late."""
+    closed = {
+        id_: _replace(message, outcome="abandoned")
+        for id_, message in customer.messages.items()
+        if message.instance == instance and not message.outcome
+    }
+    return _replace(customer, messages={**customer.messages, **closed}) if closed else customer
+
+
+def forgotten(customer: state.Customer, now: datetime.datetime) -> state.Customer:
+    """Remove the closed messages that no receipt can be about any more, and the goals whose time is over."""
+    if not customer.messages and not customer.goals:
+        return customer
+    messages = {
+        id_: message
+        for id_, message in customer.messages.items()
+        if not message.outcome or (now - message.requested_at).total_seconds() * 1000 < LATE_RECEIPTS_MS
+    }
+    goals = {id_: goal for id_, goal in customer.goals.items() if goal.until > now}
+    if len(messages) == len(customer.messages) and len(goals) == len(customer.goals):
+        return customer
+    return _replace(customer, messages=messages, goals=goals)

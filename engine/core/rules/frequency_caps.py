@@ -1,0 +1,66 @@
+"""Caps: the number of messages that a customer may get, counted over a ledger of what was sent.
+
+`send_policy.py` asks it before an attempt, and `message_evolution.py` adds a send to the ledger. Nothing here knows consent or
+quiet hours. The policy decides what happens at a cap (drop, defer or the next channel).
+
+1. A message counts once, whatever its attempts. A cap without a channel counts first attempts; a cap with a channel counts the
+   ledger's entries for that channel. docs/semantics.md#a-message-counts-once-against-caps
+2. A rolling window holds the entries that are younger than the window. A window of days holds the customer's own calendar days,
+   today included.
+"""
+
+import datetime
+from collections.abc import Iterable
+
+from engine.core.model import definition, inputs, state
+from engine.core.rules import calendar
+
+Ledger = tuple[state.Sent, ...]
+
+
+def applies(cap: definition.Cap, purpose: str, channel: str, journey: str) -> bool:
+    """Return True if the cap counts messages of this purpose, channel and journey."""
+    return cap.purpose in ("", purpose) and cap.channel in ("", channel) and cap.journey in ("", journey)
+
+
+def place_at(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
+    """Return the first moment at or after `now` at which the cap has a place, if nothing more is sent.
+
+    `at_most` of the cap is 1 at least.
+    """
+    ledger = tuple([sent for sent in ledger if _matches(cap, sent)])
+    if len(ledger) < cap.at_most:
+        return now
+    counted = _counted(cap, ledger, now, zone)
+    too_many = len(counted) - cap.at_most + 1
+    if too_many <= 0:
+        return now
+    if not cap.days:
+        return sorted(sent.at for sent in counted)[too_many - 1] + cap.rolling * inputs.MILLISECOND
+    dates = sorted(calendar.day(sent.at, zone) for sent in counted)
+    return calendar.reaches(dates[too_many - 1] + cap.days * calendar.DAY, now, zone)
+
+
+def reach(rules: Iterable[definition.Cap]) -> datetime.timedelta | None:
+    """Return how far back the caps look, in any time zone, or None if there are no caps.
+
+    Windows of calendar days get one day more, because the first day began before now. Older entries of the ledger need not be
+    kept: a cap that comes later, or looks further back, does not see them.
+    """
+    windows = (cap.days * calendar.DAY + calendar.DAY if cap.days else cap.rolling * inputs.MILLISECOND for cap in rules)
+    return max(windows, default=None)
+
+
+def _matches(cap: definition.Cap, sent: state.Sent) -> bool:
+    return (sent.first or cap.channel != "") and applies(cap, sent.purpose, sent.channel, sent.journey)
+
+
+def _counted(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> list[state.Sent]:
+    """Return the entries that are in the cap's window, from a ledger of entries that match the cap."""
+    if not cap.days:
+        start = now - cap.rolling * inputs.MILLISECOND
+        return [sent for sent in ledger if sent.at > start]
+    first = calendar.day(now, zone) - (cap.days - 1) * calendar.DAY
+    start = calendar.instant(first, 0, zone)
+    # Where clocks go back over midnight, the date before returns after the start of a day: so the date decides.
+    return [sent for sent in ledger if sent.at >= start and calendar.day(sent.at, zone) >= first]

@@ -1,0 +1,39 @@
+"""Moves: the answers of the steps, with the facts to record and the step at which the instance goes on.
+
+Moves are values only; `step_runner.py` carries them out.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from engine.core.model import decisions, inputs
+
+
+class Stay(msgspec.Struct, frozen=True):
+    """The move that records the facts and leaves the instance at its step."""
+
+    facts: tuple[decisions.Payload, ...] = ()
+
+
+class Goto(msgspec.Struct, frozen=True):
+    """The move that records the facts and the step's outcome, and goes on at `step` (None: the journey is complete).
+
+    `event` is the event that moved the instance, if that is not the current input (an event kept for a `since` wait).
+    """
+
+    facts: tuple[decisions.Payload, ...]
+    outcome: str
+    step: str | None
+    event: inputs.Event | None = None
+
+
+class Leave(msgspec.Struct, frozen=True):
+    """The move that leaves the journey."""
+
+    reason: str
+
+
+Move = Stay | Goto | Leave
+Ask = Callable[[], Move | None]
+"""A call of a step, made where an exception of the step can be caught."""

@@ -1,0 +1,121 @@
+"""Bounds of tallies: what is dropped when a customer's traits would take too many bytes.
+
+Called by `evaluate.py` when a tally has grown. Past `BUCKETS`, neighbouring buckets are joined and leave the window together, at
+the time of the later one. Past `VALUES`, the values that were not seen for longest are forgotten. Nothing here knows events or
+conditions. docs/semantics.md#the-traits-of-a-customer-are-bounded
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from engine.core.model.state import Tally
+from engine.core.traits import tallies, value_rules
+
+BUCKETS: Final = 400
+"""The number of buckets of one trait that are exact: a year of days, or 400 events of a rolling window."""
+VALUES: Final = 100
+"""The most values that `distinct` and `most_frequent` keep."""
+EACH_BYTES: Final = 8_000
+"""The most bytes of one tally."""
+ALL_BYTES: Final = 32_000
+"""The most bytes of all tallies of a customer together; past that each has an equal share.
+
+The bound holds for up to 75 traits, whatever they keep.
+"""
+
+_WIDEST: Final = 1 << 62
+_MANY: Final = frozenset({"distinct", "most_frequent"})
+
+
+def one(tally: Tally) -> Tally:
+    """Return the tally within the bounds of one tally; the same object if it is within them already."""
+    if tally.size > EACH_BYTES:
+        tally = fit(tally, EACH_BYTES)
+    if len(tally.marks) > BUCKETS:
+        tally = fit(tally, EACH_BYTES, BUCKETS // 2)
+    if len(tally.values) > VALUES and tally.compute in _MANY:
+        # One value of most_frequent has many buckets: several values go at once, so that the next new values cost nothing.
+        tally = _forget(tally, 1 if tally.compute == "distinct" else VALUES // 8)
+    return tally
+
+
+def together(kept: Mapping[str, Tally]) -> Mapping[str, Tally]:
+    """Return all tallies of a customer within `ALL_BYTES`; past it, a tally with more than an equal share is made smaller."""
+    if sum([tally.size for tally in kept.values()]) <= ALL_BYTES:
+        return kept
+    share = ALL_BYTES // len(kept)
+    return {name: fit(tally, share) if tally.size > share else tally for name, tally in kept.items()}
+
+
+def fit(tally: Tally, most_bytes: int, most_buckets: int = BUCKETS) -> Tally:
+    """Return the tally with at most three quarters of `most_bytes`, so that it can grow, and at most `most_buckets` buckets.
+
+    At least one bucket is left.
+    """
+    while tally.size > most_bytes * 3 // 4 or len(tally.marks) > most_buckets:
+        values = len(tally.values) if tally.compute in _MANY else 1
+        buckets = len(tally.marks)
+        if buckets > values:
+            tally = _join(tally, max(values, min(buckets // 2, most_buckets)))
+        elif values > 1:
+            tally = _forget(tally, max(1, values // 8))
+        else:
+            break
+    return tally
+
+
+def _forget(tally: Tally, some: int) -> Tally:
+    """Return the tally without the `some` values that were not seen for longest; in a tie the first value goes."""
+    if tally.compute == "distinct":
+        return _forget_distinct(tally, some)
+    places, seen = [int(place) for place in tally.numbers], [0] * len(tally.values)
+    for mark, place in zip(tally.marks, places, strict=True):
+        seen[place] = max(seen[place], mark)
+    gone = frozenset(sorted(range(len(seen)), key=seen.__getitem__)[:some])
+    return tallies.reduced(tally, [at for at, place in enumerate(places) if place not in gone])
+
+
+def _forget_distinct(tally: Tally, some: int) -> Tally:
+    marks, values, text = list(tally.marks), list(tally.values), tallies.text(tally)
+    for _ in range(some):
+        at = marks.index(min(marks))
+        del marks[at]
+        text -= value_rules.size(values.pop(at))
+    return tallies.sized(tally, tuple(marks), (), (), tuple(values), text)
+
+
+def _join(tally: Tally, most: int) -> Tally:
+    """Return the tally with at most `most` buckets: those whose marks fall into one step become one, at the latest mark.
+
+    The step only doubles, so no event stays in the window more than one step too long, however often its bucket is joined.
+    """
+    step, buckets = tally.step, range(len(tally.marks))
+    while step < _WIDEST and len({_cell(tally, at, step) for at in buckets}) > most:
+        step *= 2
+    cells: dict[tuple[int, int | float], list[int]] = {}
+    for at in buckets:
+        cells.setdefault(_cell(tally, at, step), []).append(at)
+    joined = sorted(cells.values(), key=lambda cell: tally.marks[cell[-1]])
+    after = tallies.sized(
+        tally,
+        tuple([tally.marks[cell[-1]] for cell in joined]),
+        tuple([_joined(tally, cell) for cell in joined]),
+        tuple([sum([tally.counts[at] for at in cell]) for cell in joined]) if tally.counts else (),
+        tuple([tally.values[cell[0]] for cell in joined]) if tally.compute == "first" else tally.values,
+    )
+    return msgspec.structs.replace(after, step=step)
+
+
+def _cell(tally: Tally, at: int, step: int) -> tuple[int, int | float]:
+    return tally.marks[at] // step, tally.numbers[at] if tally.compute == "most_frequent" else 0
+
+
+def _joined(tally: Tally, cell: list[int]) -> int | float:
+    result = tally.numbers[cell[0]]
+    join = tallies.JOINED.get(tally.compute)
+    if join is not None:
+        for at in cell[1:]:
+            result = join(result, tally.numbers[at])
+    return result

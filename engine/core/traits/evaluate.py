@@ -1,0 +1,170 @@
+"""Traits: values computed from a customer's events, one event at a time.
+
+`evolution.py` calls `take` for each event that a trait names. `values` and `value` serve conditions and segments, and
+`changes_at` says when passing time alone can change a trait. `tallies.py` holds what is kept of the events; `windows.py` says
+which moments a window counts. Nothing here reads a clock, evaluates CEL or knows journeys; reading a value never changes
+anything.
+"""
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from engine.core.model import definition, inputs
+from engine.core.model.state import Tally
+from engine.core.traits import compaction, tallies, value_rules, windows
+
+MISSING: Final = msgspec.UNSET
+"""The value of an average, min, max, first, last or most_frequent of no events: a condition on it is false."""
+
+_NUMERIC: Final = frozenset({"sum", "average", "min", "max", "rfm"})
+
+
+def take(
+    traits: Iterable[definition.Trait],
+    kept: Mapping[str, Tally],
+    event: inputs.Event,
+    now: datetime.datetime,
+    zone: datetime.tzinfo,
+    evaluate: Callable[[definition.Expression], Any],
+) -> Mapping[str, Tally]:
+    """Return the tallies by trait after the event; the same object if the event changes none.
+
+    The caller gives only traits whose `of` names the event's type. `evaluate` gives None if an expression fails. `when` must be
+    true. A value of the wrong kind is not counted (`measures.number`, `measures.plain`), nor is an event that its window has left
+    already. An event counts by its own time, so that the order of arrival does not matter.
+    """
+    place = windows.Place(event.time, now, zone)
+    after: dict[str, Tally] = {}
+    grown = False
+    for trait in traits:
+        if trait.when is not None and evaluate(trait.when) is not True:
+            continue
+        mark, low = place.window(trait)
+        if low is not None and mark < low:
+            continue
+        value = 1 if trait.compute == "count" else evaluate(trait.value) if trait.value is not None else None
+        if not (value_rules.number(value) if trait.compute in _NUMERIC else value_rules.plain(value)):
+            continue
+        tally = kept.get(trait.name)
+        if tally is None or tally.hash != trait.hash:
+            tally = Tally(trait.hash, now, trait.compute)
+        added = tallies.add(tally, mark, low, value, place.ms()[0])
+        if added is tally:
+            continue
+        if added.size > tally.size:
+            within = compaction.one(added)
+            if within is not added and within == tally:
+                continue  # the bounds would drop this late value at once
+            grown, added = True, within
+        after[trait.name] = added
+    if not after:
+        return kept
+    return compaction.together({**kept, **after}) if grown else {**kept, **after}
+
+
+def value(trait: definition.Trait, tally: Tally | None, now: datetime.datetime, zone: datetime.tzinfo) -> Any:
+    """Return the trait's value at `now`, or `MISSING`; a tally of another definition counts as empty.
+
+    The value is a number, a text, a bool or a timestamp; for `distinct` a list, and for `rfm` a mapping.
+    """
+    return _value(trait, tally, windows.Place(now, now, zone), now, zone)
+
+
+def values(
+    traits: Iterable[definition.Trait], kept: Mapping[str, Tally], now: datetime.datetime, zone: datetime.tzinfo
+) -> dict[str, Any]:
+    """Return `{trait name: value}` at `now`, without the traits that have no value."""
+    place, found = windows.Place(now, now, zone), {}
+    for trait in traits:
+        each = _value(trait, kept.get(trait.name), place, now, zone)
+        if each is not MISSING:
+            found[trait.name] = each
+    return found
+
+
+def _value(
+    trait: definition.Trait, tally: Tally | None, place: windows.Place, now: datetime.datetime, zone: datetime.tzinfo
+) -> Any:
+    """Return the value as `value` does; several traits share `place`, which is that of now in their windows."""
+    if tally is None or tally.hash != trait.hash:
+        tally = Tally(trait.hash, now, trait.compute)
+    low = place.low(trait)
+    compute, start = trait.compute, tallies.inside(tally.marks, low) if trait.compute != "distinct" else 0
+    if compute in ("count", "sum"):
+        return value_rules.total(tally.numbers[start:])
+    match compute:
+        case "distinct":
+            if low is None:
+                return list(tally.values)
+            return [each for each, mark in zip(tally.values, tally.marks, strict=True) if mark >= low]
+        case "most_frequent":
+            return _most_frequent(tally, start)
+        case "rfm":
+            return _rfm(trait, tally, start, now, zone)
+    numbers = tally.numbers[start:]
+    if not numbers:
+        return MISSING
+    match compute:
+        case "average":
+            return value_rules.total(numbers) / sum(tally.counts[start:])
+        case "min":
+            return min(numbers)
+        case "max":
+            return max(numbers)
+        case _:
+            return tally.values[start]
+
+
+def changes_at(
+    trait: definition.Trait, tally: Tally | None, now: datetime.datetime, zone: datetime.tzinfo, *, daily: bool = True
+) -> datetime.datetime | None:
+    """Return the first moment after `now` at which the value may change although nothing happens, or None if it never does.
+
+    That is when the oldest bucket leaves the window. For rfm it is also the customer's next midnight, when one more day has
+    passed. If not `daily`, it is the midnight at which the score of recency falls, for a caller who does not read the days
+    themselves.
+    """
+    if tally is None or tally.hash != trait.hash:
+        return None
+    low = windows.low(trait, now, zone)
+    inside = [mark for mark in tally.marks if low is None or mark >= low]
+    if not inside:
+        return None
+    leaving = windows.leaves(trait, min(inside), zone)
+    if trait.compute != "rfm":
+        return leaving
+    last, today = _last_day(trait, tally, zone), windows.day(now, zone)
+    days = [max(today, last) + 1] if daily else [last + int(band) + 1 for band in trait.recency]
+    older = [windows.begins(day, zone) for day in days if day > today]
+    return min((*older, *([leaving] if leaving else ())), default=None)
+
+
+def _most_frequent(tally: Tally, start: int) -> Any:
+    """Return the value seen most often, in a tie the one seen first."""
+    seen = [0] * len(tally.values)
+    for place, count in zip(tally.numbers[start:], tally.counts[start:], strict=True):
+        seen[int(place)] += count
+    most = max(seen, default=0)
+    return tally.values[seen.index(most)] if most else MISSING
+
+
+def _rfm(trait: definition.Trait, tally: Tally, start: int, now: datetime.datetime, zone: datetime.tzinfo) -> dict[str, Any]:
+    """Return recency, frequency and monetary value with their scores; a value on a band takes the better score."""
+    orders, spend = sum(tally.counts[start:]), value_rules.total(tally.numbers[start:])
+    days = max(0, windows.day(now, zone) - _last_day(trait, tally, zone)) if orders else None
+    return {
+        "recency_days": days,
+        "orders": orders,
+        "spend": spend,
+        "recency": 1 if days is None else 1 + sum(days <= band for band in trait.recency),
+        "frequency": 1 if days is None else 1 + sum(orders >= band for band in trait.frequency),
+        "monetary": 1 if days is None else 1 + sum(spend >= band for band in trait.monetary),
+    }
+
+
+def _last_day(trait: definition.Trait, tally: Tally, zone: datetime.tzinfo) -> int:
+    mark = tally.marks[-1]
+    return windows.day_of(mark, zone) if trait.rolling and not trait.days else mark

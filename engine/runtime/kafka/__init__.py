@@ -1,0 +1,1 @@
+"""Kafka: connections, topics, rights, clients and clocks. Everything that talks to a broker and knows no customer."""

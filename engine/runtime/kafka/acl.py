@@ -1,0 +1,263 @@
+"""The rights that each process needs on Kafka, and the check that the broker grants them.
+
+The worker, deploys, commands, `dalang state rebuild` and `dalang state check` call `check` before they read or write anything,
+so that a missing right is named at once. The tables below are the only source: docs/rights.md is made from them, and the tests
+give a broker exactly these rights. A broker without rights, or one that is too old to be asked, is taken to allow everything.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+from aiokafka import errors as kafka
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol import api
+from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
+
+from engine.runtime.kafka import broadcast, connection, topics
+
+Operation = Literal["Read", "Write", "Create", "Describe", "DescribeConfigs"]
+Resource = Literal["Topic", "Group", "TransactionalId", "Cluster"]
+Role = Literal[
+    "worker",
+    "worker --journeys",
+    "deploy",
+    "command",
+    "topics create",
+    "topics check",
+    "replay, explain, export",
+    "import",
+    "state rebuild",
+    "state check",
+    "adapter",
+]
+
+_BITS: Final[Mapping[Operation, int]] = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
+_UNKNOWN: Final = -(1 << 31)
+"""The bit field in the answer of a broker that does not tell the allowed operations."""
+_ASKED: Final = 60
+_AGAIN: Final = 0.5
+_COMING: Final = (kafka.GroupCoordinatorNotAvailableError, kafka.NotCoordinatorForGroupError, kafka.GroupLoadInProgressError)
+_TOO_OLD: Final = (kafka.IncompatibleBrokerVersion, kafka.UnsupportedVersionError, NotImplementedError)
+
+
+class Right(msgspec.Struct, frozen=True, order=True):
+    """One operation on one resource; with `prefixed`, on every resource whose name begins with `name`."""
+
+    resource: Resource
+    name: str
+    operation: Operation
+    prefixed: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.operation} on {self.resource} {self.name}"
+
+
+_TABLE: Final[Mapping[Role, Mapping[str, tuple[Operation, ...]]]] = {
+    "worker": {
+        topics.EVENTS: ("Read", "Write"),
+        topics.STATE: ("Read", "Write"),
+        topics.BUNDLES: ("Read",),
+        # A worker that takes a partition reads the ends of the outputs, to see whether the last transaction is whole.
+        topics.DECISIONS: ("Read", "Write"),
+        topics.DEAD_LETTERS: ("Read", "Write"),
+        **dict.fromkeys(topics.ACTIONS.values(), ("Read", "Write")),
+    },
+    "worker --journeys": {topics.BUNDLES: ("Write",)},
+    "deploy": {topics.EVENTS: ("Read", "Write"), topics.STATE: ("Read",), topics.BUNDLES: ("Read", "Write")},
+    "command": {topics.EVENTS: ("Read", "Write"), topics.STATE: ("Read",), topics.BUNDLES: ("Read",)},
+    "topics create": {},
+    "topics check": {},
+    "replay, explain, export": {topics.EVENTS: ("Read",), topics.BUNDLES: ("Read",)},
+    "state rebuild": {topics.EVENTS: ("Read",), topics.STATE: ("Read", "Write"), topics.BUNDLES: ("Read",)},
+    "state check": dict.fromkeys(
+        (topics.EVENTS, topics.STATE, topics.BUNDLES, topics.DECISIONS, topics.DEAD_LETTERS, *topics.ACTIONS.values()), ("Read",)
+    ),
+    "import": {topics.EVENTS: ("Write",)},
+    "adapter": {topics.EVENTS: ("Write",), "actions.<channel>": ("Read",)},
+}
+ROLES: Final = tuple(_TABLE)
+
+
+def rights(role: Role, names: topics.Topics, group: str = "<group>") -> list[Right]:
+    """Return every right of a role; `worker --journeys` has the rights of a worker and its own."""
+    found = [Right("Topic", names.name(topic), each) for topic, allowed in _TABLE[role].items() for each in allowed]
+    match role:
+        case "worker":
+            found.append(Right("Group", group, "Read"))
+            found.append(Right("TransactionalId", f"{names.name(group)}-", "Write", prefixed=True))
+        case "worker --journeys":
+            found = sorted({*rights("worker", names, group), *found, Right("TransactionalId", _operator(names), "Write")})
+        case "state rebuild":
+            found.append(Right("TransactionalId", f"{names.name(group)}-", "Write", prefixed=True))
+        case "deploy" | "command":
+            found.append(Right("TransactionalId", _operator(names), "Write"))
+        case "topics create":
+            found.append(Right("Cluster", "kafka-cluster", "Create"))
+            found += [Right("Topic", spec.name, "Describe") for spec in names.specs()]
+        case "topics check":
+            found += [Right("Topic", spec.name, "Describe") for spec in names.specs()]
+            found += [Right("Topic", names.name(topic), "DescribeConfigs") for topic in (topics.STATE, topics.BUNDLES)]
+        case "adapter":
+            found.append(Right("Group", group, "Read"))
+        case _:
+            pass
+    return found
+
+
+def _operator(names: topics.Topics) -> str:
+    return names.name(broadcast.OPERATOR)
+
+
+async def check(broker: connection.Address, wanted: Iterable[Right]) -> None:
+    """Raise `connection.NotAllowed` with every right on topics and groups that the broker reports as missing.
+
+    Transactional ids cannot be asked about: a producer that may not use its own id is refused when it starts.
+    """
+    rights = list(wanted)
+    names = sorted({right.name for right in rights if right.resource == "Topic"})
+    allowed = await _topics(broker, names)
+    missing = [right for right in rights if right.resource == "Topic" and not _has(allowed.get(right.name, 0), right.operation)]
+    for right in rights:
+        if right.resource == "Group" and not _has(await _group(broker, right.name), right.operation):
+            missing.append(right)
+    if missing:
+        raise connection.NotAllowed(f"The broker does not allow this to us: {'; '.join(map(str, missing))}.")
+
+
+def _has(bits: int, operation: Operation) -> bool:
+    return bits == _UNKNOWN or bool(bits >> _BITS[operation] & 1)
+
+
+class _Answer(api.Response):
+    API_KEY = 3
+    API_VERSION = 8
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("brokers", Array(("node_id", Int32), ("host", String("utf-8")), ("port", Int32), ("rack", String("utf-8")))),
+        ("cluster_id", String("utf-8")),
+        ("controller_id", Int32),
+        (
+            "topics",
+            Array(
+                ("error_code", Int16),
+                ("topic", String("utf-8")),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    Array(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", Array(Int32)),
+                        ("isr", Array(Int32)),
+                        ("offline_replicas", Array(Int32)),
+                    ),
+                ),
+                ("authorized_operations", Int32),
+            ),
+        ),
+        ("cluster_authorized_operations", Int32),
+    )
+
+
+class _Asked(api.RequestStruct):
+    API_KEY = 3
+    API_VERSION = 8
+    RESPONSE_TYPE = _Answer
+    SCHEMA = Schema(
+        ("topics", Array(String("utf-8"))),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_authorized_operations", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+    )
+
+
+class _Operations(api.Request[_Asked]):
+    """A metadata request that also asks for the allowed operations, which aiokafka does not ask for (KIP-430)."""
+
+    API_KEY = 3
+
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
+
+    def build(self, request_struct_class: type[_Asked]) -> _Asked:
+        return request_struct_class(self._names, False, False, True)
+
+
+async def _topics(broker: connection.Address, names: list[str]) -> dict[str, int]:
+    """Return the allowed operations of each topic as a bit field, by topic name.
+
+    On a topic that does not exist every operation counts as allowed: other checks report missing topics.
+    """
+    entered = await connection.enter(broker)
+    try:
+        answer: Any = (await entered.send(_Operations(names))).to_object()
+    except _TOO_OLD:
+        return dict.fromkeys(names, _UNKNOWN)
+    finally:
+        entered.close()
+    return {each["topic"]: _bits(each) for each in answer["topics"]}
+
+
+def _bits(told: Mapping[str, Any]) -> int:
+    if told["error_code"] == kafka.TopicAuthorizationFailedError.errno:
+        return 0  # we may not even see the topic
+    return _UNKNOWN if told["error_code"] == kafka.UnknownTopicOrPartitionError.errno else int(told["authorized_operations"])
+
+
+async def _group(broker: connection.Address, group: str) -> int:
+    """Return the allowed operations of a group as a bit field.
+
+    A cluster that has just started has no group coordinators yet, so the question is repeated, up to 60 times.
+    """
+    admin = AIOKafkaAdminClient(**connection.client(broker))
+    await admin.start()
+    try:
+        for _ in range(_ASKED):
+            try:
+                (answer,) = await admin.describe_consumer_groups([group], include_authorized_operations=True)
+            except _COMING:
+                await asyncio.sleep(_AGAIN)
+                continue
+            (described,) = answer.to_object()["groups"]
+            if described["error_code"] == 0:
+                return int(described.get("authorized_operations", _UNKNOWN))
+            if described["error_code"] == kafka.GroupAuthorizationFailedError.errno:
+                return 0
+            await asyncio.sleep(_AGAIN)
+    except kafka.GroupAuthorizationFailedError:
+        return 0
+    except _TOO_OLD:
+        pass
+    finally:
+        await admin.close()
+    return _UNKNOWN
+
+
+def page() -> str:
+    """Return the text of docs/rights.md."""
+    return "\n".join(_page()) + "\n"
+
+
+def _page() -> Iterator[str]:
+    yield "# Rights"
+    yield ""
+    yield "What each process must be allowed on Kafka (ACLs), and nothing more. Made from `engine/runtime/kafka/acl.py` by"
+    yield "`make schemas`; do not edit it. With `DALANG_TOPIC_PREFIX`, the prefix stands before topics and transactional ids,"
+    yield "not before groups. `<group>` is `DALANG_APP_ID`. Read and Write bring Describe with them. A process that lacks a"
+    yield "right says which and exits 2, before it begins."
+    for role in ROLES:
+        yield ""
+        yield f"## {role}"
+        yield ""
+        yield "| resource | name | operations |"
+        yield "|---|---|---|"
+        grouped: dict[tuple[str, str], list[str]] = {}
+        for right in rights(role, topics.Topics()):
+            shown = f"`{right.name}`" + (" and all that begin so (prefixed)" if right.prefixed else "")
+            grouped.setdefault((right.resource, shown), []).append(right.operation)
+        for (resource, name), operations in grouped.items():
+            yield f"| {resource} | {name} | {', '.join(operations)} |"

@@ -1,0 +1,84 @@
+"""Records of an operator to every partition of `customer.events`: one per partition, all in one transaction.
+
+Called by deploys.py and commands.py. All operators use the same transactional id, so a later operator fences an earlier one
+that is still at work. So either all partitions have a record or none has, and two deploys and a command stand in the same order
+in every partition (decision 030).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import Any, Final, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from engine.core import errors
+from engine.runtime.kafka import connection, producers, topics
+
+OPERATOR: Final = "dalang.operator"
+"""The transactional id; the prefix of the topics is put before it."""
+_WITHIN: Final = 30.0
+
+
+class Overtaken(errors.RuntimeFailure):
+    """Another deploy or command was made at the same time, and came later."""
+
+    code = "DLG532"
+    hint = "Look at what is live now, and do it again if it is still wanted."
+
+
+class Broadcast:
+    """An open producer for every partition, used in an `async with` block.
+
+    On a broker with transactions, what the caller reads inside the block still holds at `send`: if another operator has begun
+    since, `send` raises `Overtaken`.
+    """
+
+    def __init__(self, broker: connection.Address, names: topics.Topics) -> None:
+        self._broker, self._names = broker, names
+        self._producer: AIOKafkaProducer
+        self._transactions = True
+
+    async def __aenter__(self) -> Self:
+        self._producer = producers.transactional(self._broker, self._names.name(OPERATOR))
+        try:
+            async with asyncio.timeout(_WITHIN):
+                self._transactions = await producers.begun(self._producer)
+            if not self._transactions:
+                await self._stop()
+                self._producer = producers.plain(self._broker)
+                await self._producer.start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self._stop()
+
+    async def send(self, values: Mapping[int, bytes]) -> None:
+        """Write the record of each partition (`{partition: value}`): all of them or, on a broker with transactions, none.
+
+        Raises `Overtaken` if another operator has begun since.
+        """
+        if not values:
+            return
+        topic = self._names.name(topics.EVENTS)
+        try:
+            if self._transactions:
+                async with self._producer.transaction():
+                    await self._write(topic, values)
+            else:
+                await self._write(topic, values)
+        except ProducerFenced:
+            raise Overtaken from None
+
+    async def _write(self, topic: str, values: Mapping[int, bytes]) -> None:
+        sent = [await self._producer.send(topic, value, partition=number) for number, value in values.items()]
+        await asyncio.gather(*sent)
+
+    async def _stop(self) -> None:
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(5):
+                await self._producer.stop()

@@ -1,0 +1,16 @@
+"""Timestamps of Kafka records: whole milliseconds since 1970-01-01T00:00:00Z, and the moments that they stand for."""
+
+import datetime
+
+from engine.core.model import state
+from engine.core.model.inputs import MILLISECOND
+
+
+def milliseconds(at: datetime.datetime) -> int:
+    """Convert a time to whole milliseconds since 1970."""
+    return (at - state.EPOCH) // MILLISECOND
+
+
+def instant(ms: int) -> datetime.datetime:
+    """Convert milliseconds since 1970 to a time."""
+    return state.EPOCH + ms * MILLISECOND

@@ -1,0 +1,257 @@
+"""The topics: their names, their configuration, and how they are made and checked.
+
+Called by the worker and by the commands that need Kafka. All names and configurations of topics stand here.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+
+from engine.core import errors
+from engine.core.model import actions
+from engine.runtime.kafka import connection
+
+EVENTS: Final = "customer.events"
+DECISIONS: Final = "journey.events"
+BUNDLES: Final = "journey.bundles"
+STATE: Final = "customer.state"
+DEAD_LETTERS: Final = "dead.letters"
+ACTIONS: Final[Mapping[str, str]] = {channel: f"actions.{channel}" for channel in actions.CHANNELS}
+
+PARTITIONS: Final = 12
+"""Number of partitions of new topics, if `customer.events` does not exist and no other number is asked for."""
+_DAY: Final = 86_400_000
+LARGEST: Final = 4 * 1024 * 1024
+"""Bytes of the largest record that the topics take: an event too large for the fold still fits into `dead.letters`."""
+TOMBSTONES: Final = _DAY
+"""Milliseconds for which a tombstone of `customer.state` must stay, so that a slow or returning reader misses none."""
+UNCOMPACTED: Final = 3_600_000
+"""Milliseconds for which earlier states of a customer stay in `customer.state`.
+
+Loading reads everything that was written in this time.
+"""
+_STATE: Final[Mapping[str, str]] = {
+    # Small segments are compacted sooner, so less is loaded; erased data is gone from the disk within days.
+    "segment.bytes": str(64 * 1024 * 1024),
+    "segment.ms": str(_DAY),
+    "max.compaction.lag.ms": str(_DAY),
+    # Earlier states of a customer stay for this long: a worker that takes a partition may have to go back to them.
+    "min.compaction.lag.ms": str(UNCOMPACTED),
+    # Loading also reads what is not compacted yet: at most a quarter more.
+    "min.cleanable.dirty.ratio": "0.2",
+    "delete.retention.ms": str(2 * TOMBSTONES),
+}
+_KNOWN_WITHIN: Final = 10.0
+_ENVELOPE: Final = 64 * 1024
+"""Bytes that a dead letter may need beside the record that is in it."""
+
+
+class TopicsMissing(errors.RuntimeFailure):
+    """Topics are missing on this broker."""
+
+    code = "DLG510"
+    hint = "Make them with `dalang topics create`."
+
+
+class WrongPartitions(errors.RuntimeFailure):
+    """The topics have different numbers of partitions, so a customer's records would not stand together."""
+
+    code = "DLG511"
+    hint = "Make new topics with one count under another --topic-prefix, and replay the log into them."
+
+
+class WrongConfig(errors.RuntimeFailure):
+    """A topic is kept in another way than the engine needs."""
+
+    code = "DLG513"
+    hint = "Set it with kafka-configs.sh --alter --entity-type topics; nothing has to be stopped for it."
+
+
+class OtherCount(errors.RuntimeFailure):
+    """Topics exist with another number of partitions than the one that was asked for."""
+
+    code = "DLG514"
+    hint = (
+        "Leave --partitions out to make what is missing with the same; for another number make all under another --topic-prefix."
+    )
+
+
+class TopicsRefused(errors.RuntimeFailure):
+    """The broker did not make the topics."""
+
+    code = "DLG512"
+    hint = "See the broker's log; a cluster of one node needs --replication 1."
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """The name and the configuration of a topic to make."""
+
+    name: str
+    config: Mapping[str, str]
+
+
+class Topics(msgspec.Struct, frozen=True):
+    """The names of the topics, with a prefix that is put before each name literally."""
+
+    prefix: str = ""
+
+    def name(self, topic: str) -> str:
+        """Return the full name of a topic."""
+        return self.prefix + topic
+
+    def specs(self, days: Mapping[str, int] | None = None) -> tuple[Spec, ...]:
+        """Return the specs of all topics.
+
+        `days` gives the days for which a topic keeps its records, by the topic's name without prefix.
+        """
+        large = {"max.message.bytes": str(LARGEST)}
+        compacted = {"cleanup.policy": "compact", **large}
+        # The broker stamps the log: a machine whose clock jumps must not move anybody's timers.
+        stamped = {"message.timestamp.type": "LogAppendTime"}
+        buried = {"max.message.bytes": str(LARGEST + _ENVELOPE)}
+        own = {EVENTS: {**large, **stamped}, DECISIONS: large, DEAD_LETTERS: buried}
+        days = {EVENTS: 30, DECISIONS: 90, DEAD_LETTERS: 30, **dict.fromkeys(ACTIONS.values(), 7), **(days or {})}
+        return (
+            *(
+                Spec(self.name(topic), {"retention.ms": str(kept * _DAY), **own.get(topic, large)})
+                for topic, kept in days.items()
+            ),
+            Spec(self.name(BUNDLES), compacted),
+            Spec(self.name(STATE), {**compacted, **stamped, **_STATE}),
+        )
+
+
+async def create(
+    broker: connection.Address,
+    topics: Topics,
+    partitions: int | None,
+    replication: int = 1,
+    days: Mapping[str, int] | None = None,
+) -> list[str]:
+    """Make the topics that are missing, and return their names once the broker knows them; other topics stay as they are.
+
+    `partitions`: None for the number of `customer.events` or, if that does not exist, for `PARTITIONS`. `days`: see
+    `Topics.specs`. Raises `OtherCount` if `customer.events` has another number, and `TopicsRefused` if the broker does not make
+    the topics.
+    """
+    await connection.reachable(broker)
+    admin = AIOKafkaAdminClient(**connection.client(broker))
+    await admin.start()
+    try:
+        existing, count = set(await admin.list_topics()), partitions or PARTITIONS
+        if topics.name(EVENTS) in existing:
+            (events,) = await admin.describe_topics([topics.name(EVENTS)])
+            count = len(events["partitions"])
+            if partitions not in (None, count):
+                raise OtherCount(f"{topics.name(EVENTS)} has {count} partitions, and {partitions} were asked for.")
+        missing = [_new(spec, count, replication) for spec in topics.specs(days) if spec.name not in existing]
+        answer = await admin.create_topics(missing) if missing else None
+        for name, code, *rest in answer.topic_errors if answer is not None else ():
+            if code not in (0, TopicAlreadyExistsError.errno):
+                raise TopicsRefused(f"{name}: error {code} {rest[0] if rest else ''}".rstrip(" .") + ".")
+        made = [topic.name for topic in missing]
+        async with asyncio.timeout(_KNOWN_WITHIN):
+            # The controller has made them; the broker hears of it a little later.
+            while not existing.issuperset(made):
+                await asyncio.sleep(0.1)
+                existing = set(await admin.list_topics())
+    except (KafkaError, TimeoutError) as exc:
+        raise TopicsRefused(f"{type(exc).__name__}: {exc}.") from None
+    finally:
+        await admin.close()
+    return made
+
+
+def _new(spec: Spec, partitions: int, replication: int) -> NewTopic:
+    config = dict(spec.config)
+    if replication > 2:
+        # Confirmed records must outlive the loss of any one broker, the leader included.
+        config["min.insync.replicas"] = str(replication // 2 + 1)
+    return NewTopic(spec.name, partitions, replication, topic_configs=config)
+
+
+async def partitions(broker: connection.Address, topics: Topics) -> int:
+    """Return the number of partitions that all topics share; raise `TopicsMissing` or `WrongPartitions` if they do not."""
+    await connection.reachable(broker)
+    admin = AIOKafkaAdminClient(**connection.client(broker))
+    await admin.start()
+    try:
+        names = [spec.name for spec in topics.specs()]
+        existing = set(await admin.list_topics())
+        missing = [name for name in names if name not in existing]
+        if missing:
+            raise TopicsMissing(f"Missing topics: {', '.join(missing)}.")
+        counts = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics(names)}
+    finally:
+        await admin.close()
+    # Everybody reads the whole topic of bundles, so its number of partitions does not matter.
+    shared = {count for name, count in counts.items() if name != topics.name(BUNDLES)}
+    if len(shared) != 1:
+        raise WrongPartitions(", ".join(f"{name} {count}" for name, count in sorted(counts.items())) + ".")
+    return shared.pop()
+
+
+async def checked(broker: connection.Address, topics: Topics) -> list[str]:
+    """Return the harmless differences from the configuration that `create` makes; raise `WrongConfig` for harmful ones.
+
+    States that are deleted by age, or tombstones that are removed before a worker has seen them, lead to wrong states.
+    """
+    wanted = {spec.name: spec.config for spec in topics.specs() if spec.name in (topics.name(STATE), topics.name(BUNDLES))}
+    found = await _configs(broker, list(wanted))
+    wrong: list[str] = []
+    told: list[str] = []
+    for name, config in wanted.items():
+        if name not in found:
+            told.append(f"{name}: how it is kept cannot be asked, which needs DescribeConfigs on it")
+        for key, value in config.items():
+            has = found.get(name, {}).get(key, value)
+            harmful = key == "cleanup.policy" or (key == "delete.retention.ms" and int(has) < TOMBSTONES)
+            if has != value:
+                (wrong if harmful else told).append(f"{name}: {key} is {has}, `topics create` makes it {value}")
+    if wrong:
+        raise WrongConfig("; ".join(wrong) + ".")
+    return told
+
+
+async def _configs(broker: connection.Address, names: list[str]) -> dict[str, dict[str, str]]:
+    """Return the configuration of these topics, as far as the broker tells it."""
+    admin = AIOKafkaAdminClient(**connection.client(broker))
+    await admin.start()
+    try:
+        asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        answers = await admin.describe_configs(asked)
+    finally:
+        await admin.close()
+    return {
+        resource[3]: {entry[0]: entry[1] for entry in resource[4] if entry[1] is not None}
+        for answer in answers
+        for resource in answer.resources
+        if resource[0] == 0
+    }
+
+
+async def needed(broker: connection.Address, topics: Topics, *wanted: str) -> list[int]:
+    """Return the partition numbers of the first of these topics; raise `TopicsMissing` with every topic that is missing."""
+    found = {topic: await numbers(broker, topics.name(topic)) for topic in wanted}
+    missing = [topics.name(topic) for topic, there in found.items() if not there]
+    if missing:
+        raise TopicsMissing(f"Missing topics: {', '.join(missing)}.")
+    return found[wanted[0]]
+
+
+async def numbers(broker: connection.Address, topic: str) -> list[int]:
+    """Return the partition numbers of one topic, an empty list if the topic does not exist."""
+    admin = AIOKafkaAdminClient(**connection.client(broker))
+    await admin.start()
+    try:
+        if topic not in await admin.list_topics():
+            return []
+        (described,) = await admin.describe_topics([topic])
+        return sorted(each["partition"] for each in described["partitions"])
+    finally:
+        await admin.close()

@@ -1,0 +1,233 @@
+"""The metrics of a worker, under their Prometheus names.
+
+Called by the worker for each batch that is on the broker, with what the batch already holds; nothing is counted event by event.
+Labels come from definitions and from short lists alone. A customer, an address or a text must never be a label.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+import prometheus_client as prometheus
+from prometheus_client import core, registry
+
+from engine import __version__
+from engine.core.model import decisions
+
+_DURATIONS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_AGES: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0)
+_LOADS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+_RECORDS: Final = (1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000)
+_REASONED: Final = frozenset(
+    (
+        decisions.JourneyRefused.type,
+        decisions.MessageSuppressed.type,
+        decisions.MessageDeferred.type,
+        decisions.MessageReported.type,
+    )
+)
+
+
+class Written(msgspec.Struct, kw_only=True):
+    """One batch of a partition that is on the broker.
+
+    `oldest` is the timestamp of the batch's first record (ms since 1970); the other times are durations in seconds.
+    """
+
+    partition: int
+    records: int
+    oldest: int
+    decided: list[decisions.Decision] = []
+    acted: Mapping[str, int] = {}
+    """Number of actions by channel."""
+    buried: Mapping[str, int] = {}
+    """Number of dead letters by reason."""
+    errors: Mapping[tuple[str, str], int] = {}
+    """Number of conditions without a value, by journey and path."""
+    activations: int = 0
+    misplaced: int = 0
+    """Number of customers who are new in this partition and belong in another one."""
+    took: float = 0.0
+    """Seconds from the first look at a record until the broker has confirmed the batch."""
+    write_took: float = 0.0
+
+
+Wrote = Callable[[Written], None]
+
+
+class Standing(msgspec.Struct, kw_only=True, frozen=True):
+    """The progress of one assigned partition at one moment.
+
+    `behind` is the time since when a record waits to be handled (seconds since 1970), None if no record waits.
+    """
+
+    number: int
+    loaded: bool = False
+    lag: int = 0
+    """Number of records on the log that are not handled."""
+    behind: float | None = None
+    customers: int = 0
+    bytes: int = 0
+    waiting: int = 0
+    """Number of customers with a timer."""
+    overdue: int = 0
+    """Number of customers whose timer was due more than five seconds ago and has not fired."""
+    silent: float = 0.0
+    """Seconds since the broker last answered a fetch of this partition; 0 while a record waits to be handled."""
+
+    def lag_seconds(self, now: float) -> float:
+        """Return the age in seconds of the oldest record that is not handled, 0 if there is none."""
+        return 0.0 if self.behind is None else max(0.0, now - self.behind)
+
+
+class Metrics:
+    """The counters of one worker, in a registry of its own, so that two workers in one process share none."""
+
+    def __init__(self, wall: Callable[[], float] = time.time) -> None:
+        self.registry = prometheus.CollectorRegistry()
+        self._wall = wall
+        self._count()
+        self._measure()
+        self.standings: tuple[Standing, ...] = ()
+        self.ready = False
+        self.registry.register(_Now(self))
+        prometheus.ProcessCollector(registry=self.registry)
+
+    def _count(self) -> None:
+        self._events = self._counter("events", "Records of customer.events handled, bad ones included.", "partition")
+        self._decisions = self._counter("decisions", "Decisions recorded, by journey and type.", "journey", "type")
+        self._actions = self._counter("actions", "Actions requested, by channel.", "channel")
+        self._refusals = self._counter("refusals", "Entries refused, by journey and reason.", "journey", "reason")
+        self._suppressions = self._counter("suppressions", "Messages suppressed, by journey and reason.", "journey", "reason")
+        self._deferrals = self._counter(
+            "deferrals", "Messages put off to a later time, by journey and reason.", "journey", "reason"
+        )
+        self._reports = self._counter("reports", "Receipts that said something new, by channel and status.", "channel", "status")
+        self._failures = self._counter("failures", "Attempts that failed, by channel and failure class.", "channel", "failure")
+        self._errors = self._counter(
+            "condition_errors", "Conditions that gave no value (they count as false), by their place.", "journey", "path"
+        )
+        self._dead = self._counter("dead_letters", "Records put aside, by reason.", "reason")
+        self._activations = self._counter("activations", "Activations of a bundle that were read, one for each partition.")
+        self._misplaced = self._counter(
+            "misplaced_customers", "Customers new to a partition that is not theirs by murmur2 of the key.", "partition"
+        )
+        self._rebalances = self._counter("rebalances", "Times that the partitions were shared out anew.")
+        self._repaired = self._counter(
+            "repaired_batches", "Batches that Kafka had committed by half and a taker made whole, by partition.", "partition"
+        )
+        self._unrepaired = self._counter(
+            "unrepaired_batches",
+            "Batches that Kafka had committed by half and nobody could make whole, by partition.",
+            "partition",
+        )
+        info = prometheus.Info("dalang_worker", "The version of the worker.", registry=self.registry)
+        info.info({"version": __version__})
+
+    def _measure(self) -> None:
+        self._batch = self._histogram("batch_duration_seconds", "From the first look at a batch until it is on the broker.")
+        self._write = self._histogram("transaction_duration_seconds", "Writing a batch: one transaction where there are any.")
+        self._size = self._histogram("batch_records", "Records in a batch.", _RECORDS)
+        self._delay = self._histogram("delay_seconds", "From the oldest record of a batch to its decisions on the broker.", _AGES)
+        self._load = self._histogram("load_duration_seconds", "Loading the state of one partition.", _LOADS)
+
+    def _counter(self, name: str, told: str, *labels: str) -> prometheus.Counter:
+        return prometheus.Counter(f"dalang_{name}", told, labels, registry=self.registry)
+
+    def _histogram(self, name: str, told: str, buckets: Iterable[float] = _DURATIONS) -> prometheus.Histogram:
+        return prometheus.Histogram(f"dalang_{name}", told, buckets=tuple(buckets), registry=self.registry)
+
+    def wrote(self, batch: Written) -> None:
+        """Count one batch that is on the broker."""
+        self._events.labels(str(batch.partition)).inc(batch.records)
+        for channel, count in batch.acted.items():
+            self._actions.labels(channel).inc(count)
+        for reason, count in batch.buried.items():
+            self._dead.labels(reason).inc(count)
+        for place, count in batch.errors.items():
+            self._errors.labels(*place).inc(count)
+        if batch.activations:
+            self._activations.inc(batch.activations)
+        if batch.misplaced:
+            self._misplaced.labels(str(batch.partition)).inc(batch.misplaced)
+        self._decided(batch.decided)
+        self._batch.observe(batch.took)
+        self._write.observe(batch.write_took)
+        self._size.observe(batch.records)
+        self._delay.observe(max(0.0, self._wall() - batch.oldest / 1000))
+
+    def _decided(self, decided: Iterable[decisions.Decision]) -> None:
+        """Count decisions by type, and some of them also by reason, status or failure class."""
+        for (journey, type_), count in Counter((each.journey, each.type) for each in decided).items():
+            self._decisions.labels(journey, type_).inc(count)
+        for each in decided:
+            if each.type not in _REASONED:
+                continue
+            match each.data:
+                case decisions.JourneyRefused(reason=reason):
+                    self._refusals.labels(each.journey, reason).inc()
+                case decisions.MessageSuppressed(reason=reason):
+                    self._suppressions.labels(each.journey, reason).inc()
+                case decisions.MessageDeferred(reason=reason):
+                    self._deferrals.labels(each.journey, reason).inc()
+                case decisions.MessageReported(channel=channel, status=status, failure=failure):
+                    self._reports.labels(channel, status).inc()
+                    if failure:
+                        self._failures.labels(channel, failure).inc()
+
+    def loaded(self, seconds: float) -> None:
+        """Record how many seconds the loading of one partition's states took."""
+        self._load.observe(seconds)
+
+    def repaired(self, partition: int) -> None:
+        """Count a batch of this partition that was committed by half and is whole again."""
+        self._repaired.labels(partition).inc()
+
+    def unrepaired(self, partition: int) -> None:
+        """Count a batch of this partition that was committed by half and stays so."""
+        self._unrepaired.labels(partition).inc()
+
+    def rebalanced(self, times: int = 1) -> None:
+        """Count rebalances, in which the partitions are assigned anew."""
+        self._rebalances.inc(times)
+
+    def text(self) -> bytes:
+        """Return all metrics in the text format of Prometheus."""
+        return prometheus.generate_latest(self.registry)
+
+    def now(self) -> float:
+        """Return the current time in seconds since 1970."""
+        return self._wall()
+
+
+class _Now(registry.Collector):
+    """The gauges, made from the latest standings when somebody asks, so that a lost partition leaves no number behind."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[core.Metric]:
+        standings, now = self._metrics.standings, self._metrics.now()
+        loaded = [each for each in standings if each.loaded]
+        yield core.GaugeMetricFamily("dalang_ready", "1 when /ready says yes, else 0.", float(self._metrics.ready))
+        yield core.GaugeMetricFamily("dalang_partitions", "Partitions that this worker has.", len(standings))
+        yield core.GaugeMetricFamily("dalang_partitions_loading", "Of these, not loaded yet.", len(standings) - len(loaded))
+        told: tuple[tuple[str, str, Callable[[Standing], float]], ...] = (
+            ("lag_records", "Records on the log that are not handled.", lambda each: each.lag),
+            ("lag_seconds", "The age of the oldest record that is not handled.", lambda each: each.lag_seconds(now)),
+            ("customers", "Customers with a state.", lambda each: each.customers),
+            ("state_bytes", "Bytes of their encoded states.", lambda each: each.bytes),
+            ("timers_waiting", "Customers with a timer.", lambda each: each.waiting),
+            ("timers_overdue", "Customers whose timer was due more than 5 s ago and has not fired.", lambda each: each.overdue),
+        )
+        for name, help_, value in told:
+            family = core.GaugeMetricFamily(f"dalang_{name}", help_, labels=["partition"])
+            for each in loaded:
+                family.add_metric([str(each.number)], value(each))
+            yield family
+
+
+def uncounted(batch: Written) -> None:
+    """Count nothing: the default of a partition that nobody watches."""

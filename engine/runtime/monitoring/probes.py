@@ -1,0 +1,81 @@
+"""The worker's HTTP server for `/metrics`, `/health` and `/ready`, and nothing else.
+
+Started by monitor.py. The server has a thread of its own, so that it answers while the worker's loop is blocked: that is what it
+has to report.
+"""
+
+import http.server
+import socket
+import threading
+from typing import Any, Final
+
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from engine.core import errors
+from engine.runtime.monitoring import health, metrics
+
+_JSON: Final = "application/json"
+_PATIENCE: Final = 10.0
+"""Seconds that a client has to send its request."""
+_POLL: Final = 0.1
+"""Seconds within which a `close` is noticed."""
+
+
+class PortTaken(errors.RuntimeFailure):
+    """The port for metrics cannot be opened."""
+
+    code = "DLG550"
+    hint = "Give another one with --metrics-port or DALANG_METRICS_PORT, or none."
+
+
+class Server:
+    """A server for one worker, until it is closed; `port` 0 takes a free port, and `.port` says which."""
+
+    def __init__(self, host: str, port: int, counted: metrics.Metrics, known: health.Health) -> None:
+        def respond(path: str) -> tuple[int, str, bytes]:
+            if path == "/metrics":
+                counted.ready = known.ready().good
+                return 200, CONTENT_TYPE_LATEST, counted.text()
+            if path in ("/health", "/ready"):
+                answer = known.health() if path == "/health" else known.ready()
+                return (200 if answer.good else 503), _JSON, answer.text()
+            return 404, _JSON, b'{"paths":["/metrics","/health","/ready"]}\n'
+
+        try:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            served = type("Served", (http.server.ThreadingHTTPServer,), {"address_family": family})
+            self._server = served((host, port), _handler(respond))
+        except (OSError, OverflowError) as exc:
+            raise PortTaken(f"{host}:{port} cannot be opened: {exc}.") from None
+        self._server.daemon_threads = True
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), name="dalang-probes", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _handler(respond: Any) -> type[http.server.BaseHTTPRequestHandler]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        timeout = _PATIENCE
+        server_version, sys_version = "dalang", ""
+
+        def do_GET(self) -> None:
+            status, type_, body = respond(self.path.partition("?")[0])
+            self.send_response(status)
+            self.send_header("Content-Type", type_)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815 - as the standard library looks it up
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Log nothing: a probe every few seconds is no news."""
+
+    return Handler

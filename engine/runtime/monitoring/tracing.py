@@ -1,0 +1,144 @@
+"""Traces for OpenTelemetry: a span for each batch, with the parts of its time.
+
+Called by monitor.py. If no traces are asked for, OpenTelemetry is not imported. Traces are asked for by `DALANG_TRACING=true`, or
+by the standard variables that name an exporter or its endpoint. Everything else (endpoint, headers, sampler, service name) is
+set by OTEL_* variables alone. Attributes are counts, never a customer.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from engine.core import errors
+from engine.core.model import inputs
+from engine.runtime import logs
+from engine.runtime.monitoring import metrics
+
+_SERVICE: Final = "dalang-worker"
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
+CLOSE_WITHIN: Final = 0.5
+"""Seconds for sending the last spans when the worker ends."""
+
+_log = logs.log()
+
+
+class NoTracing(errors.RuntimeFailure):
+    """Traces are asked for, but OpenTelemetry is not installed."""
+
+    code = "DLG551"
+    hint = "Install it with `pip install 'dalang[tracing]'`, or leave DALANG_TRACING out."
+
+
+class UnknownExporter(errors.RuntimeFailure):
+    """Traces are asked for by an exporter or protocol that Dalang does not bring."""
+
+    code = "DLG552"
+    hint = "OTEL_TRACES_EXPORTER is otlp, console or none; the protocol of otlp is http/protobuf."
+
+
+class Stopwatch:
+    """`inputs.decode` with a sum of the seconds that it took; only a traced partition pays for reading the clock."""
+
+    def __init__(self) -> None:
+        self._took = 0.0
+
+    def decode(self, value: bytes | None, **given: Any) -> inputs.Record:
+        """Decode a record as `inputs.decode` does, and add up the time."""
+        started = time.perf_counter()
+        try:
+            return inputs.decode(value, **given)
+        finally:
+            self._took += time.perf_counter() - started
+
+    def take(self) -> float:
+        """Return the seconds that decoding took since the last call."""
+        took, self._took = self._took, 0.0
+        return took
+
+
+class Tracer:
+    """The maker of the spans of a worker's batches, with a provider of its own: nothing global is set."""
+
+    def __init__(self, provider: Any) -> None:
+        self._provider = provider
+        self._tracer = provider.get_tracer("dalang")
+
+    def wrote(self, batch: metrics.Written, decode_took: float) -> None:
+        """Make the span of one batch that is on the broker, with its children.
+
+        Decoding and deciding alternate, record by record. The children `decode` and `decide` are the sums, shown one after the
+        other.
+        """
+        from opentelemetry import trace  # noqa: PLC0415 - an extra, imported where it was asked for
+
+        end = time.time_ns()
+        start = end - _nanoseconds(batch.took)
+        decided, written = start + _nanoseconds(decode_took), end - _nanoseconds(batch.write_took)
+        told = {"partition": batch.partition, "records": batch.records, "decisions": len(batch.decided)}
+        attributes = {f"dalang.{name}": count for name, count in told.items()}
+        span = self._tracer.start_span("batch", kind=trace.SpanKind.CONSUMER, attributes=attributes, start_time=start)
+        inside = trace.set_span_in_context(span)
+        for name, began, ended in (("decode", start, decided), ("decide", decided, written), ("write", written, end)):
+            self._tracer.start_span(name, inside, start_time=began).end(ended)
+        span.end(end)
+
+    def close(self) -> None:
+        """Send the remaining spans, but do not let a collector without an answer hold the worker up."""
+        closing = threading.Thread(target=self._provider.shutdown, name="dalang-tracing", daemon=True)
+        closing.start()
+        closing.join(CLOSE_WITHIN)
+
+
+def wanted(asked: bool | None, environment: Mapping[str, str]) -> bool:
+    """Return True if traces are asked for: by the setting or, if that is None, by the standard variables."""
+    if asked is not None:
+        return asked
+    if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return False
+    exporter = environment.get("OTEL_TRACES_EXPORTER", "")
+    return exporter != "none" if exporter else any(environment.get(name) for name in _ENDPOINTS)
+
+
+def tracer(asked: bool | None) -> Tracer | None:
+    """Return the tracer, None if no traces are asked for.
+
+    Raises `NoTracing` or `UnknownExporter` if `DALANG_TRACING` asks for what is not there. A standard variable, which may be
+    meant for all programs of a host, must not stop the worker: then a warning is logged.
+    """
+    if not wanted(asked, os.environ):
+        return None
+    try:
+        return Tracer(_provider(os.environ))
+    except (NoTracing, UnknownExporter) as exc:
+        if asked:
+            raise
+        _log.warning("tracing is off", error=str(exc))
+        return None
+
+
+def _provider(environment: Mapping[str, str]) -> Any:
+    try:
+        from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415 - an extra
+        from opentelemetry.sdk import resources  # noqa: PLC0415
+        from opentelemetry.sdk import trace as sdk  # noqa: PLC0415
+        from opentelemetry.sdk.trace import export  # noqa: PLC0415
+    except ImportError:
+        raise NoTracing from None
+    name = environment.get("OTEL_TRACES_EXPORTER") or "otlp"
+    protocol = next((environment[each] for each in _PROTOCOLS if environment.get(each)), "http/protobuf")
+    if name not in ("otlp", "console") or (name == "otlp" and protocol != "http/protobuf"):
+        raise UnknownExporter(f"Traces cannot go to {name} by {protocol}.")
+    said = "OTEL_SERVICE_NAME" in environment or "service.name=" in environment.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    named = {} if said else {"service.name": _SERVICE}
+    provider = sdk.TracerProvider(resource=resources.Resource.create(named), shutdown_on_exit=False)
+    exporter = export.ConsoleSpanExporter() if name == "console" else trace_exporter.OTLPSpanExporter()
+    provider.add_span_processor(export.BatchSpanProcessor(exporter))
+    return provider
+
+
+def _nanoseconds(seconds: float) -> int:
+    return int(seconds * 1e9)

@@ -1,0 +1,53 @@
+"""The checks before a partition handles a record: the number of partitions, and the offset where reading began.
+
+Called by the worker for each partition that it loads. States and timers belong to a partition. If the number of partitions
+changes, customers move to partitions that do not know them. So a changed number is refused, and nothing is guessed.
+"""
+
+import uuid
+
+import msgspec
+
+from engine.core import errors
+from engine.runtime.kafka import connection, topics
+from engine.runtime.state import codec, store
+
+
+class PartitionsChanged(errors.RuntimeFailure):
+    """The number of partitions was changed after customers had states in them."""
+
+    code = "DLG560"
+    hint = (
+        "Customers now hash to other partitions than those of their states, and partitions cannot be taken away again: make"
+        " topics with the new count under another --topic-prefix, `dalang history export` the log and `import` it there, and"
+        " start the workers with that prefix."
+    )
+
+
+class AheadOfState(errors.RuntimeFailure):
+    """The consumer group stands further in the log than the partition's state, whose records would be passed over."""
+
+    code = "DLG561"
+    hint = "The group was set back to the state's place; the worker leaves with 70 and goes on from there when started again."
+
+
+async def agreed(
+    broker: connection.Address, names: topics.Topics, number: int, record: codec.PartitionRecord, count: int
+) -> codec.PartitionRecord:
+    """Return the partition record with the number of partitions and a lineage in it.
+
+    Raises `PartitionsChanged` if the states were written with another number. A partition without a record may be one that was
+    added later; then the record of partition 0 is asked.
+    """
+    known = record.partitions
+    if record.offset < 0 and not known and number:
+        first = await store.load(broker, names.name(topics.STATE), 0)
+        known = first.record.partitions
+    unchanged(names, known or count, count)
+    return msgspec.structs.replace(record, partitions=count, lineage=record.lineage or uuid.uuid4().hex)
+
+
+def unchanged(names: topics.Topics, known: int, count: int) -> None:
+    """Raise `PartitionsChanged` unless both numbers are the same."""
+    if known != count:
+        raise PartitionsChanged(f"{names.name(topics.EVENTS)} had {known} partitions and has {count} now.")

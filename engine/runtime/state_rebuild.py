@@ -1,0 +1,122 @@
+"""The rebuilding of `customer.state` from the log by the worker's own fold, whose decisions and actions are dropped.
+
+Called by `dalang state rebuild`, while no worker runs. Everything is folded in memory first and written at the end, each
+partition in one transaction. So a state is the old one or the new one, and no decision or action is written a second time.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from aiokafka.errors import ProducerFenced
+
+from engine.core import errors
+from engine.runtime import bundles
+from engine.runtime.consumer_group import faust_batches
+from engine.runtime.kafka import acl, connection, history, producers, topics
+from engine.runtime.partition import partition, writer
+from engine.runtime.state import codec, store
+
+
+class LogTooShort(errors.RuntimeFailure):
+    """The log does not reach back to its beginning any more, so a state that is rebuilt from it would lack what came before."""
+
+    code = "DLG535"
+    hint = "Keep the states that are there; or give --partial, and know that waits, caps and consents from before are lost."
+
+
+class WorkerRunning(errors.RuntimeFailure):
+    """A worker took a partition while its state was rebuilt."""
+
+    code = "DLG536"
+    hint = "Stop every worker of this app id, then rebuild again."
+
+
+class Rebuilt(msgspec.Struct, frozen=True):
+    """The rebuilt states of one partition: customers, customers that were removed, and the last offset handled."""
+
+    customers: int
+    removed: int
+    offset: int
+
+
+class _Dropping(writer.Writer):
+    """A writer that writes nothing: the outputs of the fold are on their topics since they were first decided."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def write(self, outputs: list[writer.Output], states: list[writer.Output]) -> None:
+        """Write nothing."""
+
+
+async def rebuild(
+    broker: connection.Address,
+    names: topics.Topics,
+    app_id: str,
+    *,
+    partial: bool = False,
+    heard: Callable[[int], None] = lambda _: None,
+) -> dict[int, Rebuilt]:
+    """Fold the log from its start and write the states; return the result of each partition.
+
+    `heard` is called with the number of records of each chunk. The transactional ids of the partitions are taken, which ends a
+    worker that still runs (it leaves with 70).
+
+    Raises `LogTooShort` if retention has removed the start of the log, unless `partial`, and `WorkerRunning` if a worker takes
+    a partition meanwhile.
+    """
+    await connection.reachable(broker)
+    await acl.check(broker, acl.rights("state rebuild", names, app_id))
+    events = names.name(topics.EVENTS)
+    count = len(await topics.needed(broker, names, topics.EVENTS, topics.BUNDLES, topics.STATE))
+    short = [tp.partition for tp, offset in (await history.begins(broker, events)).items() if offset > 0]
+    if short and not partial:
+        raise LogTooShort(f"The log begins after its beginning in the partitions {', '.join(map(str, sorted(short)))}.")
+    transactions = await producers.has_transactions(broker, names.name(app_id))
+    writers = [writer.Writer(broker, names.name(app_id), number, transactions=transactions) for number in range(count)]
+    try:
+        for own in writers:
+            await own.start()
+        folded = await _fold(broker, names, count, heard)
+        found = await _keys(broker, names)
+        return {number: await _write(writers[number], names, folded[number], found.get(number, set())) for number in range(count)}
+    except ProducerFenced:
+        raise WorkerRunning from None
+    finally:
+        for own in writers:
+            await own.stop()
+
+
+async def _fold(broker: connection.Address, names: topics.Topics, count: int, heard: Callable[[int], None]) -> list[store.Store]:
+    """Return the states of every partition after the whole log."""
+    registry = bundles.Registry(broker, names)
+    await registry.refresh()
+    stores = [store.Store() for _ in range(count)]
+    parts = []
+    for number, each in enumerate(stores):
+        each.record = codec.PartitionRecord(partitions=count)
+        parts.append(partition.Partition(number, names, registry, each, _Dropping()))
+    async for fetched in history.records(broker, names.name(topics.EVENTS)):
+        await parts[fetched[0].partition].handle([faust_batches.Chunk(fetched)])
+        heard(len(fetched))
+    return stores
+
+
+async def _keys(broker: connection.Address, names: topics.Topics) -> dict[int, set[bytes]]:
+    """Return the keys that have a value in `customer.state`, by partition; values may be unreadable and are not decoded."""
+    found: dict[int, set[bytes]] = {}
+    async for fetched in history.records(broker, names.name(topics.STATE)):
+        keys = found.setdefault(fetched[0].partition, set())
+        for record in fetched:
+            (keys.discard if record.value is None else keys.add)(record.key)
+    return found
+
+
+async def _write(own: writer.Writer, names: topics.Topics, built: store.Store, known: set[bytes]) -> Rebuilt:
+    topic = names.name(topics.STATE)
+    gone = known - built.snapshots.keys() - {codec.PARTITION_KEY}
+    values: dict[bytes, Any] = {**dict.fromkeys(sorted(gone)), **built.snapshots}
+    values[codec.PARTITION_KEY] = codec.partition_record(built.record)  # the partition record comes last: see `Writer.write`
+    await own.write([], [writer.Output(topic, key, value) for key, value in values.items()])
+    return Rebuilt(len(built.snapshots), len(gone), built.record.offset)
