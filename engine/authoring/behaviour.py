@@ -38,8 +38,8 @@ OF: Final[Mapping[str, Behaviour]] = {
         ("otp",),
     ),
     "Goal": Behaviour(
-        "A goal counts once for each entry, [also after the customer has left](semantics.md#a-goal-is-watched-after-the-exit), "
-        "and [for the held-out](semantics.md#the-goal-of-the-held-out-counts-too), so that both groups can be compared.",
+        "It is watched [after the exit too](semantics.md#a-goal-is-watched-after-the-exit), until `within` has passed. Since "
+        "[the goal of the held-out counts](semantics.md#the-goal-of-the-held-out-counts-too), both groups can be compared.",
         ("win-back",),
     ),
     "SendStep": Behaviour(
@@ -62,13 +62,12 @@ OF: Final[Mapping[str, Behaviour]] = {
     ),
     "SplitStep": Behaviour(
         "The arm is a hash, not a draw. So a customer (with `by: instance` an entry) has the same arm [on every machine and in "
-        "every replay](semantics.md#a-replay-decides-the-same-on-every-machine). The arm is recorded when the customer comes to "
-        "the step.",
+        "every replay](semantics.md#a-replay-decides-the-same-on-every-machine).",
         ("payday-offer", "scan-and-win"),
     ),
     "ChooseStep": Behaviour(
-        "Of the offers whose `if` is true, the one with the highest `score` is taken; of equal ones, the first in the file. An "
-        "`if` that cannot be evaluated [is false](semantics.md#a-condition-that-fails-is-false).",
+        "Of offers with the same score, the first in the file is taken. An `if` that cannot be evaluated "
+        "[is false](semantics.md#a-condition-that-fails-is-false).",
         ("win-back",),
     ),
     "SetStep": Behaviour(
@@ -88,8 +87,8 @@ OF: Final[Mapping[str, Behaviour]] = {
         ("support-handoff",),
     ),
     "ExitStep": Behaviour(
-        "The customer leaves the journey, whatever follows in the file. Her [goal is still "
-        "watched](semantics.md#a-goal-is-watched-after-the-exit) until its time is over.",
+        "Nothing that follows in the file happens to the customer. Her "
+        "[goal is still watched](semantics.md#a-goal-is-watched-after-the-exit) until its time is over.",
         ("scan-and-win",),
     ),
     "WaitFor": Behaviour(
