@@ -1,4 +1,4 @@
-# The image of `dalang`. The lock holds the tools of development too: one lock is worth their few megabytes.
+# The image of `dalang`. The lock holds the tools of development too: one lock is worth their megabytes (62 of them are the theme of the docs).
 FROM python:3.13-slim
 
 WORKDIR /app

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test check bench chaos lock schemas clean
+.PHONY: install demo test check docs bench chaos lock schemas clean
 
 install: .venv/installed
 
@@ -27,6 +27,11 @@ check: install
 	$(BIN)/dalang schema check
 	$(BIN)/dalang check journeys
 	$(BIN)/python -m tests.contract.timed_assertions
+	$(MAKE) --no-print-directory docs
+
+# The pages of docs/ as a site, in build/site. A link that leads nowhere is an error.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # One table, in about fifteen minutes; docs/benchmarks.md says how to read it. In files' order, each part runnable alone.
 bench: install

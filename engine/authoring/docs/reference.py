@@ -1,13 +1,15 @@
 """The reference page of the language, made from the same models as the JSON Schemas.
 
 Called by `dalang schema`: `write` writes docs/reference.md, `check` reports a page that differs from the models. The page shows
-every key with its type, its default (or that it is required), its meaning and an example.
+every key with its type, its default (or that it is required), its meaning and an example. `behaviour.py` has the sentences on the
+behaviour of the parts.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from engine.authoring.docs import behaviour
 from engine.authoring.language import journey_file
 
 Schema = Mapping[str, Any]
@@ -21,9 +23,10 @@ _TITLES: Final = {
 _HEAD: Final = """\
 # The language
 
-This page says what may be written in the files of a directory of journeys. [Semantics](semantics.md) says what the engine then
-does, rule by rule, and the [glossary](glossary.md) explains the words. `dalang schema write` makes this page from the models in
-`engine/authoring`; do not edit it. A directory of journeys holds four kinds of file:
+This page says what may be written in the files of a directory of journeys; [the tutorial](tutorial.md) writes a first one.
+[Semantics](semantics.md) says what the engine then does, rule by rule, and the [glossary](glossary.md) explains the words. The
+files named after "In use" are complete and tested. `dalang schema write` makes this page from the models in `engine/authoring`;
+do not edit it. A directory of journeys holds four kinds of file:
 
 {contents}
 
@@ -50,7 +53,16 @@ def page() -> str:
 
 def _section(name: str, schema: Schema) -> str:
     told = " ".join(str(schema.get("description", "")).split())
-    return f"### {name}\n\n{told}\n\n{_table(schema)}"
+    return f"### {name}\n\n{told}\n\n{_behaviour(name)}{_table(schema)}"
+
+
+def _behaviour(name: str) -> str:
+    """Return the paragraph on the behaviour of a model, or nothing for a model whose keys say all."""
+    found = behaviour.OF.get(name)
+    if found is None:
+        return ""
+    files = ", ".join(f"[{file}.yaml](../journeys/{file}.yaml)" for file in found.used_in)
+    return found.told + (f" In use: {files}." if files else "") + "\n\n"
 
 
 def _in_order(schema: Schema) -> Iterator[tuple[str, Schema]]:
@@ -84,7 +96,8 @@ def _table(schema: Schema) -> str:
     required = schema.get("required", ())
     for key, field in schema.get("properties", {}).items():
         default = "**required**" if key in required else _default(field.get("default"))
-        cells = (f"`{key}`", _type(field), default, _cell(field.get("description", "")), _example(field))
+        meaning = _cell(field.get("description", "")).replace("<", "&lt;")  # else `<name>` is an HTML tag, which nobody sees
+        cells = (f"`{key}`", _type(field), default, meaning, _example(field))
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
 

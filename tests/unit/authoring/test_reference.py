@@ -4,9 +4,10 @@ import re
 from typing import Any
 
 import pytest
+import ruamel.yaml
 import typer.testing
 
-from engine.authoring.docs import reference
+from engine.authoring.docs import behaviour, reference
 from engine.authoring.language import journey_file
 from engine.cli import schema
 
@@ -38,6 +39,42 @@ def test_every_key_of_every_file_is_in_it(kind: str) -> None:
         assert type_ != "anything", key
         assert meaning.strip(), key
         assert example.startswith("`"), key
+
+
+MODELS: dict[str, Any] = {
+    name: model for each in journey_file.schemas().values() for name, model in each.get("$defs", {}).items()
+}
+
+
+def test_every_kind_of_step_has_its_behaviour() -> None:
+    """A step's section says what it does, with a rule of docs/semantics.md and a complete journey that uses it."""
+    page = reference.page()
+    for step in (name for name in MODELS if name.endswith("Step")):
+        section = page.partition(f"### {step}\n")[2].partition("\n### ")[0]
+        assert re.search(r"\]\(semantics\.md#[\w-]+\)", section), step
+        assert re.search(r"In use: \[[\w-]+\.yaml\]\(\.\./journeys/", section), step
+
+
+def keys_of_file(node: Any) -> set[str]:
+    if isinstance(node, list):
+        return {key for each in node for key in keys_of_file(each)}
+    return set(node) | {key for below in node.values() for key in keys_of_file(below)} if isinstance(node, dict) else set()
+
+
+@pytest.mark.parametrize("model", behaviour.OF)
+def test_a_file_that_is_named_beside_a_part_uses_it(model: str) -> None:
+    """It has the keys that the part must have; of a part that must have none, one of those that it may have."""
+    properties = {*MODELS[model]["properties"]}
+    required = {*MODELS[model].get("required", ())} - {"id"}
+    for file in behaviour.OF[model].used_in:
+        used = keys_of_file(ruamel.yaml.YAML(typ="safe").load((ROOT / "journeys" / f"{file}.yaml").read_text()))
+        assert required <= used, file
+        assert properties & used, file
+
+
+def test_no_cell_has_a_tag() -> None:
+    """`<name>` outside of code would be an HTML tag, and nobody would see it."""
+    assert re.findall(r"<\w+", re.sub(r"`[^`]*`", "", reference.page())) == []
 
 
 def test_every_link_of_it_leads_somewhere() -> None:
