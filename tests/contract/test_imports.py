@@ -51,6 +51,21 @@ def test_the_contracts_are_kept(copy: pathlib.Path) -> None:
             "from engine.core.decide import step_runner",
             "engine.replay.replayer -> engine.core.decide.step_runner",
         ),
+        (
+            "engine/core/rules/quiet_hours.py",
+            "from engine.core import send_policy",
+            "engine.core.rules.quiet_hours -> engine.core.send_policy",
+        ),
+        (
+            "engine/authoring/findings/hazards.py",
+            "from engine.authoring.language import steps",
+            "engine.authoring.findings.hazards -> engine.authoring.language.steps",
+        ),
+        (
+            "engine/runtime/kafka/topics.py",
+            "from engine.runtime.state import store",
+            "engine.runtime.kafka.topics -> engine.runtime.state.store",
+        ),
     ],
 )
 def test_a_forbidden_import_breaks_them(copy: pathlib.Path, file: str, line: str, told: str) -> None:
