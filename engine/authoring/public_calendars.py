@@ -67,22 +67,12 @@ def compiled(settings: Settings, today: datetime.date) -> definition.Calendar:
         cuti_bersama=settings.cuti_bersama,
         payday=settings.payday,
         payday_shift=settings.payday_shift,
-        holidays=tuple(sorted(_named(settings.country, settings.cuti_bersama, years))),
+        holidays=tuple(sorted(_holidays(settings.country, settings.cuti_bersama, years))),
         first=years[0],
         last=years[-1],
         zones=_zones_by_code(years),
         tzdata=TZDATA,
     )
-
-
-def provisional(settings: Settings, today: datetime.date) -> Mapping[datetime.date, str]:
-    """Return the holidays of `compiled` whose dates are not confirmed yet ("Idul Fitri (perkiraan)"), as `{date: name}`."""
-    source = _source(settings.country, settings.cuti_bersama, _years(today))
-    label = getattr(source, "estimated_label", None)
-    if label is None:
-        return {}
-    mark = source.tr(label).replace("%s", "").strip()
-    return {date: name for date, name in sorted(source.items()) if mark in name}
 
 
 def knows(country: str) -> bool:
@@ -139,11 +129,7 @@ def _years(today: datetime.date) -> tuple[int, ...]:
     return tuple(range(today.year - 1, today.year + 6))
 
 
-def _named(country: str, cuti_bersama: bool, years: tuple[int, ...]) -> Mapping[datetime.date, str]:
-    return dict(_source(country, cuti_bersama, years))
-
-
-def _source(country: str, cuti_bersama: bool, years: tuple[int, ...]) -> holidays.HolidayBase:
+def _holidays(country: str, cuti_bersama: bool, years: tuple[int, ...]) -> holidays.HolidayBase:
     if not knows(country):
         raise UnknownCountry(f"No public holidays are known of the country {country[:40]!r}.")
     kind = type(holidays.country_holidays(country))

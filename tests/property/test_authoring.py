@@ -71,14 +71,14 @@ _CEL = st.text(st.sampled_from("evnt.data()[]'\"+-=<>&|!? 1a,:{}é\n"), max_size
 def test_any_expression_has_problems_inside_its_text_or_none(text: str) -> None:
     """A check never raises, and what it finds lies in the text."""
     assume(text.isprintable() or "\n" in text)
-    for problem in expressions.check(text, declared_names.known(("sms",), ("a",)), "condition"):
+    for problem in expressions.check(text, declared_names.Workspace(("sms",)).after(("a",)), "condition"):
         assert 0 <= problem.offset <= len(text)
 
 
 @given(text=st.text(st.sampled_from("{{}}%| profile.name'x\nifend"), max_size=40))
 def test_any_template_has_problems_inside_its_text_or_none(text: str) -> None:
     """As for expressions."""
-    for problem in templates.check(text, declared_names.known(("sms",), None)):
+    for problem in templates.check(text, declared_names.Workspace(("sms",)).after(None)):
         assert 0 <= problem.offset <= len(text)
 
 

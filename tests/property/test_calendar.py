@@ -92,8 +92,9 @@ def test_the_next_day_begins_when_the_date_turns(data: st.DataObject) -> None:
     slow = at
     while shown(slow, zone).date() <= shown(at, zone).date():
         slow += MINUTE
-    assert calendar.midnight_after(at, zone) == slow
-    assert calendar.midnight_after(at + datetime.timedelta(milliseconds=1), zone) == slow
+    tomorrow = calendar.day(at, zone) + DAY
+    assert calendar.reaches(tomorrow, at, zone) == slow
+    assert calendar.reaches(tomorrow, at + datetime.timedelta(milliseconds=1), zone) == slow
 
 
 @given(st.data(), minutes, weekdays)

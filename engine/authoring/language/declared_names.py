@@ -86,15 +86,6 @@ class Workspace:
         return Tree({"profile": None, "traits": self.traits, "now": None}, self.kinds)
 
 
-def known(channels: Iterable[str] | None, steps: Iterable[str] | None, *, entered: bool = True) -> Tree:
-    """Return the names in scope in a journey with these steps under a policy with these channels.
-
-    `channels` or `steps` is None if they are not known. With `entered=False`, the names are those before the entry.
-    """
-    workspace = Workspace(channels)
-    return workspace.after(steps) if entered else workspace.before()
-
-
 def _kinds(tree: Known, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Kind]]:
     for name, below in tree.items():
         if isinstance(below, str):

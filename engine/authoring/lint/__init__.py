@@ -30,7 +30,6 @@ from engine.core.model import definition
 Found = Iterator[findings.Sighting]
 
 declared = policies.declared
-migration_holes = migrations.holes
 
 
 def workspace(read: Directory, scope: declared_names.Workspace, today: datetime.date) -> Found:

@@ -70,11 +70,6 @@ def reaches(day: datetime.date, at: datetime.datetime, zone: datetime.tzinfo) ->
     return start if start > at else _utc(datetime.datetime(day.year, day.month, day.day), zone, 1)
 
 
-def midnight_after(at: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the first moment after `at` at which the customer's date is a later one."""
-    return reaches(day(at, zone) + DAY, at, zone)
-
-
 def next_time(at: datetime.datetime, minute: int, days: tuple[int, ...], zone: datetime.tzinfo) -> datetime.datetime:
     """Return the first moment at or after `at` that is `minute` of a local day, only on the weekdays `days` if there are any.
 

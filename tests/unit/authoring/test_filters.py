@@ -38,7 +38,7 @@ def test_the_page_tells_the_truth(written: str, expected: str) -> None:
     given = json.loads(PAGE.split("```json")[1].split("```")[0])
     text = written.replace("\\|", "|")
     assert (expected, ()) == rendered(text, zone="Asia/Makassar", profile=given["profile"], **given["entry"]["data"])
-    assert list(templates.check(text, declared_names.known(None, None))) == []
+    assert list(templates.check(text, declared_names.Workspace(None).after(None))) == []
 
 
 def test_the_page_names_every_filter_and_letter() -> None:
@@ -175,7 +175,9 @@ def test_plural_has_one_word_for_one() -> None:
 )
 def test_a_filter_that_can_never_work_is_found(written: str, expected: list[tuple[int, str]]) -> None:
     """The clock as text, unknown letters and wrong numbers of arguments, at the filter."""
-    assert expected == [(each.offset, each.kind.code) for each in templates.check(written, declared_names.known(None, None))]
+    assert expected == [
+        (each.offset, each.kind.code) for each in templates.check(written, declared_names.Workspace(None).after(None))
+    ]
 
 
 def test_a_pattern_that_data_gives_is_lenient_too() -> None:

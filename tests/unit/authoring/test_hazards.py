@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.authoring import lint
 from engine.authoring.compiling import compile as compiler
+from engine.authoring.lint import migrations
 from engine.core.model import definition
 
 SMS = "template: reminder, channels: [{channel: sms}]"
@@ -312,12 +312,12 @@ def test_holes_are_steps_that_can_be_waited_on_and_that_no_line_leads_from(
 ) -> None:
     """Waits, sends and handoffs with a reply; a step that is still there needs no line, nor does a pinned journey."""
     before, after = versions(shop, BEFORE, "  - {id: new, wait: 1h}\n", head)
-    assert lint.migration_holes(before, after) == expected
+    assert migrations.holes(before, after) == expected
 
 
 def test_a_version_has_no_holes_against_itself(shop: Any) -> None:
     """Nor where each step is still there."""
     _, after = versions(shop, BEFORE, BEFORE, "on_update: migrate\n")
-    assert lint.migration_holes(after, after) == ()
+    assert migrations.holes(after, after) == ()
     before, after = versions(shop, SEND, SEND.replace("sms", "whatsapp"), "on_update: migrate\n")
-    assert lint.migration_holes(before, after) == ()
+    assert migrations.holes(before, after) == ()

@@ -65,21 +65,6 @@ def test_a_calendar_changes_with_the_year_alone() -> None:
     assert public_calendars.compiled(definition.Calendar(), datetime.date(2027, 1, 1)).holidays != PLAIN.holidays
 
 
-def test_dates_that_nobody_has_confirmed_are_named() -> None:
-    """Of 2027 those that end in "(perkiraan)", and none that is settled; a plan over them may have to move."""
-    found = {
-        str(date): name for date, name in public_calendars.provisional(definition.Calendar(), TODAY).items() if date.year <= 2027
-    }
-    rows = table("holidays_ID_2025_2027.csv")
-    assert found == {row["date"]: row["name"] for row in rows if row["name"].endswith("(perkiraan)")}
-    assert len(found) == 3
-
-
-def test_a_country_of_settled_dates_has_none_to_name() -> None:
-    """Germany's feasts are computed, not sighted."""
-    assert public_calendars.provisional(definition.Calendar(country="DE"), TODAY) == {}
-
-
 def test_joint_leave_is_indonesias() -> None:
     """Elsewhere `cuti_bersama` adds nothing: closed offices are no holidays."""
     there = definition.Calendar(country="IN")

@@ -144,7 +144,7 @@ def test_a_text_past_all_bounds_is_refused() -> None:
 @pytest.mark.parametrize("written", ["{{ 'now' | date: '%Y' }}", "{% include 'x' %}", "{% render 'x' %}"])
 def test_nothing_that_could_differ_between_machines_is_there(written: str) -> None:
     """The clock, the machine's zone and files of the machine are out of reach."""
-    assert list(templates.check(written, declared_names.known(None, None))) != []
+    assert list(templates.check(written, declared_names.Workspace(None).after(None))) != []
 
 
 @pytest.mark.parametrize("name", ["today", "now", "'today'"])
@@ -181,7 +181,7 @@ def test_no_name_leads_to_the_clock(written: str, name: str) -> None:
 )
 def test_a_template_is_checked_without_a_customer(written: str, expected: list[tuple[int, str]]) -> None:
     """Syntax, root names, declared fields and filters, each with the offset of its character."""
-    found = templates.check(written, declared_names.known(("sms",), None))
+    found = templates.check(written, declared_names.Workspace(("sms",)).after(None))
     assert expected == [(each.offset, each.kind.code) for each in found]
 
 
