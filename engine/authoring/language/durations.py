@@ -1,6 +1,6 @@
 """Durations of the journey language: a whole number and `s`, `m`, `h`, `d` or `w`.
 
-Used by `fields.py` and `hours.py` for every duration in a file, and by the simulation. Knows nothing of calendars: a day is 24
+Used by `fields.py` and `times.py` for every duration in a file, and by the simulation. Knows nothing of calendars: a day is 24
 hours here.
 """
 

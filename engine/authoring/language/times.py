@@ -1,7 +1,7 @@
 """Fields of the language about time: times of the day, days, dates, moved durations, windows, and shares in percent.
 
-Used by the models of the language. Each field is written in the form that people use, and held as a number. A function raises
-ValueError with a sentence if it cannot read the value.
+Used by the models of the language. Each field is written in the form that people use. Times of the day, durations, windows and
+shares are held as whole numbers. A function raises ValueError with a sentence if it cannot read the value.
 """
 
 import datetime

@@ -1,6 +1,6 @@
 """The linter's checks of policy.yaml, and the names that it and traits.yaml declare to every expression.
 
-Called by `lint/__init__.py`. The use of the policy's hours and caps by journeys is checked in `hours.py` and `frequency_caps.py`.
+Called by `lint/__init__.py`. `quiet_hours.py` and `frequency_caps.py` check how journeys use the policy's hours and caps.
 """
 
 import datetime

@@ -1,7 +1,7 @@
 """The ports: the core asks the outside to evaluate an expression, to render a template and to find a time zone.
 
 All are pure. `engine/authoring` implements them with CEL (`expressions.py`), Liquid (`templates.py`) and the zone database
-(`calendars.py`). `PythonExpressions`, `PlainTemplates` and `FixedZones` are their in-memory twins, for tests and simple
+(`public_calendars.py`). `PythonExpressions`, `PlainTemplates` and `FixedZones` are their in-memory twins, for tests and simple
 embeddings.
 """
 

@@ -2,9 +2,8 @@
 
 Called by `steps/split.py` and at entries. Nothing is random: a hash of the salt, the arm and the unit (a customer or an instance)
 gives a draw. Each arm has its own draw, and the arm with the greatest `draw ** (1 / weight)` wins (weighted rendezvous hashing).
-So an arm that grows takes units from other arms and moves nobody else; decision 014 says why not
-ranges. The calculation uses whole numbers only, because powers of floats may differ between machines. The draws are a storage
-format.
+So an arm that grows takes units from other arms and moves nobody else; decision 014 says why not ranges. The calculation uses
+whole numbers only, because powers of floats may differ between machines. The draws are a storage format.
 """
 
 import hashlib

@@ -1,6 +1,7 @@
 """Producers of Kafka records, with or without transactions, and whether a broker has transactions at all.
 
-Called by everything that writes to Kafka. No other file makes a producer of the engine.
+Called by the worker, by deploys and by commands. No other file makes a producer, except `history.py`, whose `send` writes the
+lines of a file and needs other settings.
 """
 
 import asyncio
