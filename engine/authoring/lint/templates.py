@@ -11,7 +11,7 @@ from typing import Any, Final
 from engine.authoring.files import walk
 from engine.authoring.files.directory_reader import Directory, File
 from engine.authoring.findings import findings, hazards, suggestions
-from engine.authoring.language import declared_names, journey_file, steps
+from engine.authoring.language import declared_names, journey_file, steps, template_file
 from engine.authoring.language import policy_file as rules
 from engine.authoring.lint import text_problems
 from engine.authoring.liquid import templates
@@ -80,7 +80,7 @@ def _tag(tag: str, place: findings.Place) -> Found:
         yield findings.UnusualTag.at(place, language=tag, usual=usual)
 
 
-def _files(name: str, files: dict[str, File[rules.Template] | None], read: Directory) -> Found:
+def _files(name: str, files: dict[str, File[template_file.Template] | None], read: Directory) -> Found:
     """Yield findings about the languages of one template: missing in the policy's language, or under an unusual tag."""
     for code in sorted(files):
         yield from _tag(code, findings.Place(f"templates/{name}.{code}.yaml"))
@@ -93,7 +93,7 @@ def _files(name: str, files: dict[str, File[rules.Template] | None], read: Direc
 # Texts.
 
 
-def _template(file: File[rules.Template], known: declared_names.Known, price: float) -> Found:
+def _template(file: File[template_file.Template], known: declared_names.Known, price: float) -> Found:
     """Yield findings about the texts of one template file; `price` is the cost of one SMS part, or 0 if it is not known."""
     plain = file.document.plain()
     if not plain:
@@ -157,7 +157,7 @@ def _window(file: File[journey_file.Journey], read: Directory) -> Found:
         for index, each in enumerate(step.send.channels):
             if each.channel != "whatsapp" or template is None or template.model.whatsapp is None:
                 continue
-            if isinstance(template.model.whatsapp, rules.WhatsAppTemplate):
+            if isinstance(template.model.whatsapp, template_file.WhatsAppTemplate):
                 return  # a customer who got a template may answer it
             free.append(file.document.place((*path, "send", "channels", index, "channel")))
     if free and not _written_to(file.document.plain()):
