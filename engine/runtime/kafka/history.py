@@ -15,7 +15,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from typing import Final
 
-import orjson
+import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.structs import RecordMetadata
 
@@ -25,6 +25,8 @@ from engine.replay import histories
 from engine.runtime.kafka import connection, stall_timeout, timestamps, topics
 
 _UNCONFIRMED: Final = 5_000
+_JSON: Final = msgspec.json.Decoder()
+_NO_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _HOST: Final = r"(?:[^\s/@:,]+|\[[0-9a-fA-F:]+\]):\d+"
 _LOG: Final = re.compile(rf"kafka://({_HOST}(?:,{_HOST})*)/([A-Za-z0-9._-]+)/?")
 
@@ -191,13 +193,13 @@ def _confirm(last: dict[int, int], sent: list[RecordMetadata]) -> None:
 def _keyed(each: bytes) -> tuple[bytes | None, bytes, bool]:
     """Return the key and the value of a line as a record, and True if the record is for everybody, in every partition."""
     try:
-        event = orjson.loads(each)
-    except orjson.JSONDecodeError:
+        event = _JSON.decode(each)
+    except _NO_JSON:
         return None, each, False
     if not isinstance(event, dict):
         return None, each, False
     if "recordedtime" not in event and "time" in event:
-        each = orjson.dumps({**event, "recordedtime": event["time"]})
+        each = msgspec.json.encode({**event, "recordedtime": event["time"]})
     if isinstance(strange := event.get("kafkakey"), str):  # put aside in the log that it comes from, so also put aside here
         return strange.encode() or None, each, False
     subject = event.get("subject")
@@ -211,13 +213,13 @@ def line(record: ConsumerRecord, clocks: dict[int, str]) -> bytes:
     `clocks` holds the clock in force in each partition, and is updated by the activations.
     """
     try:
-        event = orjson.loads(record.value or b"")
-    except orjson.JSONDecodeError:
+        event = _JSON.decode(record.value or b"")
+    except _NO_JSON:
         raw = (record.value or b"null").replace(b"\n", b" ")
         # A file that begins with these bytes would be unpacked, or read without its first bytes.
         return b" " + raw if raw.startswith(histories.MARKS) else raw
     if not isinstance(event, dict):
-        return orjson.dumps(event)
+        return msgspec.json.encode(event)
     if event.get("type") == inputs.BUNDLE_ACTIVATED and not event.get("subject") and isinstance(event.get("data"), dict):
         clocks[record.partition] = str(event["data"].get("clock"))
     if clocks.get(record.partition) != "stream" or "recordedtime" not in event:
@@ -225,4 +227,4 @@ def line(record: ConsumerRecord, clocks: dict[int, str]) -> bytes:
     event.pop("kafkakey", None)
     key = (record.key or b"").decode(errors="replace")
     strange = {"kafkakey": key} if event.get("subject") and key != event["subject"] else {}
-    return orjson.dumps({**event, "kafkapartition": record.partition, "kafkaoffset": record.offset, **strange})
+    return msgspec.json.encode({**event, "kafkapartition": record.partition, "kafkaoffset": record.offset, **strange})
