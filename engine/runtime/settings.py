@@ -13,6 +13,7 @@ import pydantic_settings
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
+from engine.authoring.docs import markdown
 from engine.core import errors
 from engine.runtime.kafka import connection
 
@@ -182,11 +183,9 @@ def _page() -> Iterator[str]:
         yield ""
         yield f"## {told}"
         yield ""
-        yield "| variable | what | default |"
-        yield "|---|---|---|"
-        for name, field in kind.model_fields.items():
-            if kind is Access or name not in Access.model_fields:
-                yield f"| `DALANG_{name.upper()}` | {_described(field)} | {_default(field)} |"
+        own = {name: field for name, field in kind.model_fields.items() if kind is Access or name not in Access.model_fields}
+        rows = ((f"`DALANG_{name.upper()}`", _described(field), _default(field)) for name, field in own.items())
+        yield from markdown.table(("variable", "what", "default"), rows)
 
 
 def _described(field: FieldInfo) -> str:

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from engine.authoring.docs import markdown
 from tests.benchmarks.contestants import quix_venv
 from tests.integration import kafka
 
@@ -47,15 +48,14 @@ class Table:
             return
         yield from self._machine()
         yield ""
-        yield "| what | measured | goal | |"
-        yield "|---|---|---|---|"
+        yield from markdown.table(("what", "measured", "goal", ""), ())
         for section, rows in self._rows.items():
             if rows:
-                yield f"| **{section}** | | | |"
+                yield markdown.heading(f"**{section}**", "", "", "")
             for row in rows:
                 verdict = "" if row.reached is None else "reached" if row.reached else "MISSED"
                 told = "; ".join(part for part in (verdict, row.remark) if part)
-                yield f"| {row.what} | {row.measured} | {row.goal} | {told} |"
+                yield markdown.row(row.what, row.measured, row.goal, told)
 
     def _machine(self) -> Iterator[str]:
         now = datetime.datetime.now(datetime.UTC).replace(microsecond=0, tzinfo=None)

@@ -18,6 +18,7 @@ import ruamel.yaml
 
 from engine.authoring import lint
 from engine.authoring.compiling import compile as compiler
+from engine.authoring.docs import markdown
 from engine.authoring.findings import excerpt, findings
 
 _HEAD: Final = """\
@@ -56,10 +57,10 @@ def pages() -> dict[str, str]:
     written, rows = {}, []
     for kind in findings.kinds():
         sentence, severity = _sentence(kind), kind.severity
-        rows.append(f"| [{kind.code}]({kind.code}.md) | {severity} | {sentence} |")
+        rows.append((f"[{kind.code}]({kind.code}.md)", severity, sentence))
         written[f"{kind.code}.md"] = _page(kind, examples()[kind.code])
     base = "\n".join(f"`{name}`:\n\n```yaml\n{text}```\n" for name, text in _data()["base"].items())
-    table = "\n".join(["| code | | says |", "|---|---|---|", *rows])
+    table = "\n".join(markdown.table(("code", "", "says"), rows))
     return {**written, "README.md": f"{_HEAD}{base}\n{table}\n"}
 
 

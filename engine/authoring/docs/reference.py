@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from engine.authoring.docs import behaviour
+from engine.authoring.docs import behaviour, markdown
 from engine.authoring.language import journey_file
 
 Schema = Mapping[str, Any]
@@ -92,14 +92,12 @@ def _of_reference(node: Schema) -> str:
 
 
 def _table(schema: Schema) -> str:
-    rows = ["| key | type | default | meaning | example |", "|---|---|---|---|---|"]
-    required = schema.get("required", ())
+    rows, required = [], schema.get("required", ())
     for key, field in schema.get("properties", {}).items():
         default = "**required**" if key in required else _default(field.get("default"))
-        meaning = _cell(field.get("description", "")).replace("<", "&lt;")  # else `<name>` is an HTML tag, which nobody sees
-        cells = (f"`{key}`", _type(field), default, meaning, _example(field))
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows) + "\n"
+        meaning = field.get("description", "").replace("<", "&lt;")  # else `<name>` is an HTML tag, which nobody sees
+        rows.append((f"`{key}`", _type(field), default, meaning, _example(field)))
+    return "\n".join(markdown.table(("key", "type", "default", "meaning", "example"), rows)) + "\n"
 
 
 def _type(field: Schema) -> str:
@@ -144,16 +142,12 @@ def _default(value: Any) -> str:
 
 def _example(field: Schema) -> str:
     examples = field.get("examples", ())
-    return " ".join(f"`{_cell(_written(each))}`" for each in examples)
+    return " ".join(f"`{_written(each)}`" for each in examples)
 
 
 def _written(value: Any) -> str:
     """Return an example as it stands in YAML: JSON, but plain text without quotes."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _anchor(title: str) -> str:

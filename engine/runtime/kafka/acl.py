@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol import api
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 
+from engine.authoring.docs import markdown
 from engine.runtime.kafka import broadcast, connection, topics
 
 Operation = Literal["Read", "Write", "Create", "Describe", "DescribeConfigs"]
@@ -253,11 +254,9 @@ def _page() -> Iterator[str]:
         yield ""
         yield f"## {role}"
         yield ""
-        yield "| resource | name | operations |"
-        yield "|---|---|---|"
         grouped: dict[tuple[str, str], list[str]] = {}
         for right in rights(role, topics.Topics()):
             shown = f"`{right.name}`" + (" and all that begin so (prefixed)" if right.prefixed else "")
             grouped.setdefault((right.resource, shown), []).append(right.operation)
-        for (resource, name), operations in grouped.items():
-            yield f"| {resource} | {name} | {', '.join(operations)} |"
+        rows = ((resource, name, ", ".join(operations)) for (resource, name), operations in grouped.items())
+        yield from markdown.table(("resource", "name", "operations"), rows)
