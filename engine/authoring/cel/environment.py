@@ -1,6 +1,6 @@
 """The environment in which CEL expressions are compiled: the variables with their types, and Dalang's own functions.
 
-Called by `expressions.py`. This is the one module that imports CEL's runtime.
+Called by `expressions.py`; `constants.py` evaluates in the same environment. This is the one module that imports CEL's runtime.
 """
 
 import datetime

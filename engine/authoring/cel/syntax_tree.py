@@ -1,7 +1,8 @@
 """The syntax tree of a CEL expression, decoded from the bytes of `cel.expr.ParsedExpr`.
 
-Called by `expressions.py` to learn which names and fields an expression reads, and where they stand. The binding gives its tree
-only as a serialized message. This module reads the few fields that are needed (field numbers of cel/expr/syntax.proto).
+Called by `expressions.py`; the other files of this folder read the tree, to learn which names and fields an expression reads, and
+where they stand. The binding gives its tree only as a serialized message. This module reads the few fields that are needed (field
+numbers of cel/expr/syntax.proto).
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """Catalogs: a bundle with Dalang's own expressions, templates and zones, ready to decide with.
 
-`bundle` is called by the CLI and the worker for a directory. `of` is called by `engine/replay/definitions.py`, also for bundles
-that were read back from `journey.bundles`.
+`bundle` is called by the CLI and the worker for a directory, and `load` by the demo. `of` is called by
+`engine/replay/definitions.py`, also for bundles that were read back from `journey.bundles`.
 """
 
 import pathlib

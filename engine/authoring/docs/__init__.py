@@ -1,1 +1,1 @@
-"""Generators of documentation: the reference of the language and the page of each finding."""
+"""Generators of documentation: the reference of the language, the page of each finding, and tables in Markdown."""

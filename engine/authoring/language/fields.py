@@ -1,7 +1,6 @@
 """The building blocks of the language's models: kinds of text, expressions, constants, and variants told apart by type.
 
-Used by `journey_file.py`, `steps.py`, `policy_file.py`, `template_file.py`, `traits_file.py` and `times.py`. Fields for times and
-shares are in `times.py`.
+Used by the models of the files beside it. Fields for times and shares are in `times.py`.
 """
 
 import re

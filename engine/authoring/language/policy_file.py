@@ -1,7 +1,6 @@
-"""The models of policy.yaml.
+"""The model of policy.yaml.
 
-They are the only definition of that file. `compiled_policy.py` compiles them, and the linter checks them. Nothing here looks
-beyond the file.
+With `journey_file.py`, `steps.py`, `template_file.py` and `traits_file.py`, it is the only definition of the language.
 """
 
 from typing import Annotated, Literal

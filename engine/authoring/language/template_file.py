@@ -1,7 +1,6 @@
-"""The models of a template's file, templates/<name>.<language>.yaml: one body for each channel.
+"""The model of a template's file, templates/<name>.<language>.yaml: one body for each channel.
 
-They are the only definition of that file. `lint/templates.py` checks its texts, and `compile.py` puts its bodies into the bundle.
-Nothing here reads Liquid.
+With `journey_file.py`, `steps.py`, `policy_file.py` and `traits_file.py`, it is the only definition of the language.
 """
 
 from typing import Annotated, Any

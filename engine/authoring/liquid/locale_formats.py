@@ -1,8 +1,8 @@
 """Tongues: the way in which a language writes days, months, clock times and numbers.
 
-Called by `filters.py`. Source: Unicode CLDR 47 (as Babel 2.18.0 ships it): the names in format, wide and abbreviated, the
-separator of the short time, the symbols of decimal numbers. No library of the machine is asked, so that a replay in any year
-writes the text that was sent.
+Called by `renderer.py` for the language of a body, and used by `filters.py`. Source: Unicode CLDR 47 (as Babel 2.18.0 ships it):
+the names in format, wide and abbreviated, the separator of the short time, the symbols of decimal numbers. No library of the
+machine is asked, so that a replay in any year writes the text that was sent.
 """
 
 from collections.abc import Sequence
