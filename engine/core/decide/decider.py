@@ -214,7 +214,7 @@ class _Handling(enrolment.Admitter):
         if event.type == inputs.ERASED:
             return self._erase(known)
         mark = len(self.facts)
-        self.customer = evolution.tell(known, event, self.catalog, self.trace)
+        self.customer = evolution.apply_event(known, event, self.catalog, self.trace)
         self.facts.append(event)
         news = self.customer is not known
         if before is None or news:
@@ -224,7 +224,7 @@ class _Handling(enrolment.Admitter):
             self.enter_all(self.entrants())
         self.quiesce()
         if len(self.facts) > mark + 1 or news:
-            self.customer = evolution.mark(self.known, event, short)
+            self.customer = evolution.mark_seen(self.known, event, short)
         else:
             self.facts.pop()
             self.customer = before

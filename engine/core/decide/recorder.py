@@ -85,7 +85,7 @@ class Recorder:
         decision = decisions.Decision(
             id_, data.type, self.customer_id, self.now, journey, version, instance, step, self.cause, data, self.late
         )
-        self.customer = evolution.fold(self.customer or state.Customer(self.customer_id), decision)
+        self.customer = evolution.apply_decision(self.customer or state.Customer(self.customer_id), decision)
         self.facts.append(decision)
 
     def _emitted(self, data: decisions.EventEmitted) -> decisions.EventEmitted:
