@@ -162,7 +162,7 @@ class _Handling:
         self._fire_timers(at_input_time=False)
 
     def fire_timers_at_input_time(self) -> None:
-        """Fire the timers that are due at the input's time, which the input came before."""
+        """Fire the timers that are due at the input's time: the input wins the tie, so they fire after it."""
         self._fire_timers(at_input_time=True)
 
     def _fire_timers(self, *, at_input_time: bool) -> None:
