@@ -106,7 +106,7 @@ def test_facts_fold_to_the_state_and_hold_together(catalog: catalog.Catalog, liv
 def test_segments_that_nothing_touched_are_passed_over(catalog: catalog.Catalog, lived: list[Life], punctual: bool) -> None:
     """To look at the segments after every input decides the same, byte for byte, as to look where profile, traits or time say so."""
     fold = Fold(catalog, punctual=punctual).live(lived).drain()
-    with mock.patch.object(segments, "untouched", return_value=False):
+    with mock.patch.object(segments, "unchanged", return_value=False):
         context = Fold(catalog, punctual=punctual).live(lived).drain()
     assert [*map(decisions.encode, fold.decided)] == [*map(decisions.encode, context.decided)]
 

@@ -1,28 +1,33 @@
 """The decider: what one input does to one customer, told in order.
 
 Called by the replay and by the worker, once for each input of each customer. `transition` returns the facts (the event, if it
-had an effect, and the decisions, in their order) and the customer's state after them. Only this package moves a journey. It
-does no I/O, reads no clock and draws no random number: time is the input's time.
+had an effect, and the decisions, in their order) and the customer's state after them. It does no I/O, reads no clock and draws no
+random number: time is the input's time.
 
 1. An event that can do nothing to this customer is dropped at once: `context/prefilter.py`.
-2. Timers that are due before the event fire, in order of their due time: `_Handling.fire`. A timer due at the event's own
-   time waits for step 9: docs/semantics.md#an-event-wins-a-tie
+2. Timers that are due before the event fire, in order of their due time: `fire_timers_before_input`. A timer that is due at the
+   event's own time waits for step 9: docs/semantics.md#an-event-wins-a-tie
 3. A duplicate is dropped: `rules/duplicates.py`.
 4. The event changes profile, consent, pauses and traits (`evolve/evolution.py`, `traits/evaluate.py`). Then segments and
-   schedules that read them are examined: `enrolment.py`, which asks `segments.py` and `schedules.py`.
+   schedules that read them are brought up to date: `enrolment.py`, which asks `segments.py` and `schedules.py`.
 5. A receipt or a reply finds its message: `receipts.py`.
 6. Instances that the customer is in already see the event: exits, then goals, then waits. Each step's file in `steps/` only
    answers (`steps/results.py`); `step_runner.py` carries the answer out and follows it from step to step.
-7. Journeys that the event enters begin, by priority and name: `enrolment.py`, which asks `entry_rules.py`.
-8. The instant ends: messages that steps asked for are requested one by one, the most urgent first, because they compete for
-   places under frequency caps. `steps/send.py` picks a channel and asks `send_policy.py` for leave. Events that steps
-   emitted are then taken as in steps 3 to 8.
-9. Timers that are due at the event's own time fire. Each fired timer runs its step as in 6 and ends its instant as in 8.
+7. Journeys that the event or a segment enters begin, by priority and name: `enrolment.py`, which asks `entry_rules.py`.
+8. The instant ends. If the policy has frequency caps, steps have queued their messages until now, because these compete for the
+   places under the caps: `step_runner.py` requests them one by one, the most urgent first. (Without caps, a message is requested
+   when its step is reached.) `steps/send.py` picks a channel and asks `send_policy.py` for leave. What steps wrote to the profile
+   may change segments, as in 4 and 7. Events that steps emitted are then taken as in steps 3 to 8.
+9. Timers that are due at the event's own time fire: `fire_timers_at_input_time`. Each fired timer runs its step as in 6, and each
+   instant ends as in 8.
 10. A state that grew past its limit refuses the whole input: `state_limit.py`.
 
-`recorder.py` makes a decision of each fact and folds it into the state at once (`evolve`), so the next question sees the state
-after it. Decisions are recorded; actions are derived from them by `react` and never recorded as facts.
-A bundle that goes live and an operator's command are inputs too: `activate` and `_obey` stand in for steps 3 to 8.
+`_Handling` holds this order. It calls three objects: `recorder.py` makes a decision of each fact and applies it to the state at
+once, so the next question sees the state after it; `step_runner.py` moves instances; `enrolment.py` begins them. Decisions are
+recorded; actions are derived from them by `react` and never recorded as facts.
+A bundle that goes live and an operator's command are inputs too: `activate_bundle` stands in for steps 3 to 7, and
+`_carry_out_command` for steps 5 to 7. `timer.due` and the log's record of an emitted event only bring the time: nothing stands in
+for steps 3 to 7.
 """
 
 import datetime
@@ -34,7 +39,7 @@ from engine.core import steps
 from engine.core.context import catalog
 from engine.core.context import trace as traces
 from engine.core.context.decision_context import number
-from engine.core.decide import enrolment, migrations, receipts, recorder, state_limit
+from engine.core.decide import enrolment, receipts, recorder, state_limit, step_runner
 from engine.core.evolve import evolution
 from engine.core.model import actions, decisions, definition, inputs, state
 from engine.core.model.inputs import MILLISECOND
@@ -42,6 +47,12 @@ from engine.core.rules import duplicates
 from engine.core.steps import wait_for
 
 NOBODY: Final = frozenset[str]()
+
+MOST_ROUNDS: Final = 10
+"""The most rounds of one input in which steps change the profile, and so the segments, and so enter journeys.
+
+docs/semantics.md#journeys-that-change-each-others-segments-end
+"""
 
 evolve = evolution.evolve
 emissions = recorder.emissions
@@ -91,16 +102,17 @@ def transition(
     """
     if customer is not None and (trace is None or not trace.detailed) and catalog.screening.lets_by(event, customer):
         return Transition(customer, (), weighs)
-    handling = _Handling(recorder.Given(catalog, customer, customer_id or event.subject, event, trace, held), punctual)
-    handling.fire(through=False)
+    result = recorder.Recorder(catalog, customer, customer_id or event.subject, event, trace, held)
+    handling = _Handling(result, event.recorded, punctual)
+    handling.fire_timers_before_input()
     if event.type == inputs.BUNDLE_ACTIVATED:
-        handling.activate(event)
+        handling.activate_bundle(event)
     elif event.type != inputs.TIMER_DUE and event.source != inputs.OWN_SOURCE:
-        handling.take(event)
-    handling.take_emitted()
-    handling.fire(through=True)
-    most = state_limit.check(customer, handling.customer, event, handling.facts, weighs)
-    return Transition(handling.customer, tuple(handling.facts), most)
+        handling.handle_event(event)
+    handling.handle_emitted_events()
+    handling.fire_timers_at_input_time()
+    most = state_limit.check(customer, result.customer, event, result.facts, weighs)
+    return Transition(result.customer, tuple(result.facts), most)
 
 
 def react(decision: decisions.Decision) -> tuple[actions.Action, ...]:
@@ -131,279 +143,289 @@ def react(decision: decisions.Decision) -> tuple[actions.Action, ...]:
     )
 
 
-class _Handling(enrolment.Admitter):
-    """One input of one customer while it is handled, with the timers before and after it.
+class _Handling:
+    """The order in which one input of one customer is handled, with the timers before and after it.
 
-    docs/semantics.md#one-input-is-handled-in-a-fixed-order
+    `recorder` holds the facts and the state so far, `runner` moves instances, and `enrolment` begins them. `until` is the input's
+    time. docs/semantics.md#one-input-is-handled-in-a-fixed-order
     """
 
-    def __init__(self, given: recorder.Given, punctual: bool) -> None:
-        super().__init__(given)
-        self.until, self.punctual = given.event.recorded, punctual
+    def __init__(self, recorder: recorder.Recorder, until: datetime.datetime, punctual: bool) -> None:
+        self.recorder, self.until, self.punctual = recorder, until, punctual
+        self.runner = step_runner.StepRunner(recorder)
+        self.enrolment = enrolment.Enrolment(recorder, self.runner)
 
     # Time passes: docs/semantics.md#time-and-timers
 
-    def fire(self, *, through: bool) -> None:
-        """Fire the timers that are due before the input; with `through`, also those that are due at its very time."""
-        if self.customer is None or not self.customer.is_due(self.until):
+    def fire_timers_before_input(self) -> None:
+        """Fire the timers that are due before the input's time."""
+        self._fire_timers(at_input_time=False)
+
+    def fire_timers_at_input_time(self) -> None:
+        """Fire the timers that are due at the input's time: the input wins the tie, so they fire after it."""
+        self._fire_timers(at_input_time=True)
+
+    def _fire_timers(self, *, at_input_time: bool) -> None:
+        recorder = self.recorder
+        if recorder.customer is None or not recorder.customer.is_due(self.until):
             return
         instant: datetime.datetime | None = None
         while True:
-            found = self._next(through)
+            found = self._next_timer(at_input_time)
             if instant is not None and (found is None or found[2] != instant):
-                self.quiesce()  # all timers of this instant have fired
-                self.take_emitted()
+                self._end_instant()  # all timers of this instant have fired
+                self.handle_emitted_events()
                 instant = None
                 continue
             if found is None:
                 break
-            self.cause, timer, self.now = found
-            self.late = self.now > timer.due and self._is_late(timer)
-            instant = self.now
-            self._fire(self.cause, timer)
-        self.late = False
+            recorder.cause, timer, recorder.now = found
+            recorder.late = recorder.now > timer.due and self._is_late(timer)
+            instant = recorder.now
+            self._fire(recorder.cause, timer)
+        recorder.late = False
 
-    def _next(self, through: bool) -> tuple[str, state.Timer, datetime.datetime] | None:
+    def _next_timer(self, at_input_time: bool) -> tuple[str, state.Timer, datetime.datetime] | None:
         """Return the next timer that is due, with its id and the logical time at which it fires."""
-        customer, until = self.customer, self.until
+        customer, until = self.recorder.customer, self.until
         if customer is None:
             return None
-        due = [each for each in customer.timers.items() if each[1].due <= until and (through or each[1].due < until)]
-        if due and self.asking:  # a timer that fired, and whose message waits for its turn, does not fire again
-            fired = {asking.cause for asking in self.asking}
+        due = [each for each in customer.timers.items() if each[1].due <= until and (at_input_time or each[1].due < until)]
+        if due and self.runner.pending_sends:  # a timer that fired, and whose message is still queued, does not fire again
+            fired = {pending.cause for pending in self.runner.pending_sends}
             due = [each for each in due if each[0] not in fired]
         if not due:
             return None
         id_, timer = min(due, key=lambda each: (each[1].due, each[1].instance, each[1].step, each[0]))
-        return id_, timer, max(customer.now, self.until if self._is_late(timer) else timer.due)
+        return id_, timer, max(customer.now, until if self._is_late(timer) else timer.due)
 
     def _is_late(self, timer: state.Timer) -> bool:
-        return not self.punctual and self.until - timer.due > self.catalog.policy.late_after * MILLISECOND
+        return not self.punctual and self.until - timer.due > self.recorder.catalog.policy.late_after * MILLISECOND
 
     def _fire(self, id_: str, timer: state.Timer) -> None:
         if timer.kind == "schedule":
-            return self.fire_schedule(id_, timer)
+            return self.enrolment.fire_schedule(id_, timer)
         if timer.kind == "segment":
-            return self.fire_segments(id_)
-        instance = self.known.instances[timer.instance]
-        journey = self.journey_of(instance)
+            return self.enrolment.fire_segments(id_)
+        recorder = self.recorder
+        instance = recorder.known.instances[timer.instance]
+        journey = self.runner.journey_of(instance)
         if journey is None:
             return
         step = journey.steps[timer.step]
-        if timer.kind == "retry" and isinstance(step, definition.Send) and self.catalog.policy.caps:
-            return self.ask(journey, instance.id, step, resumed=True)
+        if timer.kind == "retry" and isinstance(step, definition.Send) and recorder.catalog.policy.caps:
+            return self.runner.queue_send(journey, instance.id, step, resumed=True)
         on_timer = steps.ON_TIMER[type(step)]
-        self.guarded(journey, instance.id, lambda: on_timer(step, self.instance_context(journey, instance.id), timer))
+        self.runner.run(journey, instance.id, lambda: on_timer(step, recorder.instance_context(journey, instance.id), timer))
 
     # An event: docs/semantics.md#one-input-is-handled-in-a-fixed-order
 
-    def take(self, event: inputs.Event) -> None:
+    def handle_event(self, event: inputs.Event) -> None:
         """Handle an event: profile, consent, traits and segments, receipts, exits, goals, waits, entries.
 
         An event that was seen does nothing: docs/semantics.md#a-repeated-event-changes-nothing
         """
-        before = self.customer
-        short = duplicates.digest(event.id)
-        if before is not None and duplicates.has_seen(before, short):
+        recorder = self.recorder
+        before = recorder.customer
+        digest = duplicates.digest(event.id)
+        if before is not None and duplicates.has_seen(before, digest):
             return
         if before is None and (event.type == inputs.ERASED or not event.subject):
             return
-        self.now = event.recorded if before is None else max(before.now, event.recorded)
-        self.event, self.cause, self.taking = event, event.id, event
-        known = before or state.Customer(self.customer_id)
+        recorder.now = event.recorded if before is None else max(before.now, event.recorded)
+        recorder.cause, recorder.current_event = event.id, event
+        known = before or state.Customer(recorder.customer_id)
         if event.type == inputs.ERASED:
-            return self._erase(known)
-        mark = len(self.facts)
-        self.customer = evolution.tell(known, event, self.catalog, self.trace)
-        self.facts.append(event)
-        news = self.customer is not known
-        if before is None or news:
-            self.look_again(before, already=False)
-        goes_on = event.type not in self.catalog.named and event.type not in inputs.BUILT_IN
-        if goes_on or self._take_part(known):
-            self.enter_all(self.entrants())
-        self.quiesce()
-        if len(self.facts) > mark + 1 or news:
-            self.customer = evolution.mark(self.known, event, short)
-        else:
-            self.facts.pop()
-            self.customer = before
-        self.taking = None
+            return self._erase(known, event)
+        facts_before = len(recorder.facts)
+        recorder.customer = evolution.apply_event(known, event, recorder.catalog, recorder.trace)
+        recorder.facts.append(event)
+        changed = recorder.customer is not known
+        if before is None or changed:
+            self.enrolment.update(before, already=False)
+        is_named = event.type in recorder.catalog.named or event.type in inputs.BUILT_IN
+        if not is_named or self._show_to_instances(event, known):
+            self.enrolment.enter_all(event)
+        self._end_instant()
+        if changed or len(recorder.facts) > facts_before + 1:
+            recorder.customer = evolution.mark_seen(recorder.known, event, digest)
+        else:  # the event had no effect, so it is no fact
+            recorder.facts.pop()
+            recorder.customer = before
+        recorder.current_event = None
 
-    def take_emitted(self) -> None:
-        """Take the events that steps emitted in this instant, in their order, and those that they lead to."""
-        while self.emitted:
-            self.late = False
-            self.take(self.emitted.pop(0))
+    def handle_emitted_events(self) -> None:
+        """Handle the events that steps emitted in this instant, in their order, and those that they lead to."""
+        recorder = self.recorder
+        while recorder.emitted_events:
+            recorder.late = False
+            self.handle_event(recorder.emitted_events.pop(0))
 
-    def _erase(self, known: state.Customer) -> None:
-        self.customer = known
+    def _end_instant(self) -> None:
+        """Request the messages that are queued, then follow what the steps wrote to the profile."""
+        runner, enrolment, recorder = self.runner, self.enrolment, self.recorder
+        customer = recorder.customer
+        if not runner.pending_sends and (customer is None or customer.profile is enrolment.evaluated_profile):
+            return
+        for _ in range(MOST_ROUNDS):
+            runner.request_pending_sends()
+            customer = recorder.customer
+            if customer is None or customer.profile is enrolment.evaluated_profile:
+                return
+            enrolment.update_after_steps()
+            enrolment.enter_all()
+        # Journeys change each other's segments without end: request what is queued, and let nobody enter any more.
+        runner.request_pending_sends()
+        enrolment.update_after_steps()
+        enrolment.entered_segments.clear()
+
+    def _erase(self, known: state.Customer, event: inputs.Event) -> None:
+        recorder = self.recorder
+        recorder.customer = known
         for instance in tuple(known.instances.values()):
-            self.leave(instance, "erased")
-        for id_ in tuple(self.known.timers):  # schedules and segments
-            self.record("", "", "", "", decisions.TimerCancelled(id_))
-        self.facts.append(self.event)
-        self.customer = evolve(self.customer, self.event)
-        self.taking = None
+            self.runner.leave(instance, "erased")
+        for id_ in tuple(recorder.known.timers):  # schedules and segments
+            recorder.record("", "", "", "", decisions.TimerCancelled(id_))
+        recorder.facts.append(event)
+        recorder.customer = evolve(recorder.customer, event)
+        recorder.current_event = None
 
-    def _take_part(self, before: state.Customer) -> bool:
-        """Apply the event to the instances that existed before it, and return True if it may enter journeys."""
+    # The instances that the customer is in already.
+
+    def _show_to_instances(self, event: inputs.Event, before: state.Customer) -> bool:
+        """Show the event to the instances that existed before it, and return True if it may enter journeys."""
         concerned = waiting = tuple(before.instances.values())
-        goals, news = tuple(before.goals), None
-        if self.event.type == inputs.JOURNEY_COMMAND:
-            self._obey()
+        goals, report = tuple(before.goals), None
+        if event.type == inputs.JOURNEY_COMMAND:
+            self._carry_out_command(event)
             return False
-        if receipts.is_about_message(self.event):
-            message = receipts.message_of(self.event, before, self.now)
-            news = self._report(message) if message is not None else None
-            if message is not None and news is None and self.event.type in inputs.RECEIPTS:
+        if receipts.is_about_message(event):
+            message = receipts.message_of(event, before, self.recorder.now)
+            report = self._record_report(event, message) if message is not None else None
+            if message is not None and report is None and event.type in inputs.RECEIPTS:
                 return False  # the receipt says nothing new, so nothing more happens
             # A receipt is about one message, so it concerns one instance.
             # A reply that belongs to no message may make any instance leave.
             own = "" if message is None else message.instance
             waiting = (before.instances[own],) if own in before.instances else ()
-            if message is not None or self.event.type in inputs.RECEIPTS:
+            if message is not None or event.type in inputs.RECEIPTS:
                 concerned = waiting
                 goals = (own,) if own in before.goals else ()
         for instance in concerned:
-            self._exit(instance)
+            self._check_exits(event, instance)
         for id_ in goals:
-            self._reach(id_)
+            self._check_goal(event, id_)
         for instance in waiting:
-            self._keep(instance)
-        if news is not None:
-            self._settle(news)
+            self._keep_for_waits(instance)
+        if report is not None:
+            self._show_report(report)
         for instance in waiting:
-            self._wake(instance)
+            self._show_to_wait(event, instance)
         return True
 
-    def _report(self, message: state.Message) -> receipts.News | None:
-        news = receipts.news(self.event, message, self.known, self.catalog.policy)
-        if news is not None:
-            self.record(message.journey, message.version, message.instance, message.step, news.report)
-            if news.withdrawal is not None:
-                self.record(message.journey, message.version, message.instance, message.step, news.withdrawal)
-        return news
+    def _record_report(self, event: inputs.Event, message: state.Message) -> receipts.NewReport | None:
+        recorder = self.recorder
+        new = receipts.new_report(event, message, recorder.known, recorder.catalog.policy)
+        if new is not None:
+            recorder.record(message.journey, message.version, message.instance, message.step, new.report)
+            if new.withdrawal is not None:
+                recorder.record(message.journey, message.version, message.instance, message.step, new.withdrawal)
+        return new
 
-    def _exit(self, instance: state.Instance) -> None:
-        journey = self.journey_of(instance)
+    def _check_exits(self, event: inputs.Event, instance: state.Instance) -> None:
+        """Let the instance leave by the first exit that the event meets."""
+        journey = self.runner.journey_of(instance)
         if journey is None:
             return
         for rule in journey.exits:
-            if rule.trigger.event == self.event.type and self.instance_context(journey, instance.id).matches(rule.trigger):
-                return self.leave(instance, rule.reason)
+            if rule.trigger.event == event.type and self.recorder.instance_context(journey, instance.id).matches(rule.trigger):
+                return self.runner.leave(instance, rule.reason)
 
-    def _reach(self, id_: str) -> None:
+    def _check_goal(self, event: inputs.Event, id_: str) -> None:
         """Record the goal of an entry if the event reaches it, whether the instance is still there or not."""
-        goal = self.known.goals.get(id_)
-        journey = self.catalog.versions.get(goal.version) if goal is not None else None
-        if goal is None or journey is None or journey.goal is None or goal.until <= self.now:
+        recorder = self.recorder
+        goal = recorder.known.goals.get(id_)
+        journey = recorder.catalog.versions.get(goal.version) if goal is not None else None
+        if goal is None or journey is None or journey.goal is None or goal.until <= recorder.now:
             return
-        if journey.goal.trigger.event != self.event.type:
+        if journey.goal.trigger.event != event.type:
             return
         # The goal's expressions see the entry, as they would inside the instance.
         entered = state.Instance(id_, goal.journey, goal.version, "", 0, goal.entered_at, goal.entry)
-        context = self.context(journey, self.event, entered)
+        context = recorder.context(journey, event, entered)
         if context.matches(journey.goal.trigger):
             value = None if journey.goal.value is None else number(context.value(journey.goal.value))
-            after = (self.now - goal.entered_at) // MILLISECOND
-            reached = decisions.GoalReached(self.event.type, after, value, goal.held_out)
-            self.record(goal.journey, goal.version, id_, "", reached)
+            after = (recorder.now - goal.entered_at) // MILLISECOND
+            reached = decisions.GoalReached(event.type, after, value, goal.held_out)
+            recorder.record(goal.journey, goal.version, id_, "", reached)
 
-    def _keep(self, instance: state.Instance) -> None:
+    def _keep_for_waits(self, instance: state.Instance) -> None:
         """Keep the event for each coming `since` wait that it matches."""
-        journey = self.journey_of(instance)
-        if journey is None or instance.id not in self.known.instances:
+        recorder = self.recorder
+        journey = self.runner.journey_of(instance)
+        if journey is None or instance.id not in recorder.known.instances:
             return
-        for step in self.catalog.coming(journey, instance.step):
-            kept = wait_for.keeps(step, self.instance_context(journey, instance.id))
+        for step in recorder.catalog.coming(journey, instance.step):
+            kept = wait_for.keeps(step, recorder.instance_context(journey, instance.id))
             if kept is not None:
-                self.record(journey.name, journey.version, instance.id, instance.step, kept)
+                recorder.record(journey.name, journey.version, instance.id, instance.step, kept)
 
-    def _settle(self, news: receipts.News) -> None:
+    def _show_report(self, new: receipts.NewReport) -> None:
         """Let the step that waits for this message go on, if the report was about the message's latest attempt."""
-        message, report = news.message, news.report
-        instance = self.known.instances.get(message.instance)
+        recorder, message, report = self.recorder, new.message, new.report
+        instance = recorder.known.instances.get(message.instance)
         if instance is None or message.outcome or report.late or instance.step != message.step:
             return
-        journey = self.journey_of(instance)
+        journey = self.runner.journey_of(instance)
         if journey is not None:
             step = journey.steps[message.step]
             on_receipt = steps.ON_RECEIPT[type(step)]
-            self.guarded(journey, instance.id, lambda: on_receipt(step, self.instance_context(journey, instance.id), report))
+            self.runner.run(
+                journey, instance.id, lambda: on_receipt(step, recorder.instance_context(journey, instance.id), report)
+            )
 
-    def _wake(self, before: state.Instance) -> None:
+    def _show_to_wait(self, event: inputs.Event, before: state.Instance) -> None:
         """Show the event to the step at which the instance waited before this event."""
-        instance = self.known.instances.get(before.id)
+        recorder = self.recorder
+        instance = recorder.known.instances.get(before.id)
         if instance is None or instance.step != before.step or instance.outcomes != before.outcomes:
             return
-        journey = self.journey_of(instance)
+        journey = self.runner.journey_of(instance)
         if journey is not None:
             step = journey.steps[instance.step]
             on_event = steps.ON_EVENT.get(type(step))
-            if on_event is not None and any(each.event == self.event.type for each in definition.heard_by(step)):
-                self.guarded(journey, instance.id, lambda: on_event(step, self.instance_context(journey, instance.id)))
+            if on_event is not None and any(each.event == event.type for each in definition.heard_by(step)):
+                self.runner.run(journey, instance.id, lambda: on_event(step, recorder.instance_context(journey, instance.id)))
 
     # Operators and bundles.
 
-    def _obey(self) -> None:
+    def _carry_out_command(self, event: inputs.Event) -> None:
         """Carry out an operator's command, for this customer or for everybody.
 
         A pause is in the state, or in `held`, already.
         """
-        command, journey, key = (self.event.field(name) for name in ("command", "journey", "key"))
+        recorder = self.recorder
+        command, journey, key = (event.field(name) for name in ("command", "journey", "key"))
         if command == "stop":
-            for instance in tuple(self.known.instances.values()):
+            for instance in tuple(recorder.known.instances.values()):
                 if journey in (None, "", instance.journey) and key in (None, instance.key):
-                    self.leave(instance, "stopped")
+                    self.runner.leave(instance, "stopped")
         elif command == "enter":
-            live = self.catalog.live.get(str(journey))
+            live = recorder.catalog.live.get(str(journey))
             if live is not None and live.status in ("live", "paused"):
-                self.enter(live, self.event, by_hand=True)
+                self.enrolment.enter(live, event, by_hand=True)
         elif command == "resume":
-            self._release()
+            self.runner.resume_held_messages()
 
-    def _release(self) -> None:
-        """Ask again for the messages that a pause held, if that pause has ended."""
-        for message in tuple(self.known.messages.values()):
-            instance = self.known.instances.get(message.instance)
-            if message.held != "paused" or message.outcome or instance is None:
-                continue
-            journey = self.journey_of(instance)
-            if journey is None or self.context(journey).paused(instance.journey, instance.key):
-                continue
-            step = journey.steps[instance.step]
-            assert isinstance(step, definition.Send)
-            self.record_all(journey, instance.id, self.instance_context(journey, instance.id).disarmed())
-            self.ask(journey, instance.id, step, resumed=True)
-
-    def activate(self, event: inputs.Event) -> None:
-        """Apply a bundle that goes live: instances migrate, segments are examined, schedules are planned, pauses may end."""
-        if self.customer is None:
+    def activate_bundle(self, event: inputs.Event) -> None:
+        """Apply a bundle that goes live: instances migrate, segments are evaluated, schedules are planned, pauses may end."""
+        recorder = self.recorder
+        if recorder.customer is None:
             return
-        self.now = max(self.customer.now, event.recorded)
-        self.event, self.cause = event, event.id
-        for instance in tuple(self.customer.instances.values()):
-            self._migrate(instance)
-        self.look_again(None, already=True)
-        self._release()
-        self.quiesce()
-
-    def _migrate(self, instance: state.Instance) -> None:
-        live = self.catalog.live.get(instance.journey)
-        target = migrations.target(instance, live)
-        if target is None or live is None:
-            return
-        if target == migrations.EXIT:
-            return self.leave(instance, "migrated")
-        before = self.catalog.versions.get(instance.version)
-        goes_on = migrations.carries_on(instance, before, live.steps[target], self.known)
-        migrated = decisions.InstanceMigrated(instance.version, instance.step)
-        self.record(live.name, live.version, instance.id, target, migrated)
-        if goes_on == "anew":
-            self.record_all(live, instance.id, self.instance_context(live, instance.id).disarmed())
-            for message in self.known.messages.values():
-                if message.instance == instance.id and not message.outcome:
-                    unreached = decisions.MessageResolved(message.id, "unreached", "migrated")
-                    self.record(live.name, live.version, instance.id, target, unreached)
-            self.go(live, instance.id, target)
+        recorder.now = max(recorder.customer.now, event.recorded)
+        recorder.cause = event.id
+        for instance in tuple(recorder.customer.instances.values()):
+            self.runner.migrate(instance)
+        self.enrolment.update(None, already=True)
+        self.runner.resume_held_messages()
+        self._end_instant()

@@ -1,13 +1,11 @@
-"""The admitter: segments, schedules and entries, while one input is handled.
+"""Enrolment: the segments, the schedules and the entries of one customer, while one input is handled.
 
-The decider alone calls it. `entry_rules.py`, `segments.py` and `schedules.py` answer who may enter, and when; this file carries
-out their answers. Only this file, `step_runner.py` and `decider.py` move instances. It does no I/O, reads no clock and uses
-nothing random.
+`decider.py` alone calls it. `entry_rules.py`, `segments.py` and `schedules.py` answer who may enter, and when. Enrolment records
+their answers. An instance begins here, and `step_runner.py` brings it to its first step.
 """
 
-import datetime
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -15,94 +13,96 @@ from engine.core.decide import entry_rules, recorder, schedules, segments, step_
 from engine.core.model import decisions, definition, inputs, state
 from engine.core.model.inputs import MILLISECOND
 
-MOST_ROUNDS: Final = 10
-"""The most rounds of one input in which steps change the profile, and so the segments, and so enter journeys.
 
-docs/semantics.md#journeys-that-change-each-others-segments-end
-"""
+class Enrolment:
+    """The customer's segments and schedules, and the entries of one input.
 
-
-class Admitter(step_runner.Mover):
-    """The part of the decider that brings customers into journeys.
-
-    `joined` are the segments that the customer has entered and whose journeys are still to be asked. `examined` is the profile
-    for which the segments were examined last.
+    `entered_segments` are the segments that the customer has entered and whose journeys have not been entered yet.
+    `evaluated_profile` is the profile for which the segments were evaluated last.
     """
 
-    def __init__(self, given: recorder.Given) -> None:
-        super().__init__(given)
-        self.joined: list[str] = []
-        self.examined: Any = given.customer.profile if given.customer is not None else None
+    def __init__(self, recorder: recorder.Recorder, runner: step_runner.StepRunner) -> None:
+        self._recorder = recorder
+        self._runner = runner
+        self.entered_segments: list[str] = []
+        self.evaluated_profile: Any = recorder.customer.profile if recorder.customer is not None else None
 
     # Segments and schedules.
 
-    def look_again(self, before: state.Customer | None, *, already: bool) -> None:
-        """Plan the schedules again if the customer's zone is new, and examine the segments again if what they read has changed.
+    def update(self, before: state.Customer | None, *, already: bool) -> None:
+        """Plan the schedules again if the zone is new, and evaluate the segments again if what they read has changed.
 
         Without a state `before`, do both. `already` is true at an activation: segments found now then enter no journeys.
         """
-        known = self.known
-        if before is None or (known.profile is not before.profile and self._zone(known) != self._zone(before)):
-            for journey, name, fact in tuple(schedules.planned(self.context(None))):
-                self.record(name, "" if journey is None else journey.version, "", "", fact)
-        reads = self.catalog.segmenting
-        if before is None or self.examined is not known.profile or not segments.untouched(reads, before, self.known, self.now):
-            self.examine(already=already)
+        recorder = self._recorder
+        known, catalog = recorder.known, recorder.catalog
+        if before is None or (known.profile is not before.profile and catalog.zone_of(known) != catalog.zone_of(before)):
+            for journey, name, fact in tuple(schedules.planned(recorder.context(None))):
+                recorder.record(name, "" if journey is None else journey.version, "", "", fact)
+        if (
+            before is None
+            or self.evaluated_profile is not known.profile
+            or not segments.unchanged(catalog.segmenting, before, recorder.known, recorder.now)
+        ):
+            self._update_segments(already=already)
 
-    def _zone(self, customer: state.Customer) -> datetime.tzinfo:
-        return self.catalog.zone_of(customer)
+    def update_after_steps(self) -> None:
+        """Update the schedules and segments for a profile that steps may have changed since the segments were evaluated last."""
+        self.update(msgspec.structs.replace(self._recorder.known, profile=self.evaluated_profile or {}), already=False)
 
-    def examine(self, *, already: bool) -> None:
+    def _update_segments(self, *, already: bool) -> None:
         """Record which segments the customer enters and leaves, and set the timer of the next moment that may change them."""
-        self.examined = self.known.profile
-        if not self.catalog.segments and not self.known.segments:
+        recorder = self._recorder
+        self.evaluated_profile = recorder.known.profile
+        if not recorder.catalog.segments and not recorder.known.segments:
             return
-        for change in segments.changes(self.context(None), already=already):
-            self.record("", "", "", "", change)
+        for change in segments.changes(recorder.context(None), already=already):
+            recorder.record("", "", "", "", change)
             if isinstance(change, decisions.SegmentEntered) and not already:
-                self.joined.append(change.segment)
-        due = segments.next_change(self.context(None))
-        armed = {id_: timer for id_, timer in self.known.timers.items() if timer.kind == "segment" and id_ != self.cause}
+                self.entered_segments.append(change.segment)
+        due = segments.next_change(recorder.context(None))
+        armed = {id_: timer for id_, timer in recorder.known.timers.items() if timer.kind == "segment" and id_ != recorder.cause}
         for id_, timer in armed.items():
             if due is not None and timer.due <= due:
-                return  # this timer examines the segments again, and then sets the next one
-            self.record("", "", "", "", decisions.TimerCancelled(id_))
+                return  # this timer evaluates the segments again, and then sets the next one
+            recorder.record("", "", "", "", decisions.TimerCancelled(id_))
         if due is not None:
-            id_ = decisions.hashed(self.customer_id, "segments", (due - state.EPOCH) // MILLISECOND)
-            self.record("", "", "", "", decisions.TimerScheduled(id_, "segment", due))
+            id_ = decisions.hashed(recorder.customer_id, "segments", (due - state.EPOCH) // MILLISECOND)
+            recorder.record("", "", "", "", decisions.TimerScheduled(id_, "segment", due))
 
-    # Entering.
+    # Entries.
 
-    def entrants(self) -> Iterable[definition.Journey]:
+    def enter_all(self, event: inputs.Event | None = None) -> None:
+        """Enter the journeys of the event, if any, and those of the segments just entered, by priority, then name."""
+        recorder = self._recorder
+        entrants = [] if event is None else [(journey, event) for journey in self._journeys_of(event)]
+        if not self.entered_segments and len(entrants) < 2:  # nothing to sort
+            for journey, entry in entrants:
+                self.enter(journey, entry)
+            return
+        now, depth = recorder.now, recorder.current_event.depth if recorder.current_event is not None else 0
+        for name in self.entered_segments:
+            id_ = f"segment-{decisions.hashed(recorder.customer_id, recorder.cause, name)}"
+            data = {"segment": name}
+            entry = inputs.Event(id_, inputs.SEGMENT_ENTERED, now, now, recorder.customer_id, "dalang/segments", data, depth)
+            entrants += [(journey, entry) for journey in recorder.catalog.joining.get(name, ())]
+        self.entered_segments.clear()
+        for journey, entry in sorted(entrants, key=lambda each: (-each[0].priority, each[0].name)):
+            self.enter(journey, entry)
+
+    def _journeys_of(self, event: inputs.Event) -> Iterable[definition.Journey]:
         """Return the journeys that the event may enter.
 
         With a detailed trace, return all that name the event's type, so that the trace says why a journey was not entered.
         """
-        if self.trace is not None and self.trace.detailed:
-            return self.catalog.entries.get(self.event.type, ())
-        return self.catalog.screening.entrants(self.event)
-
-    def enter_all(self, by_event: Iterable[definition.Journey]) -> None:
-        """Enter the journeys of the event and those of the segments that the customer has entered, by priority, then name."""
-        entrants = [(journey, self.event) for journey in by_event]
-        if not self.joined and len(entrants) < 2:  # nothing to sort
-            for journey, entry in entrants:
-                self.enter(journey, entry)
-            return
-        for name in self.joined:
-            id_ = f"segment-{decisions.hashed(self.customer_id, self.cause, name)}"
-            data, depth = {"segment": name}, self.taking.depth if self.taking is not None else 0
-            entry = inputs.Event(
-                id_, inputs.SEGMENT_ENTERED, self.now, self.now, self.customer_id, "dalang/segments", data, depth
-            )
-            entrants += [(journey, entry) for journey in self.catalog.joining.get(name, ())]
-        self.joined.clear()
-        for journey, entry in sorted(entrants, key=lambda each: (-each[0].priority, each[0].name)):
-            self.enter(journey, entry)
+        recorder = self._recorder
+        if recorder.trace is not None and recorder.trace.detailed:
+            return recorder.catalog.entries.get(event.type, ())
+        return recorder.catalog.screening.entrants(event)
 
     def enter(self, journey: definition.Journey, event: inputs.Event, *, by_hand: bool = False) -> None:
         """Enter, restart, update or refuse; if the event does not meet the condition, do none of these."""
-        admission = entry_rules.judge(self.context(journey, event), event, by_hand=by_hand)
+        admission = entry_rules.judge(self._recorder.context(journey, event), event, by_hand=by_hand)
         if admission is None:
             return
         if admission.reason:
@@ -115,70 +115,53 @@ class Admitter(step_runner.Mover):
         """Handle a second entry event for a live instance, as `while_active` of the live version says."""
         if journey.enter.while_active == "ignore" or instance.parked:
             return self._refuse(journey, "active", instance.key)
-        own = self.journey_of(instance)
+        own = self._runner.journey_of(instance)
         if own is None:
             return
         if journey.enter.while_active == "update":
-            return self.record(own.name, own.version, instance.id, instance.step, decisions.JourneyUpdated(event))
-        self.record_all(own, instance.id, self.instance_context(own, instance.id).disarmed())
-        self.record(own.name, own.version, instance.id, "", decisions.JourneyRestarted(event, instance.visit + 1))
-        self.go(own, instance.id, own.first)
+            updated = decisions.JourneyUpdated(event)
+            return self._recorder.record(own.name, own.version, instance.id, instance.step, updated)
+        self._runner.restart(own, instance, event)
 
     def _begin(self, journey: definition.Journey, key: str, event: inputs.Event) -> None:
-        rule = journey.enter.reentry
+        recorder, rule = self._recorder, journey.enter.reentry
         entered = decisions.JourneyEntered(
             entry=event,
-            number=self.known.entries.get(journey.name, state.Entries()).count + 1,
+            number=recorder.known.entries.get(journey.name, state.Entries()).count + 1,
             key=key,
-            forget_before={"never": None, "after": self.now - rule.after * MILLISECOND}.get(rule.rule, self.now),
-            held_out=entry_rules.held_out(journey, self.customer_id),
-            goal_until=None if journey.goal is None else self.now + journey.goal.within * MILLISECOND,
+            forget_before={"never": None, "after": recorder.now - rule.after * MILLISECOND}.get(rule.rule, recorder.now),
+            held_out=entry_rules.held_out(journey, recorder.customer_id),
+            goal_until=None if journey.goal is None else recorder.now + journey.goal.within * MILLISECOND,
         )
-        instance = decisions.hashed(journey.name, self.customer_id, key, entered.number)
-        self.record(journey.name, journey.version, instance, "", entered)
-        self.go(journey, instance, journey.first)
+        instance = decisions.hashed(journey.name, recorder.customer_id, key, entered.number)
+        recorder.record(journey.name, journey.version, instance, "", entered)
+        self._runner.go_to(journey, instance, journey.first)
 
     def _refuse(self, journey: definition.Journey, reason: str, key: str = "") -> None:
-        self.record(journey.name, journey.version, "", "", decisions.JourneyRefused(reason, key))  # type: ignore[arg-type]
+        self._recorder.record(journey.name, journey.version, "", "", decisions.JourneyRefused(reason, key))  # type: ignore[arg-type]
 
     # Timers of the customer's own.
 
     def fire_schedule(self, id_: str, timer: state.Timer) -> None:
         """Enter by the schedule and set the timer of the next entry; if there is none, cancel the timer."""
-        journey = next((each for each in self.catalog.scheduled if each.name == timer.step), None)
-        due = None if journey is None else schedules.next_entry(journey, self.context(None))
+        recorder = self._recorder
+        journey = next((each for each in recorder.catalog.scheduled if each.name == timer.step), None)
+        due = None if journey is None else schedules.next_entry(journey, recorder.context(None))
         if journey is None or due is None:
-            self.record(timer.step, "", "", "", decisions.TimerCancelled(id_))
+            recorder.record(timer.step, "", "", "", decisions.TimerCancelled(id_))
         else:
-            self.record(journey.name, journey.version, "", "", schedules.armed(journey, self.context(None), due))
+            recorder.record(journey.name, journey.version, "", "", schedules.armed(journey, recorder.context(None), due))
         if journey is not None:
-            entry = schedules.entry(journey, self.customer_id, id_, timer.due, self.now)
+            entry = schedules.entry(journey, recorder.customer_id, id_, timer.due, recorder.now)
             assert journey.enter.schedule is not None
-            if self.context(journey, entry).holds(journey.enter.schedule.audience):
+            if recorder.context(journey, entry).holds(journey.enter.schedule.audience):
                 self.enter(journey, entry)
 
     def fire_segments(self, id_: str) -> None:
-        """Examine the segments, because passing time may have changed one."""
-        mark = len(self.facts)
-        self.examine(already=False)
-        if len(self.facts) == mark:
-            self.record("", "", "", "", decisions.TimerCancelled(id_))
-        self.enter_all(())
-
-    # Messages, and what steps changed.
-
-    def quiesce(self) -> None:
-        """End an instant: request the messages that were asked for, then follow what the steps wrote to the profile."""
-        if not self.asking and (self.customer is None or self.customer.profile is self.examined):
-            return
-        for _ in range(MOST_ROUNDS):
-            self.request_all()
-            known = self.customer
-            if known is None or known.profile is self.examined:
-                return
-            self.look_again(msgspec.structs.replace(known, profile=self.examined or {}), already=False)
-            self.enter_all(())
-        # Journeys change each other's segments without end: request what was asked for, and let nobody enter any more.
-        self.request_all()
-        self.look_again(msgspec.structs.replace(self.known, profile=self.examined or {}), already=False)
-        self.joined.clear()
+        """Evaluate the segments, because passing time may have changed one."""
+        recorder = self._recorder
+        facts_before = len(recorder.facts)
+        self._update_segments(already=False)
+        if len(recorder.facts) == facts_before:
+            recorder.record("", "", "", "", decisions.TimerCancelled(id_))
+        self.enter_all()

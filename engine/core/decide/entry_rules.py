@@ -43,10 +43,10 @@ def judge(context: decision_context.Context, event: inputs.Event, *, by_hand: bo
         return Admission("", "max_age")
     if key is None:
         return Admission("", "no_key")
-    return _again(context, key)
+    return _by_reentry_rule(context, key)
 
 
-def _again(context: decision_context.Context, key: str) -> Admission:
+def _by_reentry_rule(context: decision_context.Context, key: str) -> Admission:
     """Return the answer of the rule for re-entry."""
     journey, customer = context.journey, context.customer
     active = [i for i in customer.instances.values() if i.journey == journey.name and i.key == key]
@@ -54,10 +54,10 @@ def _again(context: decision_context.Context, key: str) -> Admission:
         return Admission(key, "parallel" if len(active) >= journey.enter.reentry.parallel else "")
     if active:
         return Admission(key, active=active[0])
-    return Admission(key, "reentry" if _barred(context, key) else "")
+    return Admission(key, "reentry" if _bars_reentry(context, key) else "")
 
 
-def _barred(context: decision_context.Context, key: str) -> bool:
+def _bars_reentry(context: decision_context.Context, key: str) -> bool:
     rule = context.journey.enter.reentry
     last = context.customer.entries.get(context.journey.name, state.Entries()).last.get(key)
     if last is None or rule.rule == "after_exit":

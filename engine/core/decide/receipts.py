@@ -24,7 +24,7 @@ WhatsApp bills delivered messages (Meta, per-message pricing since 1 Jul 2025). 
 """
 
 
-class News(msgspec.Struct, frozen=True):
+class NewReport(msgspec.Struct, frozen=True):
     """A report that is new, with its message and the withdrawal of a consent if the report leads to one."""
 
     message: state.Message
@@ -54,7 +54,9 @@ def message_of(event: inputs.Event, customer: state.Customer, now: datetime.date
     return found
 
 
-def news(event: inputs.Event, message: state.Message, customer: state.Customer, policy: definition.Policy) -> News | None:
+def new_report(
+    event: inputs.Event, message: state.Message, customer: state.Customer, policy: definition.Policy
+) -> NewReport | None:
     """Return what is new in a receipt, or None if all of it is known.
 
     A repeat, a lower status and a failure after the delivery are known.
@@ -85,7 +87,7 @@ def news(event: inputs.Event, message: state.Message, customer: state.Customer, 
     if failure == "withdraw_consent":
         # A customer who stops a business at the provider stops its marketing, whatever this message's purpose (Meta, 131050).
         withdrawal = decisions.ConsentUpdated("marketing", attempt.channel, False, code)
-    return News(message, report, withdrawal)
+    return NewReport(message, report, withdrawal)
 
 
 def _attempt(event: inputs.Event, message: state.Message) -> state.Attempt | None:

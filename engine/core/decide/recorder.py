@@ -1,11 +1,11 @@
-"""The recorder: the facts of one input of one customer so far, and the state to which they fold.
+"""The recorder: one input of one customer, the facts recorded for it so far, and the state to which they fold.
 
-The lowest part of the decider: `step_runner.py`, `enrolment.py` and `decider.py` record through it. It makes decisions of what it
-is told, and decides nothing itself.
+`decider.py` makes one recorder for each input and shares it with `step_runner.py` and `enrolment.py`. All three record through
+it: the recorder makes a decision of each fact that it is given, and applies the decision to the state. It chooses nothing.
 """
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -22,35 +22,42 @@ docs/semantics.md#fifty-emitted-events-of-one-input-are-taken
 """
 
 
-class Given(NamedTuple):
-    """The arguments with which an input is handled; see `decider.transition`."""
-
-    catalog: catalog.Catalog
-    customer: state.Customer | None
-    customer_id: str
-    event: inputs.Event
-    trace: traces.Trace | None
-    held: frozenset[str]
-
-
 class Recorder:
-    """The state and the facts so far, with the context of the next fact: the time, the cause and the current event."""
+    """The facts and the state so far, with the context of the next fact.
 
-    def __init__(self, given: Given) -> None:
-        self.catalog, self.customer, self.customer_id, self.event, self.trace, self.held = given
-        customer, event = given.customer, given.event
+    - `now`: the time of the next fact.
+    - `cause`: the id of the event or timer that leads to it.
+    - `late`: True if that timer fires late.
+    - `current_event`: the event that steps see as the current input; None while a timer fires or a bundle goes live.
+    - `emitted_events`: the events that steps emitted and that are still to be taken.
+    """
+
+    def __init__(
+        self,
+        catalog: catalog.Catalog,
+        customer: state.Customer | None,
+        customer_id: str,
+        event: inputs.Event,
+        trace: traces.Trace | None,
+        held: frozenset[str],
+    ) -> None:
+        self.catalog = catalog
+        self.customer = customer
+        self.customer_id = customer_id
+        self.trace = trace
+        self.held = held
         self.facts: list[inputs.Event | decisions.Decision] = []
         self.now = event.recorded if customer is None else max(customer.now, event.recorded)
         self.cause = event.id
         self.late = False
-        self.taking: inputs.Event | None = None
-        self.indices: dict[str, int] = {}
-        self.emitted: list[inputs.Event] = []
-        self.emissions = 0
+        self.current_event: inputs.Event | None = None
+        self.emitted_events: list[inputs.Event] = []
+        self._emitted_count = 0
+        self._decision_counts: dict[str, int] = {}  # {cause: decisions so far}
 
     @property
     def known(self) -> state.Customer:
-        """The customer's state as it is now."""
+        """The customer's state so far; the customer must be known."""
         assert self.customer is not None
         return self.customer
 
@@ -58,7 +65,9 @@ class Recorder:
         """Return a view of the customer with one instance, for steps and exits."""
         customer = self.known
         at = customer.instances[instance]
-        return Context(self.catalog, journey, customer, at, self.now, self.taking, self.trace, held=self.held, cause=self.cause)
+        return Context(
+            self.catalog, journey, customer, at, self.now, self.current_event, self.trace, held=self.held, cause=self.cause
+        )
 
     def context(
         self, journey: definition.Journey | None, event: inputs.Event | None = None, at: state.Instance | None = None
@@ -76,24 +85,24 @@ class Recorder:
             self.record(journey.name, journey.version, instance, step, data)
 
     def record(self, journey: str, version: str, instance: str, step: str, data: decisions.Payload) -> None:
-        """Record a decision with `data`, and fold it into the state."""
-        index = self.indices.get(self.cause, 0)
-        self.indices[self.cause] = index + 1
+        """Record a decision with `data`, and apply it to the state."""
+        index = self._decision_counts.get(self.cause, 0)
+        self._decision_counts[self.cause] = index + 1
         id_ = decisions.hashed(self.customer_id, self.cause, index)
         if isinstance(data, decisions.EventEmitted):
-            data = self._emitted(data)
+            data = self._queued(data)
         decision = decisions.Decision(
             id_, data.type, self.customer_id, self.now, journey, version, instance, step, self.cause, data, self.late
         )
-        self.customer = evolution.fold(self.customer or state.Customer(self.customer_id), decision)
+        self.customer = evolution.apply_decision(self.customer or state.Customer(self.customer_id), decision)
         self.facts.append(decision)
 
-    def _emitted(self, data: decisions.EventEmitted) -> decisions.EventEmitted:
+    def _queued(self, data: decisions.EventEmitted) -> decisions.EventEmitted:
         """Queue the event to be taken, unless this input has led to too many emitted events already."""
-        self.emissions += 1
-        if self.emissions > MOST_EMITTED:
+        self._emitted_count += 1
+        if self._emitted_count > MOST_EMITTED:
             return msgspec.structs.replace(data, taken=False)
-        self.emitted.append(data.event)
+        self.emitted_events.append(data.event)
         return data
 
 

@@ -14,7 +14,7 @@ from engine.core.traits import evaluate
 Change = decisions.SegmentEntered | decisions.SegmentLeft
 
 
-def untouched(
+def unchanged(
     reads: Iterable[tuple[definition.Trait, bool]], before: state.Customer, after: state.Customer, now: datetime.datetime
 ) -> bool:
     """Return True if the customer's segments surely are as they were in the state `before`.

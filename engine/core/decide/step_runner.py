@@ -1,7 +1,8 @@
-"""The mover: it carries out the moves with which steps answer.
+"""The step runner: it moves instances from step to step, to a newer version, and out of their journeys.
 
-The decider calls it when a step has answered an event, a receipt or a timer. Only this file, `enrolment.py` and `decider.py` move
-instances. It does no I/O, reads no clock and uses nothing random.
+`decider.py` and `enrolment.py` call it; no other file moves an instance. A step's file in `steps/` answers with a move, and the
+step runner records the move and follows it from step to step. It also queues the messages that compete for places under frequency
+caps. It does not choose which instances an input concerns, or which journeys a customer enters.
 """
 
 import datetime
@@ -10,7 +11,7 @@ from typing import Final
 import msgspec
 
 from engine.core import errors, steps
-from engine.core.decide import recorder
+from engine.core.decide import migrations, recorder
 from engine.core.model import decisions, definition, inputs, state
 from engine.core.model.inputs import MILLISECOND
 from engine.core.steps import results, send
@@ -22,10 +23,10 @@ docs/semantics.md#a-hundred-steps-in-one-input-are-a-loop
 """
 
 
-class Asking(msgspec.Struct, frozen=True):
-    """A message that waits for its turn.
+class PendingSend(msgspec.Struct, frozen=True):
+    """A message that is queued until the end of the instant, with the context in which its step was reached.
 
-    At the end of an instant all messages that were asked for compete for the places under caps.
+    `resumed` is true for a message that was deferred before.
     """
 
     journey: definition.Journey
@@ -35,19 +36,21 @@ class Asking(msgspec.Struct, frozen=True):
     expires_at: datetime.datetime
     resumed: bool
     cause: str
-    taking: inputs.Event | None
+    current_event: inputs.Event | None
     late: bool
 
 
-class Mover(recorder.Recorder):
-    """The part of the decider that moves instances, and asks for their messages in turn."""
+class StepRunner:
+    """The moves of all instances in one input, and the messages that are queued until the end of the instant."""
 
-    def __init__(self, given: recorder.Given) -> None:
-        super().__init__(given)
-        self.entered: dict[str, int] = {}
-        self.asking: list[Asking] = []
+    def __init__(self, recorder: recorder.Recorder) -> None:
+        self._recorder = recorder
+        self._steps_entered: dict[str, int] = {}  # {instance id: steps entered in this input}
+        self.pending_sends: list[PendingSend] = []
 
-    def guarded(self, journey: definition.Journey, instance: str, ask: results.Ask) -> None:
+    # Steps.
+
+    def run(self, journey: definition.Journey, instance: str, ask: results.Ask) -> None:
         """Carry out what a step answers; if the step raises an error, end its instance.
 
         docs/semantics.md#a-failing-step-ends-its-own-instance-only
@@ -55,96 +58,151 @@ class Mover(recorder.Recorder):
         try:
             move = ask()
             if move is not None:
-                self._move(journey, instance, move)
+                self._carry_out(journey, instance, move)
         except Exception as exc:  # noqa: BLE001 - whatever a step raises, the stream goes on
             told = exc.args[0] if isinstance(exc, errors.DalangError) else type(exc).__name__
-            at = self.known.instances[instance]
-            self.record(journey.name, journey.version, instance, at.step, decisions.StepFailed(str(told)))
+            at = self._recorder.known.instances[instance]
+            self._recorder.record(journey.name, journey.version, instance, at.step, decisions.StepFailed(str(told)))
             self.leave(at, "failed")
 
-    def _move(self, journey: definition.Journey, instance: str, move: results.Move) -> None:
+    def _carry_out(self, journey: definition.Journey, instance: str, move: results.Move) -> None:
         """Carry out one move, then those of the steps that it leads to, until the instance stays or leaves."""
+        recorder = self._recorder
         while True:
-            here = self.known.instances[instance]
+            here = recorder.known.instances[instance]
             if isinstance(move, results.Leave):
                 return self.leave(here, move.reason)
-            self.record_all(journey, instance, move.facts)
+            recorder.record_all(journey, instance, move.facts)
             if isinstance(move, results.Stay):
                 return
-            completed = decisions.StepCompleted(move.outcome, move.event or self.taking)
-            self.record(journey.name, journey.version, instance, here.step, completed)
+            completed = decisions.StepCompleted(move.outcome, move.event or recorder.current_event)
+            recorder.record(journey.name, journey.version, instance, here.step, completed)
             if move.step is None:
-                return self.record(journey.name, journey.version, instance, "", decisions.JourneyCompleted())
-            if self.entered.get(instance, 0) >= MOST_STEPS:
-                return self.leave(self.known.instances[instance], "loop")
-            move = self._come_to(journey, instance, move.step)
+                return recorder.record(journey.name, journey.version, instance, "", decisions.JourneyCompleted())
+            if self._steps_entered.get(instance, 0) >= MOST_STEPS:
+                return self.leave(recorder.known.instances[instance], "loop")
+            move = self._enter_step(journey, instance, move.step)
 
-    def go(self, journey: definition.Journey, instance: str, step: str) -> None:
+    def go_to(self, journey: definition.Journey, instance: str, step: str) -> None:
         """Bring the instance to a step, and go on from there."""
-        self.guarded(journey, instance, lambda: self._come_to(journey, instance, step))
+        self.run(journey, instance, lambda: self._enter_step(journey, instance, step))
 
-    def _come_to(self, journey: definition.Journey, instance: str, id_: str) -> results.Move:
-        self.entered[instance] = self.entered.get(instance, 0) + 1
-        visit = self.known.instances[instance].visit
-        self.record(journey.name, journey.version, instance, id_, decisions.StepEntered(visit))
+    def _enter_step(self, journey: definition.Journey, instance: str, id_: str) -> results.Move:
+        recorder = self._recorder
+        self._steps_entered[instance] = self._steps_entered.get(instance, 0) + 1
+        visit = recorder.known.instances[instance].visit
+        recorder.record(journey.name, journey.version, instance, id_, decisions.StepEntered(visit))
         step = journey.steps[id_]
-        if isinstance(step, definition.Send) and self.catalog.policy.caps:
-            self.ask(journey, instance, step)
+        if isinstance(step, definition.Send) and recorder.catalog.policy.caps:
+            self.queue_send(journey, instance, step)
             return results.Stay()
-        return steps.BEGIN[type(step)](step, self.instance_context(journey, instance))
+        return steps.BEGIN[type(step)](step, recorder.instance_context(journey, instance))
+
+    # Moves that no step answers.
 
     def leave(self, instance: state.Instance, reason: str) -> None:
         """Cancel the instance's timers and record its exit, by which its open message is abandoned."""
-        for id_, timer in tuple(self.known.timers.items()):
-            if timer.instance == instance.id and id_ != self.cause:
+        recorder = self._recorder
+        for id_, timer in tuple(recorder.known.timers.items()):
+            if timer.instance == instance.id and id_ != recorder.cause:
                 cancelled = decisions.TimerCancelled(id_)
-                self.record(instance.journey, instance.version, instance.id, instance.step, cancelled)
+                recorder.record(instance.journey, instance.version, instance.id, instance.step, cancelled)
         exited = decisions.JourneyExited(reason)
-        self.record(instance.journey, instance.version, instance.id, instance.step, exited)
+        recorder.record(instance.journey, instance.version, instance.id, instance.step, exited)
+
+    def restart(self, journey: definition.Journey, instance: state.Instance, entry: inputs.Event) -> None:
+        """Bring the instance to its first step again, with a new entry."""
+        recorder = self._recorder
+        recorder.record_all(journey, instance.id, recorder.instance_context(journey, instance.id).disarmed())
+        restarted = decisions.JourneyRestarted(entry, instance.visit + 1)
+        recorder.record(journey.name, journey.version, instance.id, "", restarted)
+        self.go_to(journey, instance.id, journey.first)
+
+    def migrate(self, instance: state.Instance) -> None:
+        """Move the instance to the live version of its journey if that version takes instances of older versions."""
+        recorder = self._recorder
+        live = recorder.catalog.live.get(instance.journey)
+        target = migrations.target(instance, live)
+        if target is None or live is None:
+            return
+        if target == migrations.EXIT:
+            return self.leave(instance, "migrated")
+        before = recorder.catalog.versions.get(instance.version)
+        goes_on = migrations.carries_on(instance, before, live.steps[target], recorder.known)
+        migrated = decisions.InstanceMigrated(instance.version, instance.step)
+        recorder.record(live.name, live.version, instance.id, target, migrated)
+        if goes_on == "anew":
+            recorder.record_all(live, instance.id, recorder.instance_context(live, instance.id).disarmed())
+            for message in recorder.known.messages.values():
+                if message.instance == instance.id and not message.outcome:
+                    unreached = decisions.MessageResolved(message.id, "unreached", "migrated")
+                    recorder.record(live.name, live.version, instance.id, target, unreached)
+            self.go_to(live, instance.id, target)
 
     def journey_of(self, instance: state.Instance) -> definition.Journey | None:
         """Return the version that the instance entered with; if it is missing, park the instance and return None.
 
         No other version ever moves the instance: docs/semantics.md#a-missing-version-parks-the-instance
         """
+        recorder = self._recorder
         try:
-            return self.catalog.journey(instance.version)
+            return recorder.catalog.journey(instance.version)
         except errors.BundleError as exc:
-            now = self.known.instances.get(instance.id, instance)  # the same input may have parked it already
-            if not now.parked or self.cause in self.known.timers:
+            now = recorder.known.instances.get(instance.id, instance)  # the same input may have parked it already
+            if not now.parked or recorder.cause in recorder.known.timers:
                 parked = decisions.InstanceParked(exc.args[0])
-                self.record(instance.journey, instance.version, instance.id, instance.step, parked)
+                recorder.record(instance.journey, instance.version, instance.id, instance.step, parked)
             return None
 
     # Messages that compete for a place under a cap.
 
-    def ask(self, journey: definition.Journey, instance: str, step: definition.Send, *, resumed: bool = False) -> None:
-        """Ask for the message of a step, for the first time or (`resumed`) after it was deferred."""
-        here = self.known.instances[instance]
-        known = self.instance_context(journey, instance).message() if resumed else None
-        expires = None if step.expires_after is None else self.now + step.expires_after * MILLISECOND
+    def queue_send(self, journey: definition.Journey, instance: str, step: definition.Send, *, resumed: bool = False) -> None:
+        """Queue the message of a step, for the first time or (`resumed`) after it was deferred."""
+        recorder = self._recorder
+        here = recorder.known.instances[instance]
+        known = recorder.instance_context(journey, instance).message() if resumed else None
+        expires = None if step.expires_after is None else recorder.now + step.expires_after * MILLISECOND
         expires_at = (known.expires_at if known is not None else expires) or state.NEVER
-        asked = Asking(journey, instance, here.visit, step, expires_at, resumed, self.cause, self.taking, self.late)
-        self.asking.append(asked)
+        self.pending_sends.append(
+            PendingSend(
+                journey, instance, here.visit, step, expires_at, resumed, recorder.cause, recorder.current_event, recorder.late
+            )
+        )
 
-    def request_all(self) -> None:
-        """Request every message that was asked for; the first in order takes the last place under a cap."""
-        while self.asking:
-            self._request(min(self.asking, key=_precedence))
+    def resume_held_messages(self) -> None:
+        """Queue the messages that a pause held, if that pause has ended."""
+        recorder = self._recorder
+        for message in tuple(recorder.known.messages.values()):
+            instance = recorder.known.instances.get(message.instance)
+            if message.held != "paused" or message.outcome or instance is None:
+                continue
+            journey = self.journey_of(instance)
+            if journey is None or recorder.context(journey).paused(instance.journey, instance.key):
+                continue
+            step = journey.steps[instance.step]
+            assert isinstance(step, definition.Send)
+            recorder.record_all(journey, instance.id, recorder.instance_context(journey, instance.id).disarmed())
+            self.queue_send(journey, instance.id, step, resumed=True)
 
-    def _request(self, asking: Asking) -> None:
-        self.asking.remove(asking)
-        instance = self.known.instances.get(asking.instance)
-        if instance is None or instance.step != asking.step.id or instance.visit != asking.visit:
+    def request_pending_sends(self) -> None:
+        """Request every queued message, also those queued meanwhile; the first in order takes the last place under a cap."""
+        while self.pending_sends:
+            self._request(min(self.pending_sends, key=_precedence))
+
+    def _request(self, pending: PendingSend) -> None:
+        self.pending_sends.remove(pending)
+        recorder, journey, step = self._recorder, pending.journey, pending.step
+        instance = recorder.known.instances.get(pending.instance)
+        if instance is None or instance.step != step.id or instance.visit != pending.visit:
             return
-        self.cause, self.taking, self.late = asking.cause, asking.taking, asking.late
-        begin = send.resume if asking.resumed else send.begin
-        self.guarded(asking.journey, instance.id, lambda: begin(asking.step, self.instance_context(asking.journey, instance.id)))
+        recorder.cause, recorder.current_event, recorder.late = pending.cause, pending.current_event, pending.late
+        begin = send.resume if pending.resumed else send.begin
+        self.run(journey, instance.id, lambda: begin(step, recorder.instance_context(journey, instance.id)))
 
 
-def _precedence(asking: Asking) -> tuple[int, datetime.datetime, str, str]:
+def _precedence(pending: PendingSend) -> tuple[int, datetime.datetime, str, str]:
     """Return the sort key: priority, then earliest expiry, then name.
 
     docs/semantics.md#the-last-place-goes-by-priority-then-expiry-then-name
     """
-    return -asking.journey.priority, asking.expires_at, asking.journey.name, asking.instance
+    return -pending.journey.priority, pending.expires_at, pending.journey.name, pending.instance

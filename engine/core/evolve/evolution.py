@@ -1,8 +1,9 @@
 """Evolve: the effect of a recorded fact on a customer's state.
 
-It makes no choice; `engine/core/decide/decider.py` makes them all. A fact is an event that had an effect, or a decision. The
-facts of a history, folded in their order, give the state. The effect of an event on traits depends on their definitions, so an
-event is folded with the catalog that was live.
+It makes no choice; the package `engine/core/decide` makes them all. A fact is an event that had an effect, or a decision.
+`evolve` takes any recorded fact: the facts of a history, in their order, give the state. While the decider handles an input, it
+calls the parts of `evolve` one by one: `apply_event`, then `apply_decision` for each decision, and `mark_seen` last if the event
+had an effect. The effect of an event on traits depends on their definitions, so `evolve` gets the catalog that was live.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,12 +26,15 @@ def evolve(
     customer: state.Customer | None, fact: inputs.Event | Decision, catalog: catalog.Catalog | None = None
 ) -> state.Customer | None:
     """Return the state after the fact; None is a customer who is not known, or not any more (`customer.erased`)."""
-    if isinstance(fact, inputs.Event):
-        return None if fact.type == inputs.ERASED else take(customer or state.Customer(fact.subject), fact, catalog)
-    return fold(customer or state.Customer(fact.customer), fact)
+    if not isinstance(fact, inputs.Event):
+        return apply_decision(customer or state.Customer(fact.customer), fact)
+    if fact.type == inputs.ERASED:
+        return None
+    after = apply_event(customer or state.Customer(fact.subject), fact, catalog)
+    return mark_seen(after, fact, duplicates.digest(fact.id))
 
 
-def fold(customer: state.Customer, fact: Decision) -> state.Customer:
+def apply_decision(customer: state.Customer, fact: Decision) -> state.Customer:
     """Return the state after a decision."""
     if fact.cause in customer.timers:  # the timer that led to this has fired
         customer = _replace(customer, now=max(customer.now, fact.at), timers=_without(customer.timers, fact.cause))
@@ -40,22 +44,16 @@ def fold(customer: state.Customer, fact: Decision) -> state.Customer:
     return customer if apply is None else apply(customer, fact, fact.data)
 
 
-def take(customer: state.Customer, event: inputs.Event, catalog: catalog.Catalog | None) -> state.Customer:
-    """Return the state after an event that had an effect: with what the event says, and the event among those that were seen."""
-    return mark(tell(customer, event, catalog), event, duplicates.digest(event.id))
-
-
-def mark(customer: state.Customer, event: inputs.Event, short: bytes) -> state.Customer:
-    """Return the state with the event among those that were seen; `short` is the digest of the event's id."""
-    return _replace(customer, now=max(customer.now, event.recorded), seen=duplicates.remembered(customer, short))
-
-
-def tell(
+def apply_event(
     customer: state.Customer, event: inputs.Event, catalog: catalog.Catalog | None, trace: traces.Trace | None = None
 ) -> state.Customer:
-    """Return the state with what the event says of profile, consent, operators and traits; the same object if nothing is new."""
+    """Return the state with the event's profile, consent, pauses and traits; the same object if nothing is new.
+
+    The decider needs the state after an event before it knows whether the event has an effect. So this function does not mark
+    the event as seen; `mark_seen` does.
+    """
     now = max(customer.now, event.recorded)
-    after = _told(customer, event, now)
+    after = _apply_content(customer, event, now)
     if after is not customer:
         after = message_evolution.forgotten(after, now)  # only together with other news: forgetting alone is no change
     if catalog is None or event.type not in catalog.counting:
@@ -72,38 +70,43 @@ def tell(
     return after if tallies is kept else _replace(after, traits=tallies)
 
 
-def _told(customer: state.Customer, event: inputs.Event, now: Any) -> state.Customer:
-    """Return the state with what the event itself says; the same object if nothing is new."""
-    if event.type not in _TELLING:
+def mark_seen(customer: state.Customer, event: inputs.Event, digest: bytes) -> state.Customer:
+    """Return the state with the event among those that were seen; `digest` is that of the event's id."""
+    return _replace(customer, now=max(customer.now, event.recorded), seen=duplicates.remembered(customer, digest))
+
+
+def _apply_content(customer: state.Customer, event: inputs.Event, now: Any) -> state.Customer:
+    """Return the state with the event's own content, traits aside; the same object if nothing is new."""
+    if event.type not in _WITH_CONTENT:
         return customer
     match event.type:
         case inputs.IDENTIFIED:
-            return _profiled(customer, event.field("traits"))
+            return _with_profile(customer, event.field("traits"))
         case inputs.CONSENT_GRANTED | inputs.CONSENT_WITHDRAWN:
             granted = event.type == inputs.CONSENT_GRANTED
-            return _consented(customer, event.field("purpose"), event.field("channel"), granted)
+            return _with_consent(customer, event.field("purpose"), event.field("channel"), granted)
         case inputs.MESSAGE_RECEIVED:
             return message_evolution.wrote(customer, event.field("channel"), now)
         case inputs.JOURNEY_COMMAND if event.subject:
-            return _commanded(customer, event)
+            return _with_pauses(customer, event)
         case _:
             return customer
 
 
-_TELLING: Final = frozenset(
+_WITH_CONTENT: Final = frozenset(
     {inputs.IDENTIFIED, inputs.CONSENT_GRANTED, inputs.CONSENT_WITHDRAWN, inputs.MESSAGE_RECEIVED, inputs.JOURNEY_COMMAND}
 )
-"""The types that say something of the customer by themselves."""
+"""The types whose content changes the state, whatever the journeys and traits name."""
 
 
-def _profiled(customer: state.Customer, said: Mapping[str, Any]) -> state.Customer:
+def _with_profile(customer: state.Customer, said: Mapping[str, Any]) -> state.Customer:
     """Return the state with `said` merged into the profile; null removes an attribute."""
     merged = {**customer.profile, **said}
     profile = {name: value for name, value in merged.items() if value is not None}
     return customer if profile == customer.profile else _replace(customer, profile=profile)
 
 
-def _commanded(customer: state.Customer, event: inputs.Event) -> state.Customer:
+def _with_pauses(customer: state.Customer, event: inputs.Event) -> state.Customer:
     """Return the state with an operator's pause of this customer, or without the pauses that a `resume` ends.
 
     A `resume` ends the pauses of the journey and the key that it names; without a name it ends those of all.
@@ -118,7 +121,7 @@ def _commanded(customer: state.Customer, event: inputs.Event) -> state.Customer:
     return customer if len(kept) == len(customer.pauses) else _replace(customer, pauses=kept)
 
 
-def _consented(customer: state.Customer, purpose: str, channel: str | None, granted: bool) -> state.Customer:
+def _with_consent(customer: state.Customer, purpose: str, channel: str | None, granted: bool) -> state.Customer:
     """Return the state with a consent that was granted or withdrawn.
 
     With a channel, the consent holds for that channel. Without one, it replaces all that was said of the purpose.
@@ -243,11 +246,11 @@ def _kept(customer: state.Customer, fact: Decision, data: decisions.EventKept) -
 
 
 def _consent_updated(customer: state.Customer, fact: Decision, data: decisions.ConsentUpdated) -> state.Customer:
-    return _consented(customer, data.purpose, data.channel, data.granted)
+    return _with_consent(customer, data.purpose, data.channel, data.granted)
 
 
 def _profile_updated(customer: state.Customer, fact: Decision, data: decisions.ProfileUpdated) -> state.Customer:
-    return _profiled(customer, {**data.set, **dict.fromkeys(data.removed)})
+    return _with_profile(customer, {**data.set, **dict.fromkeys(data.removed)})
 
 
 def _segment_entered(customer: state.Customer, fact: Decision, data: decisions.SegmentEntered) -> state.Customer:
