@@ -12,10 +12,10 @@ from engine.replay import definitions, explainer, histories, replayer, story_tex
 
 
 class NoSuchJourney(errors.DalangError):
-    """The journey whose story is asked for is in none of the definitions."""
+    """The journey of --journey is in none of the definitions that decide this history."""
 
     code = "DLG408"
-    hint = "Name one of them with --journey, or leave it out for all."
+    hint = "Name one of these with --journey, or leave --journey out for all."
 
 
 def explain(
@@ -32,7 +32,7 @@ def explain(
     given = options.warned(options.decided_by(events, source, journeys, bundles))
     known = definitions.names(given)
     if journey is not None and journey not in known:
-        raise NoSuchJourney(f"There is no journey {journey}; there are {', '.join(known) or 'none'}.")
+        raise NoSuchJourney(f"There is no journey {journey}. There are: {', '.join(known) or 'none'}.")
     chapters = explainer.explain(definitions.of(given), source.lines(), chosen, journey)
     if as_json:
         print(json.dumps(json.loads(msgspec.json.encode(chapters)), indent=2))

@@ -51,25 +51,25 @@ Prefix = Annotated[str | None, typer.Option("--topic-prefix", help="Put before e
 
 
 class NotAnInstant(errors.DalangError):
-    """A flag takes a time, and this is none."""
+    """A flag needs a time, and its text is none."""
 
     code = "DLG409"
-    hint = "Give one as RFC 3339 has it, between the years 1970 and 9000: 2026-06-30T17:00:00Z, or with +07:00."
+    hint = "Write it like 2026-06-30T17:00:00Z or 2026-07-01T00:00:00+07:00 (RFC 3339), between the years 1970 and 9000."
 
 
 def instant(text: str, flag: str) -> datetime.datetime:
     """Return the time in the text of a flag; raise `NotAnInstant` if the text is no time."""
     try:
         return inputs.instant(text)
-    except errors.NotATime:
-        raise NotAnInstant(f"{flag} {text!r} is no time.") from None
+    except errors.NotATime as exc:
+        raise NotAnInstant(f"{flag}: {exc.args[0]}") from None
 
 
 class StandsAlone(errors.DalangError):
-    """A log, and standard input, can be read once, and by themselves."""
+    """A log must be the only history, and standard input can be read only once."""
 
     code = "DLG410"
-    hint = "Write it to a file first, with `dalang history export`, to read it before or after others."
+    hint = "Write the log to a file with `dalang history export` (or standard input with `cat > FILE`), and give that file."
 
 
 def history(events: Sequence[str]) -> histories.Kept:
@@ -83,7 +83,7 @@ def history(events: Sequence[str]) -> histories.Kept:
         lines: Iterable[bytes] = log.read(*this_log(events[0]))
         return histories.LinesHistory(lines, events[0])
     if any(each.startswith(LOG) for each in events) or events.count("-") > 1:
-        raise StandsAlone(f"{' '.join(events)}: a log stands alone, and standard input is read once.")
+        raise StandsAlone(f"{' '.join(events)}: a log must be the only history, and standard input can be read only once.")
     return histories.JoinedHistory([histories.open_history(each) for each in events])
 
 
@@ -121,24 +121,24 @@ def this_log(url: str) -> "tuple[connection.Broker, str]":
 
 
 class WhichDefinitions(errors.DalangError):
-    """This history says which bundles were live, but not what is in them."""
+    """This history says which bundles were live, but it does not hold the bundles."""
 
     code = "DLG405"
-    hint = "Give --bundles (a file, or kafka://host:port/journey.bundles) to decide by them, or --journeys for a directory."
+    hint = "Give the bundles with --bundles (a file, or kafka://host:port/journey.bundles), or a directory with --journeys."
 
 
 class NothingLive(errors.DalangError):
     """No bundle is activated in this history, so nothing would be decided."""
 
     code = "DLG407"
-    hint = "Give --journeys with the directory to decide by, or deploy one with `dalang deploy` before events come."
+    hint = "Give a directory with --journeys, or run `dalang deploy` before the first event comes."
 
 
 class OneOfBoth(errors.DalangError):
-    """--journeys holds from the start, and --bundles are those that were live: only one of them can be given."""
+    """--journeys (one directory, from the start) and --bundles (those that were live) cannot be given together."""
 
     code = "DLG406"
-    hint = "Leave one of them out; DALANG_JOURNEYS and DALANG_BUNDLES count too."
+    hint = "Leave one of them out; the variables DALANG_JOURNEYS and DALANG_BUNDLES count too."
 
 
 def decided_by(

@@ -80,17 +80,17 @@ def _unknown(names: frozenset[str], until: str) -> None:
 
 
 class HistoryNeedsReceipts(errors.DalangError):
-    """--history writes the events with the simulated receipts, so it needs --receipts MODEL."""
+    """--history writes the events with simulated receipts, so it needs --receipts too."""
 
     code = "DLG402"
-    hint = "Give a model of receipts, such as examples/shop/receipts.yaml."
+    hint = "Give a model of receipts: --receipts examples/shop/receipts.yaml."
 
 
 class NotWritable(errors.DalangError):
     """This output cannot be written."""
 
     code = "DLG403"
-    hint = "Give a file in a directory that exists and may be written."
+    hint = "Give another file, in a directory that exists and in which you may write."
 
 
 def _writable(files: dict[str, File], events: Sequence[str], journeys: pathlib.Path | None) -> None:

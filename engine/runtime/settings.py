@@ -25,7 +25,7 @@ class BadSettings(errors.RuntimeFailure):
     """These settings cannot be used."""
 
     code = "DLG502"
-    hint = "See docs/settings.md, or `--help` of the command; every flag has an environment twin."
+    hint = "Correct the flag, or its DALANG_ variable or line in .env; `dalang schema settings` lists them all."
 
 
 class Access(pydantic_settings.BaseSettings):

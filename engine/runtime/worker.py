@@ -217,7 +217,7 @@ class Worker:
         if consumer.sought.get(tp, 0) > wanted and self._holds(current.number, generation):
             await consumer.set_back(tp, wanted)
             raise partition_checks.AheadOfState(
-                f"Partition {current.number} began at {consumer.sought[tp]}, its state ends at {wanted}."
+                f"Partition {current.number} was read from offset {consumer.sought[tp]}, but its state needs {wanted} next."
             )
 
     def _is_mine(self, number: int) -> bool:

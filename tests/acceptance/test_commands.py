@@ -160,9 +160,9 @@ def test_a_customer_who_is_nowhere_is_told(tmp_path: pathlib.Path) -> None:
     [
         (["replay", "nowhere.jsonl"], "DLG400 There is no file nowhere.jsonl."),
         (["replay", "README.md", "--journeys", "nowhere"], "DLG601"),
-        (["replay", "README.md", "--until", "tomorrow"], "DLG409 --until 'tomorrow' is no time."),
-        (["replay", "README.md", "kafka://localhost:9/t"], "DLG410 README.md kafka://localhost:9/t: a log stands alone"),
-        (["replay", "-", "-"], "DLG410 - -: a log stands alone, and standard input is read once."),
+        (["replay", "README.md", "--until", "tomorrow"], "DLG409 --until: 'tomorrow' is not an RFC 3339 time."),
+        (["replay", "README.md", "kafka://localhost:9/t"], "DLG410 README.md kafka://localhost:9/t: a log must be the only history"),
+        (["replay", "-", "-"], "DLG410 - -: a log must be the only history, and standard input can be read only once."),
         (["replay", "README.md", "--history", "h.jsonl"], "DLG402"),
         (["replay", "README.md", "--decisions", "no/such/place.jsonl"], "DLG403"),
         (["replay", "README.md", "--receipts", "nowhere.yaml"], "DLG401"),
@@ -185,7 +185,7 @@ def test_explain_tells_a_story(shop: pathlib.Path) -> None:
     assert json.loads(dalang("explain", str(shop / "history.jsonl"), "--customer", "cust-0539", "--json").stdout)
     assert "Nothing" in dalang("explain", str(shop / "history.jsonl"), "--customer", "nobody").stdout
     unknown = dalang("explain", str(shop / "history.jsonl"), "--customer", "cust-0539", "--journey", "nope")
-    assert (unknown.returncode, "DLG408 There is no journey nope; there are cart-abandonment, " in unknown.stderr) == (2, True)
+    assert (unknown.returncode, "DLG408 There is no journey nope. There are: cart-abandonment, " in unknown.stderr) == (2, True)
 
 
 def test_the_schemas_are_those_of_the_models(tmp_path: pathlib.Path) -> None:

@@ -39,8 +39,8 @@ class StoreFailed(errors.RuntimeFailure):
 
     code = "DLG522"
     hint = (
-        "See the disk of DALANG_STATE_DIR; what is there may be deleted, it is read again from Kafka."
-        " DALANG_STORE=memory needs none."
+        "Check the disk of DALANG_STATE_DIR. You may delete the directory: its states are read again from Kafka."
+        " DALANG_STORE=memory needs no disk."
     )
 
 
@@ -211,7 +211,7 @@ def _opened(directory: pathlib.Path) -> tuple[pathlib.Path, rocksdict.Rdict]:
                     raise StoreFailed(f"{path}: {exc}.") from None
                 _log.warning("state on disk thrown away", path=str(path), error=str(exc))
                 broken = True
-    raise StoreFailed(f"{directory}: {SLOTS} processes hold it.")
+    raise StoreFailed(f"{directory}: {SLOTS} processes use it already.")
 
 
 def _is_held(exc: Exception) -> bool:
