@@ -20,10 +20,12 @@ class NoSuchJourney(errors.DalangError):
 
 def explain(
     events: options.Events,
-    customer: Annotated[str, typer.Option(help="Whose story.", envvar="DALANG_CUSTOMER")],
+    customer: Annotated[str, typer.Option(help="The id of the customer.", envvar="DALANG_CUSTOMER")],
     journeys: options.Given = None,
     bundles: options.Bundles = "",
-    journey: Annotated[str | None, typer.Option(help="Of this journey alone.", envvar="DALANG_JOURNEY")] = None,
+    journey: Annotated[
+        str | None, typer.Option(help="Tell about this journey alone. Default: all.", envvar="DALANG_JOURNEY")
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Tell one customer's story: what was seen, what was decided, and why not."""
@@ -37,4 +39,4 @@ def explain(
     if as_json:
         print(json.dumps(json.loads(msgspec.json.encode(chapters)), indent=2))
         return
-    print("\n".join(story_text.text(chapters)) or f"Nothing in this history concerned {customer}.")
+    print("\n".join(story_text.text(chapters)) or options.unconcerned(customer))

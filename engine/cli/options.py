@@ -8,7 +8,7 @@ import datetime
 import pathlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -20,34 +20,44 @@ from engine.replay import definitions, histories
 if TYPE_CHECKING:
     from engine.runtime.kafka import connection
 
+Clock = Literal["wall", "stream"]
+CLOCK: Final = "The clock of the timers: wall goes by real time, stream by the recorded times of the events."
+"""The help text of --clock for a worker; a replay has other clocks."""
 LOG: Final = "kafka://"
 """The prefix of the name of a log."""
 
 Events = Annotated[
     list[str],
-    typer.Argument(help=".jsonl or .jsonl.gz files, read one after the other; - for standard input; or kafka://host:port/topic."),
+    typer.Argument(
+        help="The history: .jsonl or .jsonl.gz files, read one after the other; - for standard input; or kafka://host:port/topic."
+    ),
 ]
 Journeys = Annotated[pathlib.Path, typer.Option("--journeys", help="The directory of journeys.", envvar="DALANG_JOURNEYS")]
 Given = Annotated[
     pathlib.Path | None,
     typer.Option(
         "--journeys",
-        help="The directory of journeys that holds from the start. Default: what was live, for a log; else journeys.",
+        help="The directory of journeys that decides from the start. Default: for a log, its live bundles; else journeys.",
         envvar="DALANG_JOURNEYS",
     ),
 ]
 Bundles = Annotated[
     str,
     typer.Option(
-        help="Where the live bundles are: a file, or kafka://host:port/topic; a log's own by default.", envvar="DALANG_BUNDLES"
+        help="The bundles that were live: a file, or kafka://host:port/topic. Default: the log's own.", envvar="DALANG_BUNDLES"
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", envvar="DALANG_JSON")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.", envvar="DALANG_JSON")]
 Broker = Annotated[
     str | None,
-    typer.Option(help="host:port of a Kafka broker; several with commas. Default: localhost:9092.", envvar="DALANG_BROKER"),
+    typer.Option(
+        help="host:port of a Kafka broker; several with commas between them. Default: localhost:9092.", envvar="DALANG_BROKER"
+    ),
 ]
-Prefix = Annotated[str | None, typer.Option("--topic-prefix", help="Put before every topic.", envvar="DALANG_TOPIC_PREFIX")]
+Prefix = Annotated[
+    str | None,
+    typer.Option("--topic-prefix", help="The text before the name of every topic. Default: none.", envvar="DALANG_TOPIC_PREFIX"),
+]
 
 
 class NotAnInstant(errors.DalangError):
@@ -90,6 +100,15 @@ def history(events: Sequence[str]) -> histories.Kept:
 def is_log(events: Sequence[str]) -> bool:
     """Return True if EVENTS is one log."""
     return len(events) == 1 and events[0].startswith(LOG)
+
+
+def unconcerned(customer: str, until: str = "") -> str:
+    """Return the sentence about a customer who has no event in the history, with the likely reason."""
+    end = f" until {until}" if until else ""
+    return (
+        f"Nothing in this history concerned {customer}{end}."
+        " Write the id exactly as the `subject` of the events has it; small and capital letters differ."
+    )
 
 
 @contextlib.contextmanager

@@ -157,7 +157,9 @@ async def create(
         answer = await admin.create_topics(missing) if missing else None
         for name, code, *rest in answer.topic_errors if answer is not None else ():
             if code not in (0, TopicAlreadyExistsError.errno):
-                raise TopicsRefused(f"The broker did not create {name}: error {code} {rest[0] if rest else ''}".rstrip(" .") + ".")
+                raise TopicsRefused(
+                    f"The broker did not create {name}: error {code} {rest[0] if rest else ''}".rstrip(" .") + "."
+                )
         made = [topic.name for topic in missing]
         async with asyncio.timeout(_KNOWN_WITHIN):
             # The controller has made them; the broker hears of it a little later.

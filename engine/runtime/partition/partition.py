@@ -130,7 +130,9 @@ class Partition:
         fresh: list[Any] = []
         for chunk in chunks:
             if chunk.follows is not None and chunk.follows > reached:
-                raise Skipped(f"Records were dropped: the next is {chunk[0].offset}, after {chunk.follows}, but only {reached} is handled.")
+                raise Skipped(
+                    f"Records were dropped: the next is {chunk[0].offset}, after {chunk.follows}, but only {reached} is handled."
+                )
             fresh += [record for record in chunk if record.offset > reached]
             reached = max(reached, chunk[-1].offset)
         if not fresh:
