@@ -339,7 +339,7 @@ class Partition:
             self._bury(record, exc.reason, key)
             return
         except Exception as exc:  # noqa: BLE001 - one customer must not stop the others
-            _log.error("not decided", customer=key.decode(), cause=event.id, error=type(exc).__name__)
+            _log.error("input not decided", customer=key.decode(), cause=event.id, error=type(exc).__name__)
             self._bury(record, replayer.FAILED, key)
             return
         if not done.facts:
@@ -368,7 +368,7 @@ class Partition:
             self._batch.misplaced += 1
             if not self._told:
                 self._told = True
-                _log.warning("customer misplaced", partition=self.number, offset=record.offset, belongs=home)
+                _log.warning("customer misplaced", partition=self.number, offset=record.offset, home_partition=home)
 
     def _due(self, key: bytes) -> int:
         """Return the due time of the customer's earliest timer (ms), with the changes of this batch."""

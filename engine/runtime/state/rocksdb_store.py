@@ -72,7 +72,7 @@ class Store(store.Port):
         try:
             self._remember()
         except Exception as exc:  # noqa: BLE001 - rocksdict raises nothing else
-            _log.warning("state on disk thrown away", partition=partition, error=str(exc))
+            _log.warning("states on disk deleted", partition=partition, error=str(exc))
             self.clear()
 
     def _remember(self) -> None:
@@ -209,7 +209,7 @@ def _opened(directory: pathlib.Path) -> tuple[pathlib.Path, rocksdict.Rdict]:
                     break
                 if broken:
                     raise StoreFailed(f"{path}: {exc}.") from None
-                _log.warning("state on disk thrown away", path=str(path), error=str(exc))
+                _log.warning("states on disk deleted", path=str(path), error=str(exc))
                 broken = True
     raise StoreFailed(f"{directory}: {SLOTS} processes use it already.")
 
