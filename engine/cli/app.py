@@ -25,10 +25,14 @@ app.command()(worker.worker)
 app.command()(dev.dev)
 app.command()(deploy.deploy)
 app.command()(command.command)
-app.add_typer(topics.app, name="topics", help="Make and check the topics.")
-app.add_typer(history.app, name="history", help="The log to a file.")
-app.add_typer(state.app, name="state", help="What is known of each customer.")
-app.add_typer(schema.app, name="schema", help="The JSON Schemas and the AsyncAPI document.")
+app.add_typer(topics.app, name="topics", help="Create and check the topics.")
+app.add_typer(history.app, name="history", help="Copy a log to a file or back, and list dead letters.")
+app.add_typer(state.app, name="state", help="Rebuild or check the states of customers.")
+app.add_typer(
+    schema.app,
+    name="schema",
+    help="Write, check or print what is made from the code: schemas, reference, findings, settings, rights.",
+)
 
 
 def main() -> None:

@@ -23,13 +23,16 @@ Format = Literal["text", "json", "github"]
 def check(
     paths: Annotated[
         list[pathlib.Path] | None,
-        typer.Argument(help="Directories of journeys, or single files in them.", envvar="DALANG_JOURNEYS"),
+        typer.Argument(help="Directories of journeys, or single files in them. Default: journeys.", envvar="DALANG_JOURNEYS"),
     ] = None,
-    format: Annotated[Format, typer.Option(help="How to print the findings.", envvar="DALANG_FORMAT")] = "text",
+    format: Annotated[Format, typer.Option(help="The form in which the findings are printed.", envvar="DALANG_FORMAT")] = "text",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.", envvar="DALANG_JSON")] = False,
     base: Annotated[
         pathlib.Path | None,
-        typer.Option(help="The directory as it was before: are there steps that no migration leads from?", envvar="DALANG_BASE"),
+        typer.Option(
+            help="The directory of the version before. Steps whose customers have no place in the new version are found too.",
+            envvar="DALANG_BASE",
+        ),
     ] = None,
 ) -> None:
     """Print every finding of journeys, policy and templates. Exit 1 if one is an error; warnings alone are fine."""
@@ -37,7 +40,8 @@ def check(
     found: dict[Finding, None] = {}
     for path in paths or [pathlib.Path("journeys")]:
         if not path.exists():
-            raise typer.BadParameter(f"{path} does not exist.", param_hint="PATH")
+            told = f"{path} does not exist in {pathlib.Path.cwd()}. Go to the folder that holds it, or give another path."
+            raise typer.BadParameter(told, param_hint="PATH")
         found |= dict.fromkeys(_findings(path, before))
     report(list(found), "json" if as_json else format)
     if any(finding.severity == "error" for finding in found):
@@ -56,7 +60,9 @@ def report(found: list[Finding], format: Format, *, quiet: bool = False) -> None
                 print(f"::{each.severity} {place}::{_data(f'{each.message} {each.hint}')}")
         case _:
             for each in found:
-                print(f"{each}\n    {each.hint} (docs/lint/{each.code}.md)", file=sys.stderr if quiet else sys.stdout)
+                print(
+                    f"{each}\n    {each.hint} (More: dalang schema finding {each.code})", file=sys.stderr if quiet else sys.stdout
+                )
             print(_count(found), file=sys.stderr)
 
 

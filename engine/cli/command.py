@@ -11,12 +11,16 @@ from engine.runtime.kafka import connection, topics
 
 
 def command(
-    name: Annotated[commands.Name, typer.Argument(help="What to do.", metavar="pause|resume|stop|enter")],
-    journey: Annotated[str | None, typer.Option(help="This journey. Default: all.", envvar="DALANG_JOURNEY")] = None,
-    customer: Annotated[str | None, typer.Option(help="This customer. Default: everybody.", envvar="DALANG_CUSTOMER")] = None,
-    key: Annotated[str | None, typer.Option(help="The instance with this key.", envvar="DALANG_KEY")] = None,
-    data: Annotated[str, typer.Option(help="JSON: what entry.data holds, for enter.", envvar="DALANG_DATA")] = "",
-    everybody: Annotated[bool, typer.Option("--everybody", help="Enter all who are known.", envvar="DALANG_EVERYBODY")] = False,
+    name: Annotated[commands.Name, typer.Argument(help="The command.", metavar="pause|resume|stop|enter")],
+    journey: Annotated[str | None, typer.Option(help="The journey. Default: all journeys.", envvar="DALANG_JOURNEY")] = None,
+    customer: Annotated[str | None, typer.Option(help="The customer. Default: all customers.", envvar="DALANG_CUSTOMER")] = None,
+    key: Annotated[str | None, typer.Option(help="The key of one instance. Default: all instances.", envvar="DALANG_KEY")] = None,
+    data: Annotated[
+        str, typer.Option(help="For enter: the JSON object that expressions see as entry.data.", envvar="DALANG_DATA")
+    ] = "",
+    everybody: Annotated[
+        bool, typer.Option("--everybody", help="For enter: all known customers.", envvar="DALANG_EVERYBODY")
+    ] = False,
     broker: options.Broker = None,
     topic_prefix: options.Prefix = None,
     as_json: options.AsJson = False,

@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -17,7 +17,7 @@ def deploy(
     broker: options.Broker = None,
     topic_prefix: options.Prefix = None,
     clock: Annotated[
-        Literal["wall", "stream"] | None, typer.Option(help="What time is. Default: as it is now.", envvar="DALANG_CLOCK")
+        options.Clock | None, typer.Option(help=f"{options.CLOCK} Default: the clock in force.", envvar="DALANG_CLOCK")
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:

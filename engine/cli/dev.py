@@ -2,7 +2,7 @@
 
 import asyncio
 import pathlib
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,11 @@ from engine.cli import options
 
 def dev(
     journeys: options.Journeys = pathlib.Path("journeys"),
-    port: Annotated[int, typer.Option(help="Of the broker.", envvar="DALANG_DEV_PORT")] = 9092,
-    clock: Annotated[Literal["wall", "stream"], typer.Option(help="What time is.", envvar="DALANG_CLOCK")] = "wall",
-    partitions: Annotated[int, typer.Option(min=1, help="Of every topic.", envvar="DALANG_PARTITIONS")] = 4,
+    port: Annotated[int, typer.Option(help="The port of the broker.", envvar="DALANG_DEV_PORT")] = 9092,
+    clock: Annotated[options.Clock, typer.Option(help=options.CLOCK, envvar="DALANG_CLOCK")] = "wall",
+    partitions: Annotated[
+        int, typer.Option(min=1, help="The number of partitions of every topic.", envvar="DALANG_PARTITIONS")
+    ] = 4,
 ) -> None:
     """Start the embedded broker and a worker on it. Everything is in memory and gone with Ctrl-C."""
     from engine.runtime import settings  # noqa: PLC0415 - load Kafka only if it is needed

@@ -19,10 +19,10 @@ app: Final = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def export(
-    log: Annotated[str, typer.Argument(help="kafka://host:port/topic")],
-    file: Annotated[pathlib.Path, typer.Argument(help="Written as JSON lines; gzipped if it ends in .gz.")],
+    log: Annotated[str, typer.Argument(help="The log to read: kafka://host:port/topic.")],
+    file: Annotated[pathlib.Path, typer.Argument(help="The file to write, as JSON lines; gzipped if its name ends in .gz.")],
     bundles: Annotated[
-        pathlib.Path | None, typer.Option(help="Write the bundles that were live here, for a replay of the file.")
+        pathlib.Path | None, typer.Option(help="Also write the bundles of the log to this file, for a replay of the history.")
     ] = None,
 ) -> None:
     """Write the log as JSON lines, with the time, partition and offset of each record."""
@@ -40,7 +40,7 @@ def export(
 
 
 @app.command()
-def dead(log: Annotated[str, typer.Argument(help="kafka://host:port/dead.letters")]) -> None:
+def dead(log: Annotated[str, typer.Argument(help="The topic of the dead letters: kafka://host:port/dead.letters.")]) -> None:
     """List dead letters as JSON lines: where each record stood, why it was put aside, and its key; not what is in it."""
     found = connection.run(history.dead(*options.this_log(log)))
     for headers in found:
@@ -51,8 +51,8 @@ def dead(log: Annotated[str, typer.Argument(help="kafka://host:port/dead.letters
 
 @app.command("import")
 def import_(
-    file: Annotated[str, typer.Argument(help="A .jsonl or .jsonl.gz file, or - for standard input.")],
-    log: Annotated[str, typer.Argument(help="kafka://host:port/topic")],
+    file: Annotated[str, typer.Argument(help="The file to read: .jsonl or .jsonl.gz, or - for standard input.")],
+    log: Annotated[str, typer.Argument(help="The log to write to: kafka://host:port/topic.")],
 ) -> None:
     """Put the events of a file onto the log, keyed by customer; those without subject into every partition."""
     broker, topic = options.this_log(log)

@@ -8,7 +8,7 @@ import datetime
 import pathlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -20,56 +20,66 @@ from engine.replay import definitions, histories
 if TYPE_CHECKING:
     from engine.runtime.kafka import connection
 
+Clock = Literal["wall", "stream"]
+CLOCK: Final = "The clock of the timers: wall goes by real time, stream by the recorded times of the events."
+"""The help text of --clock for a worker; a replay has other clocks."""
 LOG: Final = "kafka://"
 """The prefix of the name of a log."""
 
 Events = Annotated[
     list[str],
-    typer.Argument(help=".jsonl or .jsonl.gz files, read one after the other; - for standard input; or kafka://host:port/topic."),
+    typer.Argument(
+        help="The history: .jsonl or .jsonl.gz files, read one after the other; - for standard input; or kafka://host:port/topic."
+    ),
 ]
 Journeys = Annotated[pathlib.Path, typer.Option("--journeys", help="The directory of journeys.", envvar="DALANG_JOURNEYS")]
 Given = Annotated[
     pathlib.Path | None,
     typer.Option(
         "--journeys",
-        help="The directory of journeys that holds from the start. Default: what was live, for a log; else journeys.",
+        help="The directory of journeys that decides from the start. Default: for a log, its live bundles; else journeys.",
         envvar="DALANG_JOURNEYS",
     ),
 ]
 Bundles = Annotated[
     str,
     typer.Option(
-        help="Where the live bundles are: a file, or kafka://host:port/topic; a log's own by default.", envvar="DALANG_BUNDLES"
+        help="The bundles that were live: a file, or kafka://host:port/topic. Default: the log's own.", envvar="DALANG_BUNDLES"
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", envvar="DALANG_JSON")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.", envvar="DALANG_JSON")]
 Broker = Annotated[
     str | None,
-    typer.Option(help="host:port of a Kafka broker; several with commas. Default: localhost:9092.", envvar="DALANG_BROKER"),
+    typer.Option(
+        help="host:port of a Kafka broker; several with commas between them. Default: localhost:9092.", envvar="DALANG_BROKER"
+    ),
 ]
-Prefix = Annotated[str | None, typer.Option("--topic-prefix", help="Put before every topic.", envvar="DALANG_TOPIC_PREFIX")]
+Prefix = Annotated[
+    str | None,
+    typer.Option("--topic-prefix", help="The text before the name of every topic. Default: none.", envvar="DALANG_TOPIC_PREFIX"),
+]
 
 
 class NotAnInstant(errors.DalangError):
-    """A flag takes a time, and this is none."""
+    """A flag needs a time, and its text is none."""
 
     code = "DLG409"
-    hint = "Give one as RFC 3339 has it, between the years 1970 and 9000: 2026-06-30T17:00:00Z, or with +07:00."
+    hint = "Write it like 2026-06-30T17:00:00Z or 2026-07-01T00:00:00+07:00 (RFC 3339), between the years 1970 and 9000."
 
 
 def instant(text: str, flag: str) -> datetime.datetime:
     """Return the time in the text of a flag; raise `NotAnInstant` if the text is no time."""
     try:
         return inputs.instant(text)
-    except errors.NotATime:
-        raise NotAnInstant(f"{flag} {text!r} is no time.") from None
+    except errors.NotATime as exc:
+        raise NotAnInstant(f"{flag}: {exc.args[0]}") from None
 
 
 class StandsAlone(errors.DalangError):
-    """A log, and standard input, can be read once, and by themselves."""
+    """A log must be the only history, and standard input can be read only once."""
 
     code = "DLG410"
-    hint = "Write it to a file first, with `dalang history export`, to read it before or after others."
+    hint = "Write the log to a file with `dalang history export` (or standard input with `cat > FILE`), and give that file."
 
 
 def history(events: Sequence[str]) -> histories.Kept:
@@ -83,13 +93,22 @@ def history(events: Sequence[str]) -> histories.Kept:
         lines: Iterable[bytes] = log.read(*this_log(events[0]))
         return histories.LinesHistory(lines, events[0])
     if any(each.startswith(LOG) for each in events) or events.count("-") > 1:
-        raise StandsAlone(f"{' '.join(events)}: a log stands alone, and standard input is read once.")
+        raise StandsAlone(f"{' '.join(events)}: a log must be the only history, and standard input can be read only once.")
     return histories.JoinedHistory([histories.open_history(each) for each in events])
 
 
 def is_log(events: Sequence[str]) -> bool:
     """Return True if EVENTS is one log."""
     return len(events) == 1 and events[0].startswith(LOG)
+
+
+def unconcerned(customer: str, until: str = "") -> str:
+    """Return the sentence about a customer who has no event in the history, with the likely reason."""
+    end = f" until {until}" if until else ""
+    return (
+        f"Nothing in this history concerned {customer}{end}."
+        " Write the id exactly as the `subject` of the events has it; small and capital letters differ."
+    )
 
 
 @contextlib.contextmanager
@@ -121,24 +140,24 @@ def this_log(url: str) -> "tuple[connection.Broker, str]":
 
 
 class WhichDefinitions(errors.DalangError):
-    """This history says which bundles were live, but not what is in them."""
+    """This history says which bundles were live, but it does not hold the bundles."""
 
     code = "DLG405"
-    hint = "Give --bundles (a file, or kafka://host:port/journey.bundles) to decide by them, or --journeys for a directory."
+    hint = "Give the bundles with --bundles (a file, or kafka://host:port/journey.bundles), or a directory with --journeys."
 
 
 class NothingLive(errors.DalangError):
     """No bundle is activated in this history, so nothing would be decided."""
 
     code = "DLG407"
-    hint = "Give --journeys with the directory to decide by, or deploy one with `dalang deploy` before events come."
+    hint = "Give a directory with --journeys, or run `dalang deploy` before the first event comes."
 
 
 class OneOfBoth(errors.DalangError):
-    """--journeys holds from the start, and --bundles are those that were live: only one of them can be given."""
+    """--journeys (one directory, from the start) and --bundles (those that were live) cannot be given together."""
 
     code = "DLG406"
-    hint = "Leave one of them out; DALANG_JOURNEYS and DALANG_BUNDLES count too."
+    hint = "Leave one of them out; the variables DALANG_JOURNEYS and DALANG_BUNDLES count too."
 
 
 def decided_by(

@@ -19,24 +19,31 @@ def replay(
     events: options.Events,
     journeys: options.Given = None,
     bundles: options.Bundles = "",
-    customer: Annotated[list[str] | None, typer.Option(help="Only this one.", envvar="DALANG_CUSTOMER")] = None,
-    until: Annotated[str, typer.Option(help="RFC 3339: stop there.", envvar="DALANG_UNTIL")] = "",
-    decisions: Annotated[File, typer.Option(help="Write the decisions here.", envvar="DALANG_DECISIONS")] = None,
-    actions: Annotated[File, typer.Option(help="Write the actions here.", envvar="DALANG_ACTIONS")] = None,
-    receipts: Annotated[str, typer.Option(help="none, or a model of receipts.", envvar="DALANG_RECEIPTS")] = "none",
-    history: Annotated[
-        File, typer.Option(help="Write the events with the simulated receipts here.", envvar="DALANG_HISTORY")
+    customer: Annotated[
+        list[str] | None, typer.Option(help="Decide for this customer alone; may be repeated.", envvar="DALANG_CUSTOMER")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes to share the work.", envvar="DALANG_WORKERS")] = 1,
+    until: Annotated[str, typer.Option(help="The time (RFC 3339) at which to stop.", envvar="DALANG_UNTIL")] = "",
+    decisions: Annotated[File, typer.Option(help="Write the decisions to this file.", envvar="DALANG_DECISIONS")] = None,
+    actions: Annotated[File, typer.Option(help="Write the actions to this file.", envvar="DALANG_ACTIONS")] = None,
+    receipts: Annotated[str, typer.Option(help="A model of simulated receipts, or none.", envvar="DALANG_RECEIPTS")] = "none",
+    history: Annotated[
+        File, typer.Option(help="Write the events with the simulated receipts to this file.", envvar="DALANG_HISTORY")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="The number of processes that share the work.", envvar="DALANG_WORKERS")
+    ] = 1,
     clock: Annotated[
         Literal["virtual", "recorded"] | None,
-        typer.Option(help="Default: recorded if the history has timer.due events.", envvar="DALANG_REPLAY_CLOCK"),
+        typer.Option(
+            help="virtual: timers fire at their due times; recorded: with timer.due events. Default: recorded if there are any.",
+            envvar="DALANG_REPLAY_CLOCK",
+        ),
     ] = None,
     drain: Annotated[
         bool,
         typer.Option("--drain/--no-drain", help="Let the clock run on after the last event.", envvar="DALANG_DRAIN"),
     ] = True,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 on a bad line.", envvar="DALANG_STRICT")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if a line is bad.", envvar="DALANG_STRICT")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Decide a history again. It sends nothing, to anybody."""
@@ -72,25 +79,21 @@ def _unknown(names: frozenset[str], until: str) -> None:
     Without the warning, a misspelt id would look like a customer to whom nothing happened.
     """
     for name in sorted(names):
-        print(
-            f"warning: Nothing in this history concerned {name}{until and f' until {until}'}."
-            " An id is to be written as the `subject` of the events, letter for letter.",
-            file=sys.stderr,
-        )
+        print(f"warning: {options.unconcerned(name, until)}", file=sys.stderr)
 
 
 class HistoryNeedsReceipts(errors.DalangError):
-    """--history writes the events with the simulated receipts, so it needs --receipts MODEL."""
+    """--history writes the events with simulated receipts, so it needs --receipts too."""
 
     code = "DLG402"
-    hint = "Give a model of receipts, such as examples/shop/receipts.yaml."
+    hint = "Give a model of receipts: --receipts examples/shop/receipts.yaml."
 
 
 class NotWritable(errors.DalangError):
     """This output cannot be written."""
 
     code = "DLG403"
-    hint = "Give a file in a directory that exists and may be written."
+    hint = "Give another file, in a directory that exists and in which you may write."
 
 
 def _writable(files: dict[str, File], events: Sequence[str], journeys: pathlib.Path | None) -> None:

@@ -14,11 +14,11 @@ from engine.runtime import public_schemas, settings
 from engine.runtime.kafka import acl
 
 app: Final = typer.Typer(no_args_is_help=True)
-Directory = Annotated[pathlib.Path, typer.Argument(help="Where the schemas stand.")]
+Directory = Annotated[pathlib.Path, typer.Argument(help="The directory of the schemas.")]
 Reference = Annotated[
-    pathlib.Path, typer.Option("--reference", envvar="DALANG_REFERENCE", help="Where the reference page of the language stands.")
+    pathlib.Path, typer.Option("--reference", envvar="DALANG_REFERENCE", help="The file of the reference page of the language.")
 ]
-Lint = Annotated[pathlib.Path, typer.Option("--lint", envvar="DALANG_LINT", help="Where the pages of the findings stand.")]
+Lint = Annotated[pathlib.Path, typer.Option("--lint", envvar="DALANG_LINT", help="The directory of the pages of the findings.")]
 LINT: Final = pathlib.Path("docs/lint")
 PAGE: Final = pathlib.Path("docs/reference.md")
 
@@ -36,6 +36,15 @@ def write(directory: Directory = pathlib.Path("schemas"), page: Reference = PAGE
 def settings_page() -> None:
     """Print docs/settings.md, made from the settings."""
     print(settings.page(), end="")
+
+
+@app.command()
+def finding(code: Annotated[str, typer.Argument(help="The code of a finding, such as DLG622.")]) -> None:
+    """Print the page of a finding of `dalang check`: why it is reported, and an example, wrong and right."""
+    page = finding_pages.page(code.upper())
+    if page is None:
+        raise typer.BadParameter(f"{code} is not the code of a finding; `dalang check` prints the codes.", param_hint="CODE")
+    print(page, end="")
 
 
 @app.command()

@@ -28,9 +28,12 @@ def state() -> None:
 def rebuild_(
     broker: options.Broker = None,
     topic_prefix: options.Prefix = None,
-    app_id: Annotated[str | None, typer.Option(help="Of the workers. Default: dalang.", envvar="DALANG_APP_ID")] = None,
+    app_id: Annotated[
+        str | None, typer.Option(help="The app id of the workers. Default: dalang.", envvar="DALANG_APP_ID")
+    ] = None,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Even if the log does not reach back to its beginning.", envvar="DALANG_PARTIAL")
+        bool,
+        typer.Option("--partial", help="Rebuild even if the oldest records of the log are deleted.", envvar="DALANG_PARTIAL"),
     ] = False,
 ) -> None:
     """Fold the log again and write customer.state anew. Stop the workers first. It decides nothing and sends nothing."""
@@ -50,7 +53,8 @@ def check_(
     broker: options.Broker = None,
     topic_prefix: options.Prefix = None,
     minutes: Annotated[
-        float, typer.Option(min=0, help="How far back the check begins.", envvar="DALANG_MINUTES", metavar="MINUTES")
+        float,
+        typer.Option(min=0, help="The number of minutes to check, back from now.", envvar="DALANG_MINUTES", metavar="MINUTES"),
     ] = 60,
     as_json: options.AsJson = False,
 ) -> None:

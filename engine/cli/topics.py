@@ -16,13 +16,18 @@ def create(
     broker: options.Broker = None,
     topic_prefix: options.Prefix = None,
     partitions: Annotated[
-        int | None, typer.Option(min=1, help="Of every topic. Default: 12, or as those that exist.", envvar="DALANG_PARTITIONS")
+        int | None,
+        typer.Option(
+            min=1,
+            help="The number of partitions of every topic. Default: 12, or as many as topics have that exist.",
+            envvar="DALANG_PARTITIONS",
+        ),
     ] = None,
     replication: Annotated[
-        int | None, typer.Option(min=1, help="Copies of each. Default: 1.", envvar="DALANG_REPLICATION")
+        int | None, typer.Option(min=1, help="The number of copies of each partition. Default: 1.", envvar="DALANG_REPLICATION")
     ] = None,
 ) -> None:
-    """Make the topics that are missing. How long they keep records: DALANG_RETENTION_*, docs/settings.md."""
+    """Create the topics that are missing. DALANG_RETENTION_* say for how many days they keep records."""
     given = {"broker": broker, "topic_prefix": topic_prefix, "partitions": partitions, "replication": replication}
     chosen = settings.read(settings.Making, **given)
     days = {
@@ -33,12 +38,12 @@ def create(
     }
     names = topics.Topics(chosen.topic_prefix)
     made = connection.run(topics.create(chosen.connected(), names, chosen.partitions, chosen.replication, days))
-    print("\n".join(f"made {name}" for name in made) or "All topics exist.")
+    print("\n".join(f"created {name}" for name in made) or "All topics exist.")
 
 
 @app.command()
 def check(broker: options.Broker = None, topic_prefix: options.Prefix = None) -> None:
-    """Say whether all topics exist, with one partition count, and are kept as the engine needs it."""
+    """Check that all topics exist, with one number of partitions, and are configured as the engine needs it."""
     chosen = settings.read(settings.Access, broker=broker, topic_prefix=topic_prefix)
     names = topics.Topics(chosen.topic_prefix)
     count = connection.run(topics.partitions(chosen.connected(), names))

@@ -1,7 +1,7 @@
 """The command `dalang worker`, which runs one worker process."""
 
 import pathlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -10,12 +10,17 @@ from engine.cli import options
 
 def worker(
     broker: options.Broker = None,
-    app_id: Annotated[str | None, typer.Option(help="The consumer group.", envvar="DALANG_APP_ID")] = None,
-    journeys: Annotated[pathlib.Path | None, typer.Option(help="Deploy this directory first.", envvar="DALANG_JOURNEYS")] = None,
-    clock: Annotated[Literal["wall", "stream"] | None, typer.Option(help="What time is.", envvar="DALANG_CLOCK")] = None,
+    app_id: Annotated[
+        str | None, typer.Option(help="The consumer group of the workers. Default: dalang.", envvar="DALANG_APP_ID")
+    ] = None,
+    journeys: Annotated[
+        pathlib.Path | None, typer.Option(help="Deploy this directory of journeys first.", envvar="DALANG_JOURNEYS")
+    ] = None,
+    clock: Annotated[options.Clock | None, typer.Option(help=f"{options.CLOCK} Default: wall.", envvar="DALANG_CLOCK")] = None,
     topic_prefix: options.Prefix = None,
     metrics_port: Annotated[
-        int | None, typer.Option(help="Serve /metrics, /health and /ready here.", envvar="DALANG_METRICS_PORT")
+        int | None,
+        typer.Option(help="The port that serves /metrics, /health and /ready. Default: none.", envvar="DALANG_METRICS_PORT"),
     ] = None,
 ) -> None:
     """Follow customer.events: decide, write decisions, actions and states, keep the clock. Ends with SIGTERM."""

@@ -18,7 +18,7 @@ class DalangError(Exception):
     """Something in Dalang failed."""
 
     code: ClassVar[str] = "DLG000"
-    hint: ClassVar[str] = "Please report this with the command that led here."
+    hint: ClassVar[str] = "Report it, with the command that you ran."
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or (self.__doc__ or "").split("\n")[0])
@@ -28,10 +28,10 @@ class DalangError(Exception):
 
 
 class Malformed(DalangError):
-    """This record is not an event that the log takes."""
+    """This record is not a valid event."""
 
     code = "DLG100"
-    hint = "It was put aside with its reason; mend its producer."
+    hint = "The record is skipped. Correct the program that wrote it."
     reason: ClassVar[str] = "malformed"
 
 
@@ -50,14 +50,14 @@ class NotCloudEvent(Malformed):
 
 
 class NoSubject(Malformed):
-    """The event names no customer in `subject`."""
+    """The event has no `subject`, which is the id of its customer."""
 
     code = "DLG103"
     reason = "no_subject"
 
 
 class KeyIsNotSubject(Malformed):
-    """The record's key is not the event's subject, or there is none, so it may stand in another customer's partition."""
+    """The record's key is missing or differs from the event's `subject`, so the record may be in the wrong partition."""
 
     code = "DLG104"
     reason = "key_is_not_subject"
@@ -85,17 +85,20 @@ class TooLarge(Malformed):
 
 
 class BadData(Malformed):
-    """The event's `data` lacks what its type needs."""
+    """The event's `data` lacks a field that its type needs, or a field has a wrong value."""
 
     code = "DLG108"
     reason = "bad_data"
 
 
 class StateTooLarge(Malformed):
-    """The event would make its customer's state larger than 1 MiB."""
+    """The event would make the customer's state larger than 1 MiB."""
 
     code = "DLG562"
-    hint = "It was put aside; look for what fills the state: large events that instances keep, keys without end, a profile."
+    hint = (
+        "The event is skipped. Find what fills the customer's state: large events that instances keep, a new key (enter.key) for"
+        " every entry, or a large profile."
+    )
     reason = "state_too_large"
 
 
@@ -103,7 +106,7 @@ class EvaluationError(DalangError):
     """The condition gave no value for this customer."""
 
     code = "DLG201"
-    hint = "Guard the field with has(), or give it in the event."
+    hint = "Test with has() that the field is there, or send the field in every event."
 
 
 class BundleError(DalangError):
@@ -117,4 +120,4 @@ class RuntimeFailure(DalangError):
     """The runtime cannot go on."""
 
     code = "DLG500"
-    hint = "See the log of the worker and of the broker."
+    hint = "Look for the cause in the log of the worker and of the broker."

@@ -26,7 +26,7 @@ class NotBundles(errors.DalangError):
     """This file holds no bundles."""
 
     code = "DLG404"
-    hint = "Write one with `dalang history export --bundles FILE`, or give kafka://host:port/journey.bundles."
+    hint = "Make such a file with `dalang history export --bundles FILE`, or give kafka://host:port/journey.bundles."
 
 
 class Definitions(Protocol):

@@ -34,10 +34,10 @@ _LADDER: Final = ("accepted", "sent", "delivered", "read", "clicked", "replied")
 
 
 class ModelError(errors.DalangError):
-    """This is not a model of receipts."""
+    """This file is not a model of receipts."""
 
     code = "DLG401"
-    hint = "It has a seed and channels; see examples/shop/receipts.yaml."
+    hint = "Write a file with `seed` and `channels`, such as examples/shop/receipts.yaml."
 
 
 class _Model(pydantic.BaseModel):

@@ -23,17 +23,17 @@ _ENVELOPE: Final = 1024
 
 
 class NoBundles(errors.RuntimeFailure):
-    """Where the bundles of this topic are is not known."""
+    """It is not known which topic holds the bundles of this log."""
 
     code = "DLG541"
-    hint = "Give --bundles kafka://host:port/journey.bundles with your prefix, or --journeys for a directory."
+    hint = "Give that topic as --bundles kafka://host:port/<prefix>journey.bundles, or give a directory with --journeys."
 
 
 class BundleTooLarge(errors.RuntimeFailure):
-    """The compiled bundle is larger than a record of the topic of bundles may be."""
+    """The compiled bundle is larger than a record of journey.bundles may be."""
 
     code = "DLG533"
-    hint = "Split the directory, or take out what no journey names: the files' texts travel with it."
+    hint = "Split the directory, or remove journeys and templates that nobody needs: a bundle holds the text of every file."
 
 
 async def read(broker: connection.Address, topic: str) -> tuple[dict[str, definition.Bundle], frozenset[str]]:
@@ -63,7 +63,7 @@ async def beside(broker: connection.Address, topic: str) -> tuple[definition.Bun
     if topic.endswith(topics.EVENTS):
         topic = topic.removesuffix(topics.EVENTS) + topics.BUNDLES
     if not topic.endswith(topics.BUNDLES):
-        raise NoBundles(f"Where the bundles of {topic} are is not known.")
+        raise NoBundles(f"It is not known which topic holds the bundles of {topic}.")
     found, _ = await read(broker, topic)
     return tuple(found.values())
 

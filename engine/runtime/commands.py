@@ -26,7 +26,7 @@ class BadCommand(errors.RuntimeFailure):
     """This command cannot be given."""
 
     code = "DLG534"
-    hint = "See `dalang command --help`."
+    hint = "`dalang command --help` shows what each command takes."
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -72,25 +72,25 @@ def command(
     for flag, given in (("--journey", journey), ("--customer", customer), ("--key", key)):
         if given is not None and not given.strip():
             # A blank may be an unset variable of a script: it must not be taken for "all".
-            raise BadCommand(f"{flag} is blank: leave it out where all are meant.")
+            raise BadCommand(f"{flag} is blank: leave it out to mean all.")
     if name == "enter" and not (journey and (customer or everybody)):
-        raise BadCommand("enter needs --journey, and --customer or --everybody: it enters by hand, and messages may follow.")
+        raise BadCommand("enter needs --journey, and --customer or --everybody: customers enter, and may get messages.")
     if everybody and customer:
-        raise BadCommand("--everybody and --customer exclude each other.")
+        raise BadCommand("--everybody and --customer cannot be given together.")
     if name != "enter" and data:
-        raise BadCommand(f"--data is what the entry event carries, and {name} enters nobody.")
+        raise BadCommand(f"--data is for enter alone: it is the data of the entry event, and {name} has none.")
     if key and not (journey and customer):
         raise BadCommand("--key names one instance of one customer in one journey: it needs --journey and --customer.")
     if key and name in ("pause", "resume"):
-        raise BadCommand(f"{name} is for a journey or the workspace, not for one instance: leave --key out.")
+        raise BadCommand(f"{name} holds for whole journeys, not for one instance: leave --key out.")
     try:
         parsed = json.loads(data) if data else None
     except json.JSONDecodeError as exc:
         raise BadCommand(f"--data is not JSON: {exc}.") from None
     if parsed is not None and not isinstance(parsed, dict):
-        raise BadCommand('--data is an object, such as \'{"cart_id": "k-77"}\'.')
+        raise BadCommand('--data must be a JSON object, such as \'{"cart_id": "k-77"}\'.')
     if parsed and (taken := _OWN & parsed.keys()):
-        raise BadCommand(f"--data must not hold {', '.join(sorted(taken))}: these are the command's own.")
+        raise BadCommand(f"--data must not hold {', '.join(sorted(taken))}: the command sets these itself.")
     return Command(name, journey or "", customer or "", key or "", parsed)
 
 
@@ -132,7 +132,7 @@ async def _known(broker: connection.Address, names: topics.Topics, told: Command
     if told.journey not in journeys:
         there = ", ".join(sorted(journeys)) or "none"
         kind = "live" if told.command == "enter" else "deployed"
-        raise BadCommand(f"No journey {told.journey} is {kind}; there are: {there}.")
+        raise BadCommand(f"No journey {told.journey} is {kind}. These are: {there}.")
 
 
 def _journeys(found: Iterable[definition.Bundle]) -> set[str]:

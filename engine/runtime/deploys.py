@@ -25,10 +25,10 @@ _TAIL: Final = 1_000
 
 
 class MigrationHoles(errors.RuntimeFailure):
-    """A journey that migrates says nothing of steps at which customers may wait now."""
+    """A journey with `on_update: migrate` does not say where customers go who wait at a step that is gone."""
 
     code = "DLG537"
-    hint = "Name each of them under `migrations`: a step of the new version, or exit. Nothing was changed."
+    hint = "Nothing was deployed. Add each of these steps under `migrations`, with a step of the new version or `exit`."
 
 
 class Live(msgspec.Struct, frozen=True):

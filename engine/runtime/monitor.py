@@ -75,7 +75,7 @@ class Watch:
         try:
             return look()
         except Exception as exc:  # noqa: BLE001 - it looks into the fetcher's thread, which may get other partitions just now
-            _log.warning("not looked", error=type(exc).__name__)
+            _log.warning("worker not measured", error=type(exc).__name__)
             return health.Seen(joined=True, rebalancing=True, rebalances=self._rebalances)
 
     def standing(

@@ -26,7 +26,7 @@ class BadSettings(errors.RuntimeFailure):
     """These settings cannot be used."""
 
     code = "DLG502"
-    hint = "See docs/settings.md, or `--help` of the command; every flag has an environment twin."
+    hint = "Correct the flag, or its DALANG_ variable or line in .env; `dalang schema settings` lists them all."
 
 
 class Access(pydantic_settings.BaseSettings):
@@ -39,7 +39,7 @@ class Access(pydantic_settings.BaseSettings):
     broker: str = "localhost:9092"
     """host:port of a Kafka broker; several with commas between them."""
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
-    """Put before the name of every topic, literally."""
+    """The text before the name of every topic; nothing is put between them."""
     client_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "dalang"
     """The name of this process in the broker's log and quotas."""
     tls: bool = False
@@ -49,9 +49,9 @@ class Access(pydantic_settings.BaseSettings):
     tls_cert_file: pathlib.Path | None = None
     """PEM: our own certificate, if the broker asks for one."""
     tls_key_file: pathlib.Path | None = None
-    """PEM: its key. Default: in the same file."""
+    """PEM: the key of our certificate. Default: the key is in the certificate's file."""
     tls_key_password: pydantic.SecretStr | None = None
-    """The password with which the key is encrypted."""
+    """The password of that key, if it is encrypted."""
     sasl_mechanism: Mechanism | None = None
     """The way in which this process authenticates. Without TLS, PLAIN sends the password in the clear."""
     sasl_username: str | None = None
@@ -110,7 +110,7 @@ class Making(Access):
     replication: Annotated[int, Field(ge=1, le=100)] = 1
     """Copies of each partition; a cluster for customers has 3."""
     retention_events: Days = 30
-    """Days for which customer.events is kept: nothing in a journey may take longer unless the states carry it."""
+    """Days for which customer.events is kept. A journey that takes longer has what it needs in the states."""
     retention_decisions: Days = 90
     """Days for which journey.events is kept."""
     retention_actions: Days = 7
@@ -127,25 +127,25 @@ class Settings(Access):
     journeys: pathlib.Path | None = None
     """A directory to deploy when the worker starts, if it differs from what is live then."""
     clock: Clock = "wall"
-    """The clock of the timers: the wall's, or the stream's greatest recorded time. In force from the worker's own deploy on."""
+    """The clock of the timers: real time, or the stream's greatest recorded time. In force from the worker's own deploy on."""
     session_timeout: Annotated[float, Field(ge=1, le=300)] = 6.0
     """Seconds without a sign of life after which a worker loses its partitions."""
     prefetch: Annotated[int, Field(ge=100)] = 20_000
-    """Records that are held unwritten before reading pauses."""
+    """Records that are fetched and not yet written before reading pauses."""
     batch_size: Annotated[int, Field(ge=1)] = 20_000
-    """Records that are handled in one transaction; at most one fetched chunk (500) more."""
+    """Records that are handled in one transaction, and up to 500 more (one fetched chunk)."""
     metrics_port: Annotated[int | None, Field(ge=0, le=65_535)] = None
     """The port that serves `/metrics`, `/health` and `/ready`. Without it they are not served."""
     metrics_host: str = "0.0.0.0"  # noqa: S104 - scrapers and probes come from outside; nothing personal is served
     """The address at which the port is opened."""
     tracing: bool | None = None
-    """Trace each batch with OpenTelemetry. Default: if OpenTelemetry's own OTEL_* variables ask for it."""
+    """Trace each batch with OpenTelemetry. Default: only if an OTEL_* variable of OpenTelemetry asks for it."""
     ready_lag: Annotated[float, Field(gt=0)] = 60.0
     """A worker whose oldest unhandled record is older than this is not ready."""
     store: Literal["memory", "rocksdb"] = "memory"
-    """The place of customers' states: use the disk if memory is too small. The truth is customer.state in any case."""
+    """The place of a worker's copy of the states: use the disk if memory is too small. The truth is always customer.state."""
     state_dir: pathlib.Path = pathlib.Path("dalang-state")
-    """The directory of `rocksdb`. If it outlives the process, only what is new is read at the next start."""
+    """The directory of `rocksdb`. If it is kept, a worker reads only the newer states at its next start."""
     log_format: Literal["console", "json"] = "console"
     """The format of the log on standard error."""
 

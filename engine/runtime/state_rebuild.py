@@ -19,17 +19,17 @@ from engine.runtime.state import codec, store
 
 
 class LogTooShort(errors.RuntimeFailure):
-    """The log does not reach back to its beginning any more, so a state that is rebuilt from it would lack what came before."""
+    """The oldest records of the log are deleted, so a state that is rebuilt from the log would lack what they say."""
 
     code = "DLG535"
-    hint = "Keep the states that are there; or give --partial, and know that waits, caps and consents from before are lost."
+    hint = "Keep the present states; or give --partial, and accept that waits, caps and consents from those records are lost."
 
 
 class WorkerRunning(errors.RuntimeFailure):
     """A worker took a partition while its state was rebuilt."""
 
     code = "DLG536"
-    hint = "Stop every worker of this app id, then rebuild again."
+    hint = "Stop every worker of this app id (DALANG_APP_ID), then run the rebuild again."
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ async def rebuild(
     count = len(await topics.needed(broker, names, topics.EVENTS, topics.BUNDLES, topics.STATE))
     short = [tp.partition for tp, offset in (await history.begins(broker, events)).items() if offset > 0]
     if short and not partial:
-        raise LogTooShort(f"The log begins after its beginning in the partitions {', '.join(map(str, sorted(short)))}.")
+        raise LogTooShort(f"The oldest records of the log are deleted, in the partitions {', '.join(map(str, sorted(short)))}.")
     transactions = await producers.has_transactions(broker, names.name(app_id))
     writers = [writer.Writer(broker, names.name(app_id), number, transactions=transactions) for number in range(count)]
     try:

@@ -75,7 +75,7 @@ class Worker:
         await acl.check(self.broker, acl.rights(role, self.names, self.settings.app_id))
         self._count = count = await topics.partitions(self.broker, self.names)
         self.transactions = await producers.has_transactions(self.broker, self.names.name(self.settings.app_id))
-        _log.info("starting", partitions=count, transactions=self.transactions, clock=self.settings.clock)
+        _log.info("worker starting", partitions=count, transactions=self.transactions, clock=self.settings.clock)
         await self.registry.refresh()
         await self._deploy()
         self.clock = producers.plain(self.broker)
@@ -108,9 +108,9 @@ class Worker:
             except broadcast.Overtaken:
                 await asyncio.sleep((1 + os.getpid() % 7) * (attempt + 1) / 7)
                 continue
-            _log.info("deployed", bundle=done.bundle, partitions=len(done.changed))
+            _log.info("bundle deployed", bundle=done.bundle, partitions=len(done.changed))
             return
-        _log.warning("not deployed, others deploy all the time", bundle=self.bundle and self.bundle.id)
+        _log.warning("bundle not deployed", bundle=self.bundle and self.bundle.id, reason="other deploys came later each time")
 
     # Records.
 
@@ -176,7 +176,7 @@ class Worker:
             except KafkaError as exc:
                 if not self._holds(number, generation):
                     raise
-                _log.warning("loading waits", partition=number, error=type(exc).__name__)
+                _log.warning("partition not loaded yet", partition=number, error=type(exc).__name__)
                 await asyncio.sleep(TICK)
 
     async def _ensure(self, number: int, generation: int) -> partition.Partition:
@@ -217,7 +217,7 @@ class Worker:
         if consumer.sought.get(tp, 0) > wanted and self._holds(current.number, generation):
             await consumer.set_back(tp, wanted)
             raise partition_checks.AheadOfState(
-                f"Partition {current.number} began at {consumer.sought[tp]}, its state ends at {wanted}."
+                f"Partition {current.number} was read from offset {consumer.sought[tp]}, but its state needs {wanted} next."
             )
 
     def _is_mine(self, number: int) -> bool:
@@ -247,7 +247,7 @@ class Worker:
     def _leave(self, exc: BaseException, number: int | None = None) -> None:
         """End the process here and now."""
         told = str(exc) if isinstance(exc, errors.DalangError) else f"{type(exc).__name__}: {exc}"
-        _log.error("must leave", error=told, **({} if number is None else {"partition": number}))
+        _log.error("worker exits", error=told, **({} if number is None else {"partition": number}))
         os._exit(REFUSED if isinstance(exc, partition_checks.PartitionsChanged) else MUST_LEAVE)
 
     def _look(self) -> health.Seen:
@@ -324,7 +324,7 @@ class Worker:
             await self._send_due(current, due)
         except KafkaError as exc:
             # Timers that were not sent are sent again later, and a partition that was not loaded is loaded later.
-            _log.warning("clock waits", partition=number, error=type(exc).__name__)
+            _log.warning("timers not sent", partition=number, error=type(exc).__name__)
 
     async def _let_go(self, number: int) -> None:
         """Close a partition that another worker has now."""
@@ -354,7 +354,7 @@ class Worker:
 
     async def _stop(self) -> None:
         """Finish the batches in flight, leave the group, and close the producers; within ten seconds in any case."""
-        _log.info("stopping")
+        _log.info("worker stopping")
         try:
             async with asyncio.timeout(STOP_WITHIN):
                 async with contextlib.AsyncExitStack() as locked:
@@ -367,9 +367,9 @@ class Worker:
                     await current.close()
                 await self.clock.stop()
         except (TimeoutError, KafkaError) as exc:
-            _log.warning("stopped roughly", error=type(exc).__name__)
+            _log.warning("worker did not stop in order", error=type(exc).__name__)
         self.watch.close()
-        _log.info("stopped")
+        _log.info("worker stopped")
 
     def _start(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
@@ -391,5 +391,5 @@ def run(chosen: settings.Settings) -> int:
     try:
         return asyncio.run(work())
     except (KafkaError, TimeoutError) as exc:  # the broker went away while the worker started
-        _log.error("must leave", error=f"{type(exc).__name__}: {exc}")
+        _log.error("worker exits", error=f"{type(exc).__name__}: {exc}")
         return MUST_LEAVE

@@ -147,7 +147,7 @@ def test_a_customer_who_is_nowhere_is_told(tmp_path: pathlib.Path) -> None:
     (tmp_path / "e.jsonl").write_text(json.dumps(line) + "\n")
     asked = ["--customer", "a", "--customer", "zz", "--customer", "A"]
     done = dalang("replay", str(tmp_path / "e.jsonl"), *asked, "--workers", "2")
-    hint = " An id is to be written as the `subject` of the events, letter for letter.\n"
+    hint = " Write the id exactly as the `subject` of the events has it; small and capital letters differ.\n"
     told = "warning: Nothing in this history concerned"
     assert (done.returncode, done.stderr) == (0, f"{told} A.{hint}{told} zz.{hint}")
     done = dalang("replay", str(tmp_path / "e.jsonl"), "--customer", "a", "--until", "2026-01-01T00:00:00Z")
@@ -160,9 +160,12 @@ def test_a_customer_who_is_nowhere_is_told(tmp_path: pathlib.Path) -> None:
     [
         (["replay", "nowhere.jsonl"], "DLG400 There is no file nowhere.jsonl."),
         (["replay", "README.md", "--journeys", "nowhere"], "DLG601"),
-        (["replay", "README.md", "--until", "tomorrow"], "DLG409 --until 'tomorrow' is no time."),
-        (["replay", "README.md", "kafka://localhost:9/t"], "DLG410 README.md kafka://localhost:9/t: a log stands alone"),
-        (["replay", "-", "-"], "DLG410 - -: a log stands alone, and standard input is read once."),
+        (["replay", "README.md", "--until", "tomorrow"], "DLG409 --until: 'tomorrow' is not an RFC 3339 time."),
+        (
+            ["replay", "README.md", "kafka://localhost:9/t"],
+            "DLG410 README.md kafka://localhost:9/t: a log must be the only history",
+        ),
+        (["replay", "-", "-"], "DLG410 - -: a log must be the only history, and standard input can be read only once."),
         (["replay", "README.md", "--history", "h.jsonl"], "DLG402"),
         (["replay", "README.md", "--decisions", "no/such/place.jsonl"], "DLG403"),
         (["replay", "README.md", "--receipts", "nowhere.yaml"], "DLG401"),
@@ -183,9 +186,13 @@ def test_explain_tells_a_story(shop: pathlib.Path) -> None:
     assert "? cart-abandonment exit[0].when: event.data.cart_id == entry.data.cart_id -> yes" in done.stdout
     assert "+62" not in done.stdout
     assert json.loads(dalang("explain", str(shop / "history.jsonl"), "--customer", "cust-0539", "--json").stdout)
-    assert "Nothing" in dalang("explain", str(shop / "history.jsonl"), "--customer", "nobody").stdout
+    nobody = dalang("explain", str(shop / "history.jsonl"), "--customer", "Cust-0539").stdout
+    assert nobody == (
+        "Nothing in this history concerned Cust-0539."
+        " Write the id exactly as the `subject` of the events has it; small and capital letters differ.\n"
+    )
     unknown = dalang("explain", str(shop / "history.jsonl"), "--customer", "cust-0539", "--journey", "nope")
-    assert (unknown.returncode, "DLG408 There is no journey nope; there are cart-abandonment, " in unknown.stderr) == (2, True)
+    assert (unknown.returncode, "DLG408 There is no journey nope. There are: cart-abandonment, " in unknown.stderr) == (2, True)
 
 
 def test_the_schemas_are_those_of_the_models(tmp_path: pathlib.Path) -> None:
@@ -193,6 +200,14 @@ def test_the_schemas_are_those_of_the_models(tmp_path: pathlib.Path) -> None:
     assert dalang("schema", "check").returncode == 0
     done = dalang("schema", "check", str(tmp_path))
     assert (done.returncode, "event.schema.json is not what the models say" in done.stdout) == (1, True)
+
+
+def test_the_page_of_a_finding_is_printed() -> None:
+    """`dalang schema finding CODE` prints the finding's page, anywhere; an unknown code is exit 2."""
+    done = dalang("schema", "finding", "dlg622")
+    assert (done.returncode, done.stdout) == (0, (ROOT / "docs/lint/DLG622.md").read_text(encoding="utf-8"))
+    unknown = dalang("schema", "finding", "DLG000")
+    assert (unknown.returncode, "DLG000 is not the code of a finding" in unknown.stderr) == (2, True)
 
 
 def test_a_replay_writes_over_nothing_that_it_reads(tmp_path: pathlib.Path) -> None:

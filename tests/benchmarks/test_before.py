@@ -108,7 +108,8 @@ def test_taking_over(broker: str, tmp_path: pathlib.Path, table: tables.Table) -
         time.sleep(cluster.session)
         lines = [json.loads(line) for line in cluster.log.read_text().splitlines() if line.startswith("{")]
         at = {line["event"]: _moment(line["timestamp"]) for line in lines}
-        return (at["partition loaded"] - at["deployed"]) * 1000
+        deployed = at["bundle deployed"] if "bundle deployed" in at else at["deployed"]  # the version before said `deployed`
+        return (at["partition loaded"] - deployed) * 1000
 
     cluster.session = 2
     turns(taken, 1)  # the first worker of this version writes where it begins to count

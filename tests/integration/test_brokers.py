@@ -96,7 +96,7 @@ def test_too_few_copies_are_waited_for(kafkas: kafka.Kafkas, shop: Cluster) -> N
     assert len(shop.acted()) > 100
 
 
-REFUSED = ("NotEnoughReplicasError", "LeaderNotAvailableError", "must leave")
+REFUSED = ("NotEnoughReplicasError", "LeaderNotAvailableError", "worker exits")
 """What workers say who try to write, or to load, and cannot."""
 
 

@@ -108,7 +108,7 @@ def test_every_missing_right_of_a_worker_is_said(node: secured.Secured, cluster:
 
     for right in rights:
         if right.resource != "TransactionalId":
-            assert asyncio.run(missing(right)) == f"The broker does not allow this to us: {right}."
+            assert asyncio.run(missing(right)) == f"This user lacks rights on the broker: {right}."
     asyncio.run(acl.check(broker(node, "worker"), rights))
 
 
@@ -120,7 +120,7 @@ def test_a_worker_without_a_right_leaves_before_it_begins(node: secured.Secured,
     asyncio.run(node.take("worker", right))
     done = dalang(cluster, "worker", "--app-id", cluster.app_id, **user("worker"))
     named = f"{right.operation} on {right.resource} {right.name}"
-    assert (done.returncode, f"DLG505 The broker does not allow this to us: {named}" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, f"DLG505 This user lacks rights on the broker: {named}" in done.stderr) == (2, True), done.stderr
     assert "Traceback" not in done.stderr
     assert secured.PASSWORD not in done.stderr
 
@@ -186,7 +186,7 @@ def test_scram_over_tls(node: secured.Secured, cluster: Cluster) -> None:
     cluster.send(traffic.customers(5))
     cluster.wait_for(cluster.send(traffic.events(100, 5)))
     done = dalang(cluster, "worker", **tls, DALANG_TLS="1")
-    assert (done.returncode, "DLG503 No TLS with the broker" in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "DLG503 The TLS connection to the broker" in done.stderr) == (2, True), done.stderr
     assert secured.PASSWORD not in cluster.log.read_text() + done.stderr
 
 

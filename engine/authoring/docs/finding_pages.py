@@ -64,6 +64,11 @@ def pages() -> dict[str, str]:
     return {**written, "README.md": f"{_HEAD}{base}\n{table}\n"}
 
 
+def page(code: str) -> str | None:
+    """Return the page of one finding; None if no finding has this code."""
+    return next((_page(kind, examples()[code]) for kind in findings.kinds() if kind.code == code), None)
+
+
 @functools.cache
 def examples() -> dict[str, Example]:
     """Return the examples as `{code: example}`."""

@@ -20,8 +20,8 @@ from engine.core.model import definition
 class ReentryRule(Model):
     """The rule for another entry of the same customer, in numbers."""
 
-    after: Duration | None = Field(None, description="So long after the last entry.", examples=["7d"])
-    parallel: int | None = Field(None, ge=1, description="So many instances at a time.", examples=[3])
+    after: Duration | None = Field(None, description="The shortest time between two entries.", examples=["7d"])
+    parallel: int | None = Field(None, ge=1, description="The greatest number of instances at a time.", examples=[3])
 
     @pydantic.model_validator(mode="after")
     def _one(self) -> "ReentryRule":
@@ -35,7 +35,7 @@ class Schedule(Model):
 
     time: Clock = Field(description="The time of the day in the customer's zone.", examples=["09:00"])
     day: Day = Field(
-        description="payday | daily | a list of weekdays | a day of the month (a month without it is passed over) | a date.",
+        description="payday | daily | a list of weekdays | a day of the month (a month without it is skipped) | a date.",
         examples=["payday", "daily", ["mon", "thu"], 1, "2026-12-12"],
     )
     audience: Condition | None = Field(
@@ -56,7 +56,9 @@ class Enter(Model):
         ]
         | None
     ) = Field(None, description="The event type that enters, or a list of them.", examples=["cart.updated"])
-    segment: Word | None = Field(None, description="A segment of traits.yaml: who comes to be in it enters.", examples=["loyal"])
+    segment: Word | None = Field(
+        None, description="A segment of traits.yaml: a customer enters who comes into it.", examples=["loyal"]
+    )
     schedule: Schedule | None = Field(
         None, description="A time of the calendar at which customers enter.", examples=[{"time": "09:00", "day": "payday"}]
     )
@@ -68,7 +70,7 @@ class Enter(Model):
     )
     key: Key | None = Field(
         None,
-        description="CEL; one instance for each key, else one for each customer.",
+        description="CEL; a customer has one instance for each key. Default: one for each customer.",
         examples=["event.data.cart_id"],
     )
     reentry: Annotated[
@@ -80,12 +82,12 @@ class Enter(Model):
     )
     while_active: Literal["ignore", "restart", "update"] | None = Field(
         None,
-        description="What a second entry event does to a live instance; ignore unless written.",
+        description="What another entry event does while the customer has an instance. Default: ignore.",
         examples=["restart"],
     )
     max_age: Duration | None = Field(
         None,
-        description="An event that arrives later than this after its time does not enter. With `event` only.",
+        description="The greatest age at which an event still enters: from its time to its arrival. With `event` only.",
         examples=["1h"],
     )
 
@@ -102,7 +104,9 @@ class Enter(Model):
 class ExitRule(Trigger):
     """Leaves the journey at once, also in the middle of a wait and before every send."""
 
-    reason: Text | None = Field(None, description="Why, for the records; the event's type unless written.", examples=["bought"])
+    reason: Text | None = Field(
+        None, description="The reason, which is recorded. Default: the event's type.", examples=["bought"]
+    )
 
 
 class Goal(Trigger):
@@ -111,54 +115,59 @@ class Goal(Trigger):
     It is counted once for each entry, also after the instance has left, and also for held-out customers.
     """
 
-    within: Duration = Field(description="How long after the entry it counts.", examples=["3d"])
-    value: Number | None = Field(None, description="CEL; what it is worth.", examples=["event.data.total"])
+    within: Duration = Field(description="The time after the entry for which the goal is watched.", examples=["3d"])
+    value: Number | None = Field(None, description="CEL; the value of the goal.", examples=["event.data.total"])
 
 
 class Journey(Model):
     """One journey."""
 
-    journey: Name = Field(description="The journey's name; instances belong to it by this.", examples=["cart-abandonment"])
-    title: str = Field("", description="What people call it.", examples=["Pulihkan keranjang yang ditinggalkan"])
-    owner: Text = Field(description="Who answers for it.", examples=["growth@toko.example"])
+    journey: Name = Field(
+        description="The journey's name. Instances belong to the journey with this name.", examples=["cart-abandonment"]
+    )
+    title: str = Field("", description="A title for people.", examples=["Pulihkan keranjang yang ditinggalkan"])
+    owner: Text = Field(description="The person or team who answers for the journey.", examples=["growth@toko.example"])
     purpose: definition.Purpose = Field(
-        description="What its messages are for; consent is asked for by purpose.", examples=["marketing"]
+        description="The purpose of its messages, by which consent, quiet hours and caps are judged.", examples=["marketing"]
     )
     status: Literal["draft", "live", "paused", "retired"] = Field(
-        description="Only a live journey takes customers; a paused one refuses them on the record.", examples=["live"]
+        description="Customers enter only a live journey. A paused journey records that it refused them.", examples=["live"]
     )
     priority: int = Field(
         0,
         ge=-1_000_000,
         le=1_000_000,
-        description="Of several journeys that one event enters, the highest comes first.",
+        description="If one event enters several journeys, the one with the highest priority comes first.",
         examples=[10],
     )
     hours: RuleName | None = Field(
         None,
-        description="A rule of policy.quiet_hours for its messages; that of its purpose unless written.",
+        description="The rule of policy.quiet_hours for its messages. Default: the rule of its purpose.",
         examples=["collection"],
     )
-    enter: Enter = Field(description="How customers come in.", examples=[{"event": "cart.updated", "reentry": "after_exit"}])
+    enter: Enter = Field(
+        description="The way in which customers enter.", examples=[{"event": "cart.updated", "reentry": "after_exit"}]
+    )
     exit: list[ExitRule] = Field(
         [],
-        description="Events that lead out at once.",
+        description="Events with which an instance leaves the journey at once.",
         examples=[[{"event": "order.placed", "reason": "bought"}]],
     )
     goal: Goal | None = Field(
         None,
-        description="What the journey is for, watched from entry on.",
+        description="The event that the journey wants to happen, watched from the entry on.",
         examples=[{"event": "order.placed", "within": "3d", "value": "event.data.total"}],
     )
     holdout: Share = Field(
         0,
-        description="These enter, take every step and are never messaged; the would-be sends are recorded.",
+        description="The share of customers who enter and take every step, but get no message. The messages that they would have "
+        "got are recorded as suppressed.",
         examples=["10%"],
         json_schema_extra={"default": "0%"},
     )
     on_update: Literal["pin", "migrate"] = Field(
         "pin",
-        description="What a new version does to live instances: they stay on theirs, or move by `migrations`.",
+        description="What a new version does to instances: they stay on their version, or move to the new one by `migrations`.",
         examples=["migrate"],
     )
     migrations: dict[Name, Name] = Field(
@@ -166,7 +175,7 @@ class Journey(Model):
         description="Step of an older version -> step of this one, or exit.",
         examples=[{"old-wait": "cool-off", "old-nudge": "exit"}],
     )
-    steps: list[Step] = Field(min_length=1, description="What happens, in order.", examples=[[{"id": "cool-off", "wait": "45m"}]])
+    steps: list[Step] = Field(min_length=1, description="The steps, in order.", examples=[[{"id": "cool-off", "wait": "45m"}]])
 
 
 FILES: Final[dict[str, type[pydantic.BaseModel]]] = {

@@ -19,8 +19,8 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 class Retry(Model):
     """Try the same channel again."""
 
-    retry_after: Duration = Field(description="When to try again.", examples=["1m"])
-    at_most: int = Field(ge=1, le=100, description="How often at most.", examples=[3])
+    retry_after: Duration = Field(description="The time after which to try again.", examples=["1m"])
+    at_most: int = Field(ge=1, le=100, description="The greatest number of further attempts.", examples=[3])
 
 
 Failure = Annotated[
@@ -33,26 +33,28 @@ Failure = Annotated[
 class PolicyChannel(Model):
     """A channel that journeys may send on."""
 
-    address: Address = Field(description="CEL; where the customer's address stands.", examples=["profile.phone"])
+    address: Address = Field(description="CEL; the customer's address on this channel.", examples=["profile.phone"])
     cost: Annotated[float, Field(strict=False, ge=0, allow_inf_nan=False)] = Field(
-        0.0, description="What one attempt costs, in the workspace's currency.", examples=[586]
+        0.0, description="The cost of one attempt, in the workspace's currency.", examples=[586]
     )
-    reports: list[Report] = Field(description="What its provider reports.", examples=[["accepted", "delivered", "failed"]])
+    reports: list[Report] = Field(
+        description="The statuses that its provider reports.", examples=[["accepted", "delivered", "failed"]]
+    )
 
 
 class Calendar(Model):
     """The workspace's working days and paydays."""
 
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = Field(
-        "ID", description="Whose public holidays count, as ISO 3166 has it.", examples=["ID"]
+        "ID", description="The country whose public holidays count, as two letters of ISO 3166.", examples=["ID"]
     )
     cuti_bersama: bool = Field(
         False, description="Whether the collective leave days of Indonesia are holidays too.", examples=[True]
     )
-    payday: int = Field(25, ge=1, le=31, description="The day of the month; 31 is its last.", examples=[25])
+    payday: int = Field(25, ge=1, le=31, description="The day of the month. 31 means the last day of every month.", examples=[25])
     payday_shift: Literal["previous", "next", "none"] = Field(
         "previous",
-        description="Where a payday on a weekend or holiday goes: to the working day before, after, or nowhere.",
+        description="What happens to a payday on a weekend or holiday: it moves to the working day before or after, or stays.",
         examples=["previous"],
     )
 
@@ -60,10 +62,12 @@ class Calendar(Model):
 class QuietRule(Model):
     """Quiet hours, with days and holidays that are quiet as a whole."""
 
-    quiet: Span | None = Field(None, description="From (quiet) to (open), in the customer's zone.", examples=["18:00-08:00"])
+    quiet: Span | None = Field(
+        None, description="The start and the end of the quiet hours, in the customer's zone.", examples=["18:00-08:00"]
+    )
     days_off: list[Weekday] = Field([], description="Days that are quiet as a whole.", examples=[["sun"]])
     holidays_off: bool = Field(False, description="Whether the calendar's holidays are quiet as a whole.", examples=[True])
-    source: str = Field("", description="Which rule it comes from.", examples=["POJK 22/2023"])
+    source: str = Field("", description="The law or rule that it comes from.", examples=["POJK 22/2023"])
 
     @pydantic.model_validator(mode="after")
     def _says_something(self) -> "QuietRule":
@@ -75,14 +79,19 @@ class QuietRule(Model):
 class Cap(Model):
     """The greatest number of messages within a window."""
 
-    purpose: definition.Purpose | None = Field(None, description="Of this purpose only.", examples=["marketing"])
+    purpose: definition.Purpose | None = Field(None, description="Only messages of this purpose count.", examples=["marketing"])
     channel: ChannelName | None = Field(
-        None, description="On this channel only; at the cap the channel is skipped.", examples=["whatsapp"]
+        None, description="Only messages on this channel count; at the cap the channel is skipped.", examples=["whatsapp"]
     )
-    journey: Name | None = Field(None, description="Of this journey only.", examples=["cart-abandonment"])
-    at_most: int = Field(ge=1, le=1_000_000, description="How many messages; each counts once.", examples=[2])
+    journey: Name | None = Field(None, description="Only messages of this journey count.", examples=["cart-abandonment"])
+    at_most: int = Field(
+        ge=1,
+        le=1_000_000,
+        description="The greatest number of messages. A message counts once, on however many channels it is tried.",
+        examples=[2],
+    )
     per: Per = Field(
-        description="day, d and w: the customer's own calendar days, today included. h, m and s: the last so long, exactly.",
+        description="The window. day, d and w: the customer's own calendar days, today included. h, m and s: exactly this long.",
         examples=["day", "7d", "12h"],
     )
     then: Literal["drop", "defer"] = Field(
@@ -99,19 +108,19 @@ class Policy(Model):
     )
     languages: dict[Language, list[Language]] = Field(
         {},
-        description="A language -> those to try, in this order, where a template is not there in it; then `language`. "
-        "en-GB falls to en without being told.",
+        description="A language -> the languages to try, in this order, if a template does not exist in it; after them "
+        "`language`. For en-GB, en is tried without an entry here.",
         examples=[{"jv": ["su", "id"]}],
     )
     late_after: Duration = Field(
         60_000,
-        description="A timer later than this says so and runs at the real time.",
+        description="A timer that fires later than this after its due time is recorded as late, and runs at the real time.",
         examples=["1m"],
         json_schema_extra={"default": "1m"},
     )
     consent: dict[definition.Purpose, Consent] = Field(
         {},
-        description="Purpose -> opt_in (asked for) | implied; opt_in unless written.",
+        description="Purpose -> opt_in (the customer has to allow it) | implied. Default: opt_in.",
         examples=[{"marketing": "opt_in", "transactional": "implied"}],
     )
     calendar: Calendar = Field(
@@ -124,13 +133,13 @@ class Policy(Model):
         Annotated[Annotated[Span, Tag("<other>")] | Annotated[QuietRule, Tag("<mapping>")], either(mapping=dict)],
     ] = Field(
         {},
-        description="A purpose, or a name that journeys choose by `hours`, -> when its messages may not go: they wait for the "
-        "next open minute.",
+        description="A purpose, or a name that journeys choose by `hours` -> the hours in which its messages are not sent. They "
+        "wait for the next open minute.",
         examples=[{"marketing": "20:00-08:00"}, {"collection": {"quiet": "20:00-08:00", "holidays_off": True}}],
     )
     caps: list[Cap] = Field(
         [],
-        description="At most so many messages, of a purpose, a channel or a journey where they are named.",
+        description="The frequency caps: the greatest numbers of messages, for all or for a purpose, a channel or a journey.",
         examples=[[{"purpose": "marketing", "at_most": 2, "per": "day"}]],
     )
     channels: dict[ChannelName, PolicyChannel] = Field(
@@ -140,9 +149,9 @@ class Policy(Model):
     )
     failure_classes: dict[ChannelName, dict[Text, Failure]] = Field(
         {},
-        description="Channel -> a provider's code -> what it means: next_channel | stop_channel | withdraw_consent | "
-        "configuration | {retry_after: 1m, at_most: 3}. withdraw_consent takes the consent to marketing on that channel, "
-        "whatever the message was. The engine knows the usual ones; a line here wins.",
+        description="Channel -> a provider's error code -> its failure class: next_channel | stop_channel | withdraw_consent | "
+        "configuration | {retry_after: 1m, at_most: 3}. withdraw_consent ends the consent to marketing on that channel, "
+        "whatever the purpose of the message. The engine knows the usual codes; a line here replaces its own.",
         examples=[{"whatsapp": {"131026": "next_channel"}}],
     )
 
@@ -150,4 +159,4 @@ class Policy(Model):
 class PolicyFile(Model):
     """The file policy.yaml: the rules of the workspace."""
 
-    policy: Policy = Field(description="What holds for every journey here.", examples=[{"timezone": "Asia/Jakarta"}])
+    policy: Policy = Field(description="The rules for every journey of the directory.", examples=[{"timezone": "Asia/Jakarta"}])

@@ -51,7 +51,7 @@ class Channel(Model):
         examples=["delivered"],
     )
     fallback_after: Duration | None = Field(
-        None, description="Without success by then, the next channel is tried.", examples=["30m"]
+        None, description="The time without success after which the next channel is tried.", examples=["30m"]
     )
 
 
@@ -63,10 +63,12 @@ class Send(Model):
         min_length=1, description="The channels, tried in this order.", examples=[[{"channel": "sms"}]]
     )
     expires_after: Duration | None = Field(
-        None, description="Not sent any more when this has passed since the first request.", examples=["12h"]
+        None, description="The time since the first request after which the message is not sent any more.", examples=["12h"]
     )
     to: Address | None = Field(
-        None, description="CEL; another address, for every channel.", examples=["event.data.recipient_phone"]
+        None,
+        description="CEL; an address to use on every channel. Default: each channel's own address in the policy.",
+        examples=["event.data.recipient_phone"],
     )
 
 
@@ -79,14 +81,16 @@ class WaitFor(Model):
     for_: "list[Awaited]" = Field(
         alias="for", min_length=1, description="The events to wait for.", examples=[[{"event": "order.placed"}]]
     )
-    timeout: Duration = Field(description="How long at most.", examples=["24h"])
+    timeout: Duration = Field(description="The longest time to wait.", examples=["24h"])
     on_timeout: "list[Step] | None" = Field(
         None,
         description="Steps after the timeout; what follows the wait comes next.",
         examples=[[{"id": "late", "exit": "no_answer"}]],
     )
     since: Literal["step", "previous_send", "entry"] = Field(
-        "step", description="From when events count.", examples=["previous_send"]
+        "step",
+        description="The moment from which events count: the arrival at this step, the journey's previous message, or the entry.",
+        examples=["previous_send"],
     )
 
 
@@ -108,14 +112,14 @@ class UntilTime(Model):
 
     time: Clock = Field(description="The time of the day in the customer's zone.", examples=["09:00"])
     days: Annotated[list[Weekday], Field(min_length=1)] | None = Field(
-        None, description="On these days only; any day unless written.", examples=[["mon", "fri"]]
+        None, description="Only these days of the week. Default: every day.", examples=[["mon", "fri"]]
     )
 
 
 class UntilPayday(Model):
     """The next payday of the policy's calendar."""
 
-    payday: bool = Field(description="Always true: the day is the calendar's.", examples=[True])
+    payday: bool = Field(description="Always true. The day is the payday of the policy's calendar.", examples=[True])
     time: Clock = Field(description="The time of that day in the customer's zone.", examples=["09:00"])
 
     @field_validator("payday")
@@ -133,12 +137,21 @@ class UntilDate(Model):
         description="CEL; a timestamp, its text (RFC 3339) or a date, which is 00:00 in the customer's zone.",
         examples=["entry.data.departs_at"],
     )
-    offset: Moved = Field(0, description="Moves it; with - back.", examples=["-24h"], json_schema_extra={"default": "0s"})
+    offset: Moved = Field(
+        0,
+        description="The time by which the date is moved: later, or earlier with a minus.",
+        examples=["-24h"],
+        json_schema_extra={"default": "0s"},
+    )
     if_past: Literal["exit", "continue"] = Field(
-        "exit", description="What happens when that moment, moved, is past: leave (`date_past`) or go on.", examples=["continue"]
+        "exit",
+        description="What happens if that moment, with the offset, is past: leave with the reason `date_past`, or go on.",
+        examples=["continue"],
     )
     if_missing: Literal["exit", "continue"] = Field(
-        "exit", description="What happens when there is no such date: leave (`date_missing`) or go on.", examples=["continue"]
+        "exit",
+        description="What happens if there is no date: leave with the reason `date_missing`, or go on.",
+        examples=["continue"],
     )
 
 
@@ -171,7 +184,9 @@ def _wait(value: object) -> str:
 class IfArm(Model):
     """Steps for customers for whom a condition is true."""
 
-    if_: Condition = Field(alias="if", description="CEL; the first arm that is true is taken.", examples=["profile.vip"])
+    if_: Condition = Field(
+        alias="if", description="CEL; the first arm whose condition is true is taken.", examples=["profile.vip"]
+    )
     then: "list[Step]" = Field(
         description="The arm's steps; what follows the branch comes next.",
         examples=[[{"id": "bought", "exit": "converted"}]],
@@ -196,7 +211,10 @@ Arm = Annotated[Annotated[IfArm, Tag("<if>")] | Annotated[ElseArm, Tag("<else>")
 class SplitArm(Model):
     """One arm of a split."""
 
-    id: Name = Field(description="The arm's name, unique in the split; it is recorded.", examples=["a"])
+    id: Name = Field(
+        description="The arm's name, unique in the split. It is recorded, and an arm with another name gets other customers.",
+        examples=["a"],
+    )
     weight: int = Field(ge=0, le=1000, description="Its weight, relative to the other arms.", examples=[50])
     then: "list[Step]" = Field(
         [],
@@ -213,17 +231,19 @@ class Split(Model):
 
     by: Literal["customer", "instance"] = Field(
         "customer",
-        description="Whether a customer has the same arm each time, or each instance its own.",
+        description="customer: a customer gets the same arm each time. instance: an arm is chosen for each entry.",
         examples=["customer"],
     )
     salt: Text | None = Field(
         None,
-        description="What the hash is made with; <journey>/<step> unless written. Two splits with one salt agree.",
+        description="The text that is hashed with the customer or the instance. Default: <journey>/<step>. Splits with the same "
+        "salt, arms, weights and `by` choose the same arm.",
         examples=["shipping-test"],
     )
     arms: list[SplitArm] = Field(
         min_length=1,
-        description="The arms, in their order. New arms go to the end: ranges only grow.",
+        description="The arms. Their order does not matter. A new arm, or one whose weight grows, takes customers from the "
+        "others; no customer moves between the others.",
         examples=[[{"id": "a", "weight": 50, "then": []}, {"id": "b", "weight": 50, "then": []}]],
     )
 
@@ -240,10 +260,13 @@ class Candidate(Model):
 
     id: Name = Field(description="The offer's name, unique in the step; it is recorded.", examples=["bundle-deal"])
     if_: Condition | None = Field(
-        None, alias="if", description="CEL; the offer counts only when this is true.", examples=["traits.orders_90d >= 2"]
+        None,
+        alias="if",
+        description="CEL; only an offer for which this is true can be chosen.",
+        examples=["traits.orders_90d >= 2"],
     )
     score: Number = Field(
-        description="CEL or a number; the highest wins, in a tie the first. Without a number the offer does not count.",
+        description="CEL or a number. The highest wins, in a tie the first offer. An offer without a number cannot be chosen.",
         examples=["traits.spend_365d / 1000.0"],
     )
     then: "list[Step]" = Field(
@@ -269,10 +292,10 @@ class Choose(Model):
 class Emit(Model):
     """An event about the same customer."""
 
-    event: Text = Field(description="Its type.", examples=["voucher.granted"])
+    event: Text = Field(description="The type of the event.", examples=["voucher.granted"])
     data: dict[Text, Given] = Field(
         {},
-        description="Its data: numbers and booleans are themselves, text is CEL, null leaves the field out.",
+        description="Field -> value, its data. Text is CEL, numbers and booleans are constants; null leaves the field out.",
         examples=[{"cart": "entry.data.cart_id", "percent": 10}],
     )
 
@@ -280,14 +303,14 @@ class Emit(Model):
 class Handoff(Model):
     """A request to a human."""
 
-    queue: Text = Field(description="Who is asked.", examples=["care"])
+    queue: Text = Field(description="The queue, or team, that is asked.", examples=["care"])
     priority: Literal["low", "normal", "high", "urgent"] = Field("normal", description="How urgent it is.", examples=["high"])
     summary: str = Field(
-        "", description="Liquid; what the human reads.", examples=["{{ profile.name }} asks for {{ entry.data.topic }}"]
+        "", description="Liquid; the text that the human reads.", examples=["{{ profile.name }} asks for {{ entry.data.topic }}"]
     )
     reply_within: Duration | None = Field(
         None,
-        description="Waits for the reply so long, with the outcome `replied` or `unanswered`; goes on at once unless written.",
+        description="The longest time to wait for the reply, with the outcome `replied` or `unanswered`. Default: go on at once.",
         examples=["2h"],
     )
 
@@ -325,7 +348,7 @@ class WaitStep(_Step):
 
 
 class BranchStep(_Step):
-    """Takes the first arm that is true."""
+    """Takes the first arm whose condition is true."""
 
     branch: list[Arm] = Field(
         min_length=1, description="The arms, in their order.", examples=[[{"if": "profile.vip", "then": []}]]
@@ -354,7 +377,7 @@ class SetStep(_Step):
     """Writes attributes of the profile."""
 
     set: Annotated[dict[Text, Given], Field(min_length=1)] = Field(
-        description="Attribute -> value: numbers and booleans are themselves, text is CEL, null removes.",
+        description="Attribute -> value. Text is CEL, numbers and booleans are constants; null removes the attribute.",
         examples=[{"level": 3, "tier": "'gold'", "nudged_at": "now"}],
     )
 
@@ -374,7 +397,7 @@ class HandoffStep(_Step):
 class ExitStep(_Step):
     """Leaves the journey."""
 
-    exit: Text = Field(description="Why, for the records.", examples=["converted"])
+    exit: Text = Field(description="The reason, which is recorded.", examples=["converted"])
 
 
 KINDS: Final = ("send", "wait", "branch", "split", "choose", "set", "emit", "handoff", "exit")

@@ -29,9 +29,9 @@ class Email(Model):
 class WhatsAppTemplate(Model):
     """A template approved by Meta, which may be sent at any time."""
 
-    template: Text = Field(description="Its name at Meta.", examples=["cart_reminder"])
-    language: Text = Field(description="Its language at Meta.", examples=["id"])
-    parameters: list[Text] = Field([], description="Liquid; its parameters.", examples=[["{{ profile.name }}"]])
+    template: Text = Field(description="The name of the template at Meta.", examples=["cart_reminder"])
+    language: Text = Field(description="The language of the template at Meta.", examples=["id"])
+    parameters: list[Text] = Field([], description="Liquid; the parameters of the template.", examples=[["{{ profile.name }}"]])
 
 
 class Push(Model):
@@ -40,14 +40,16 @@ class Push(Model):
     title: Text = Field(description="Liquid.", examples=["Keranjang Anda"])
     body: Text = Field(description="Liquid.", examples=["Masih menunggu Anda"])
     data: dict[str, Any] | None = Field(
-        None, description="Liquid in every text; for the app.", examples=[{"cart": "{{ entry.data.cart_id }}"}]
+        None, description="Data for the app; every text in it is Liquid.", examples=[{"cart": "{{ entry.data.cart_id }}"}]
     )
 
 
 class Webhook(Model):
     """A call to another system."""
 
-    data: dict[str, Any] = Field(description="Liquid in every text; the body.", examples=[{"cart": "{{ entry.data.cart_id }}"}])
+    data: dict[str, Any] = Field(
+        description="The body; every text in it is Liquid.", examples=[{"cart": "{{ entry.data.cart_id }}"}]
+    )
 
 
 def _whatsapp(value: object) -> str:

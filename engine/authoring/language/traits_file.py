@@ -37,13 +37,13 @@ class Trait(Model):
     )
     value: Value | None = Field(
         None,
-        description="CEL over event and profile; what is computed with. Everything but count needs it.",
+        description="CEL over event and profile; the value to compute with. Every computation but count needs it.",
         examples=["event.data.total"],
     )
     within: Window | None = Field(
         None,
-        description="d and w: so many of the customer's own calendar days, today included. h, m and s: exactly so long. "
-        "All events unless written.",
+        description="The time to look back over. d and w: the customer's own calendar days, today included. h, m and s: exactly "
+        "this long. Default: all events.",
         examples=["90d", "1h"],
     )
     recency: Bands | None = Field(

@@ -86,11 +86,12 @@ def _expressions(file: File[journey_file.Journey], before: declared_names.Tree, 
 def _channels(file: File[journey_file.Journey], path: positions.Path, send: steps.Send, read: Directory) -> Found:
     """Yield findings about a send's channels: unknown to the policy, never with such a report, or without a way to the next."""
     declared = read.policy.model.policy.channels if read.policy is not None else {}
+    none = "It has no channels yet." if read.policy is not None else "There is no policy.yaml in this directory: create it."
     for index, each in enumerate(send.channels):
         here = (*path, "channels", index)
         settings = declared.get(each.channel)
         if settings is None and not read.policy_broken:
-            known = suggestions.later(each.channel, declared, "It has no channels yet.")
+            known = suggestions.later(each.channel, declared, none)
             yield findings.UnknownChannel.at(file.document.place((*here, "channel")), channel=each.channel, known=known)
         elif settings is not None and each.success is not None and each.success not in settings.reports:
             reports = [status for status in settings.reports if status != "failed"]

@@ -57,7 +57,9 @@ def check(
     try:
         size = len(_encode(after))
     except _NO_MSGPACK as exc:
-        raise errors.BadData(f"The event holds what no state can keep, such as a number of more than 64 bits: {exc}.") from None
+        raise errors.BadData(
+            f"The event's data cannot be kept in a state, because of a number of more than 64 bits or the like: {exc}."
+        ) from None
     if size > limit and (before is None or size > len(_encode(before))):
         raise errors.StateTooLarge(f"The state would have {size} bytes; the limit is {limit}.")
     return size

@@ -125,7 +125,7 @@ def instant(text: str) -> datetime.datetime:
         return bounded(at)
     match = _RFC3339.fullmatch(text)
     if match is None:
-        raise errors.NotATime(f"{text[:40]!r} is not an RFC 3339 time.")
+        raise errors.NotATime(f"{text[:40]!r} is not an RFC 3339 time{_zone_missing(text)}.")
     day, clock, fraction, zone = match.groups()
     zone = "+00:00" if zone in "Zz" else zone
     try:
@@ -134,6 +134,11 @@ def instant(text: str) -> datetime.datetime:
     except (ValueError, OverflowError) as exc:
         raise errors.NotATime(f"{text[:40]!r} is not a time: {exc}.") from None
     return bounded(at)
+
+
+def _zone_missing(text: str) -> str:
+    """Return the hint for a text that lacks only its zone, or an empty text."""
+    return ": its zone is missing, Z or one like +07:00" if _RFC3339.fullmatch(f"{text}Z") else ""
 
 
 def bounded(at: datetime.datetime) -> datetime.datetime:
@@ -188,7 +193,7 @@ def decode(
     else:
         time = instant(wire.time) if wire.time is not None else recorded
     if time is None:
-        raise errors.NotATime("The event has no `time`, and no record gave it one.")
+        raise errors.NotATime("The event has no `time`, and no record on a log gives it one.")
     event = Event(wire.id, wire.type, time, recorded or time, wire.subject or "", wire.source, wire.data)
     check(event)
     return Record(event) if wire.kafkapartition is wire.kafkaoffset is wire.dalangdepth is None else _extended(event, wire)
@@ -232,6 +237,7 @@ def _whole(number: int | str | None) -> int | None:
 
 def check(event: Event) -> None:
     """Raise `errors.BadData` if an event of the engine's own types lacks what the engine reads."""
+    # For an emitted event these sentences become the reason of the fact `step.failed`: another wording is another decision.
     if event.type not in _CHECKED:
         return
     needed = _NEEDED.get(event.type)
@@ -251,7 +257,8 @@ def check(event: Event) -> None:
         raise errors.BadData(f"{event.type} takes data.channel as one of {known}, or none for all; not {str(channel)[:40]!r}.")
     purpose = event.field("purpose")
     if "purpose" in needed and purpose not in definition.PURPOSES:
-        raise errors.BadData(f"{event.type} names the purpose {str(purpose)[:40]!r}; there are {definition.PURPOSES}.")
+        known = ", ".join(definition.PURPOSES)
+        raise errors.BadData(f"{event.type} names the purpose {str(purpose)[:40]!r}; there are {known}.")
 
 
 def _check_customers(named: object) -> None:

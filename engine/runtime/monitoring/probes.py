@@ -25,7 +25,7 @@ class PortTaken(errors.RuntimeFailure):
     """The port for metrics cannot be opened."""
 
     code = "DLG550"
-    hint = "Give another one with --metrics-port or DALANG_METRICS_PORT, or none."
+    hint = "Give another port with --metrics-port or DALANG_METRICS_PORT, or leave both out to serve no metrics."
 
 
 class Server:

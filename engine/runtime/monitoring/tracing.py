@@ -34,10 +34,10 @@ class NoTracing(errors.RuntimeFailure):
 
 
 class UnknownExporter(errors.RuntimeFailure):
-    """Traces are asked for by an exporter or protocol that Dalang does not bring."""
+    """Dalang does not have the exporter or the protocol that the settings of OpenTelemetry name for traces."""
 
     code = "DLG552"
-    hint = "OTEL_TRACES_EXPORTER is otlp, console or none; the protocol of otlp is http/protobuf."
+    hint = "Set OTEL_TRACES_EXPORTER to otlp, console or none, and OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf."
 
 
 class Stopwatch:
@@ -131,7 +131,7 @@ def _provider(environment: Mapping[str, str]) -> Any:
     name = environment.get("OTEL_TRACES_EXPORTER") or "otlp"
     protocol = next((environment[each] for each in _PROTOCOLS if environment.get(each)), "http/protobuf")
     if name not in ("otlp", "console") or (name == "otlp" and protocol != "http/protobuf"):
-        raise UnknownExporter(f"Traces cannot go to {name} by {protocol}.")
+        raise UnknownExporter(f"Traces cannot be sent to the exporter {name} over {protocol}.")
     said = "OTEL_SERVICE_NAME" in environment or "service.name=" in environment.get("OTEL_RESOURCE_ATTRIBUTES", "")
     named = {} if said else {"service.name": _SERVICE}
     provider = sdk.TracerProvider(resource=resources.Resource.create(named), shutdown_on_exit=False)

@@ -38,17 +38,17 @@ _log = logs.log()
 
 
 class Skipped(errors.RuntimeFailure):
-    """Records were fetched and dropped before these."""
+    """Records between the last handled one and these were fetched and dropped."""
 
     code = "DLG521"
-    hint = "The worker leaves with 70, and reads them again when it is started again."
+    hint = "The worker exits with 70; start it again, and it reads the dropped records again."
 
 
 class LiveBundleMissing(errors.RuntimeFailure):
-    """The bundle that is live in a partition is not on the topic of bundles."""
+    """The bundle that is live in a partition is missing on the topic journey.bundles."""
 
     code = "DLG531"
-    hint = "Deploy the directory that it was made of again with `dalang deploy`; started again, the worker goes on."
+    hint = "Deploy the directory that the bundle was made from with `dalang deploy`, then start the worker again."
 
 
 class Batch:
@@ -119,7 +119,7 @@ class Partition:
         """
         bundle = self.store.record.bundle
         if not await self._registry.know(bundle):
-            raise LiveBundleMissing(f"The bundle {bundle} is live in partition {self.number}, but it is not on the topic.")
+            raise LiveBundleMissing(f"The bundle {bundle} is live in partition {self.number}, but missing on journey.bundles.")
 
     async def handle(self, chunks: Sequence[faust_batches.Chunk]) -> int:
         """Decide and write the records that were not handled yet; return how many records those are.
@@ -130,7 +130,9 @@ class Partition:
         fresh: list[Any] = []
         for chunk in chunks:
             if chunk.follows is not None and chunk.follows > reached:
-                raise Skipped(f"The chunk at {chunk[0].offset} follows {chunk.follows}, but {reached} is what was handled.")
+                raise Skipped(
+                    f"Records were dropped: the next is {chunk[0].offset}, after {chunk.follows}, but only {reached} is handled."
+                )
             fresh += [record for record in chunk if record.offset > reached]
             reached = max(reached, chunk[-1].offset)
         if not fresh:
@@ -337,7 +339,7 @@ class Partition:
             self._bury(record, exc.reason, key)
             return
         except Exception as exc:  # noqa: BLE001 - one customer must not stop the others
-            _log.error("not decided", customer=key.decode(), cause=event.id, error=type(exc).__name__)
+            _log.error("input not decided", customer=key.decode(), cause=event.id, error=type(exc).__name__)
             self._bury(record, replayer.FAILED, key)
             return
         if not done.facts:
@@ -366,7 +368,7 @@ class Partition:
             self._batch.misplaced += 1
             if not self._told:
                 self._told = True
-                _log.warning("customer misplaced", partition=self.number, offset=record.offset, belongs=home)
+                _log.warning("customer misplaced", partition=self.number, offset=record.offset, home_partition=home)
 
     def _due(self, key: bytes) -> int:
         """Return the due time of the customer's earliest timer (ms), with the changes of this batch."""

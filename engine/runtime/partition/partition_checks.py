@@ -14,21 +14,21 @@ from engine.runtime.state import codec, store
 
 
 class PartitionsChanged(errors.RuntimeFailure):
-    """The number of partitions was changed after customers had states in them."""
+    """The number of partitions was changed while customers had states in them."""
 
     code = "DLG560"
     hint = (
-        "Customers now hash to other partitions than those of their states, and partitions cannot be taken away again: make"
-        " topics with the new count under another --topic-prefix, `dalang history export` the log and `import` it there, and"
-        " start the workers with that prefix."
+        "New events of a customer may go to another partition than her state, and Kafka cannot remove partitions. Create topics"
+        " with the new number under another --topic-prefix, move the log with `dalang history export` and"
+        " `dalang history import`, and start the workers with that prefix."
     )
 
 
 class AheadOfState(errors.RuntimeFailure):
-    """The consumer group stands further in the log than the partition's state, whose records would be passed over."""
+    """The consumer group is further in the log than the partition's state, so the records between them would be skipped."""
 
     code = "DLG561"
-    hint = "The group was set back to the state's place; the worker leaves with 70 and goes on from there when started again."
+    hint = "The group was set back to the state's offset and the worker exits with 70; start it again, and it goes on from there."
 
 
 async def agreed(

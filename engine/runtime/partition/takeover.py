@@ -163,12 +163,12 @@ class Takeover:
         _log.warning(
             "batch repaired",
             partition=number,
-            first=first,
-            last=last,
-            written=dict(Counter(output.topic for output in missing)),
-            there=len(compared.extra) - left.total(),
-            states=len(before),
-            unexplained=left.total(),
+            first_offset=first,
+            last_offset=last,
+            outputs_written=dict(Counter(output.topic for output in missing)),
+            outputs_found=len(compared.extra) - left.total(),
+            outputs_unexplained=left.total(),
+            states_restored=len(before),
         )
 
     async def _give_up(
@@ -182,9 +182,9 @@ class Takeover:
         _log.error(
             "batch not repaired",
             partition=current.number,
-            last=record.offset,
-            missing=dict(compared.missing),
-            extra=len(compared.extra),
+            last_offset=record.offset,
+            outputs_missing=dict(compared.missing),
+            outputs_extra=len(compared.extra),
             reason=why,
         )
 

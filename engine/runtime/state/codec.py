@@ -31,7 +31,7 @@ class UnknownFormat(errors.RuntimeFailure):
     """A record of `customer.state` was written by another version of Dalang."""
 
     code = "DLG520"
-    hint = "Run the version that wrote it, or rebuild the state from the log."
+    hint = "Run the version of Dalang that wrote it, or rebuild the states with `dalang state rebuild`."
 
 
 class Tail(msgspec.Struct, frozen=True, array_like=True, order=True):

@@ -39,8 +39,8 @@ class StoreFailed(errors.RuntimeFailure):
 
     code = "DLG522"
     hint = (
-        "See the disk of DALANG_STATE_DIR; what is there may be deleted, it is read again from Kafka."
-        " DALANG_STORE=memory needs none."
+        "Check the disk of DALANG_STATE_DIR. You may delete the directory: its states are read again from Kafka."
+        " DALANG_STORE=memory needs no disk."
     )
 
 
@@ -72,7 +72,7 @@ class Store(store.Port):
         try:
             self._remember()
         except Exception as exc:  # noqa: BLE001 - rocksdict raises nothing else
-            _log.warning("state on disk thrown away", partition=partition, error=str(exc))
+            _log.warning("states on disk deleted", partition=partition, error=str(exc))
             self.clear()
 
     def _remember(self) -> None:
@@ -209,9 +209,9 @@ def _opened(directory: pathlib.Path) -> tuple[pathlib.Path, rocksdict.Rdict]:
                     break
                 if broken:
                     raise StoreFailed(f"{path}: {exc}.") from None
-                _log.warning("state on disk thrown away", path=str(path), error=str(exc))
+                _log.warning("states on disk deleted", path=str(path), error=str(exc))
                 broken = True
-    raise StoreFailed(f"{directory}: {SLOTS} processes hold it.")
+    raise StoreFailed(f"{directory}: {SLOTS} processes use it already.")
 
 
 def _is_held(exc: Exception) -> bool:

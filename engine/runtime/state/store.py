@@ -222,7 +222,7 @@ async def refresh(held: Port, broker: connection.Address, topic: str, partition:
             await _caught_up(consumer, tp, held, claimed, now, trail) if claimed >= 0 else "without transactions others may write"
         )
         if not why:
-            _log.info("states caught up", partition=partition, since=since)
+            _log.info("states caught up", partition=partition, since_offset=since)
             return trail.open
         if since >= 0:
             _log.info("states read from their start", partition=partition, reason=why)

@@ -1,4 +1,5 @@
 import json
+import pathlib
 import shutil
 from typing import Any
 
@@ -30,7 +31,31 @@ def test_an_error_exits_1_with_its_line(run: Any, shop: Any) -> None:
     lines = result.stdout.splitlines()
     told = "A duration is a whole number and s, m, h, d or w, like 45m."
     assert f"{shop.root.as_posix()}/cart.yaml:14:11 DLG622 {told}" == lines[0]
-    assert lines[1] == "    For example: 45m. (docs/lint/DLG622.md)"
+    assert lines[1] == "    For example: 45m. (More: dalang schema finding DLG622)"
+
+
+def test_a_path_that_does_not_exist_is_told_with_the_folder(
+    run: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is in the wrong folder reads which one it is, and what to do."""
+    monkeypatch.chdir(tmp_path)
+    result = run("journeys")
+    words = " ".join(result.stderr.replace("│", " ").split())
+    assert result.exit_code == 2
+    assert "Invalid value for PATH: journeys does not exist in" in words
+    assert tmp_path.name in words.replace(" ", "")
+    assert "Go to the folder that holds it, or give another path." in words
+
+
+def test_a_missing_policy_is_told(run: Any, shop: Any) -> None:
+    """A channel that no policy declares: the hint says that there is no policy.yaml, or, with one, that it has no channels."""
+    shop.write("policy.yaml", "policy: {timezone: Asia/Jakarta}\n")
+    hint = "    Add it under policy.channels in policy.yaml. "
+    assert f"{hint}It has no channels yet. (More: dalang schema finding DLG633)" in run(shop.root).stdout
+    (shop.root / "policy.yaml").unlink()
+    told = run(shop.root).stdout
+    assert f"{hint}There is no policy.yaml in this directory: create it. (More: dalang schema finding DLG633)" in told
+    assert "It has no channels yet" not in told
 
 
 def test_warnings_alone_exit_0(run: Any, shop: Any) -> None:

@@ -56,6 +56,28 @@ def test_what_is_no_event_is_refused_with_its_reason(value: bytes | None, reason
     assert caught.value.code in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (
+            line(type="consent.granted", data={"purpose": "fun"}),
+            "consent.granted names the purpose 'fun'; there are marketing, transactional, support, authentication.",
+        ),
+        (
+            line(time="2026-11-23T10:00:00"),
+            "'2026-11-23T10:00:00' is not an RFC 3339 time: its zone is missing, Z or one like +07:00.",
+        ),
+        (line(time="yesterday"), "'yesterday' is not an RFC 3339 time."),
+        (line(time="23 Nov 2026 10:00:00+07:00"), "'23 Nov 2026 10:00:00+07:00' is not an RFC 3339 time."),
+    ],
+)
+def test_what_is_wrong_is_a_sentence(value: bytes, told: str) -> None:
+    """The purposes are listed as words; of a time that lacks only its zone, this is said."""
+    with pytest.raises(errors.Malformed) as caught:
+        inputs.decode(value)
+    assert caught.value.args[0] == told
+
+
 def test_a_key_that_is_not_the_subject_is_refused() -> None:
     """A record whose key is not its subject may stand in another customer's partition."""
     with pytest.raises(errors.KeyIsNotSubject):

@@ -51,13 +51,13 @@ def test_two_commands_are_two_events() -> None:
     [
         ({"name": "enter", "journey": "cart"}, "enter needs --journey, and --customer or --everybody"),
         ({"name": "enter", "customer": "c1"}, "enter needs --journey, and --customer or --everybody"),
-        ({"name": "stop", "data": "{}"}, "stop enters nobody"),
+        ({"name": "stop", "data": "{}"}, "--data is for enter alone"),
         ({"name": "stop", "journey": "cart", "key": "k"}, "needs --journey and --customer"),
         ({"name": "pause", "journey": "cart", "customer": "c1", "key": "k"}, "leave --key out"),
         ({"name": "enter", "journey": "cart", "customer": "c1", "data": "{"}, "--data is not JSON"),
-        ({"name": "enter", "journey": "cart", "customer": "c1", "data": "[1]"}, "--data is an object"),
+        ({"name": "enter", "journey": "cart", "customer": "c1", "data": "[1]"}, "--data must be a JSON object"),
         ({"name": "enter", "journey": "cart", "customer": "c1", "data": '{"key": 1}'}, "must not hold key"),
-        ({"name": "enter", "journey": "cart", "customer": "c1", "everybody": True}, "exclude each other"),
+        ({"name": "enter", "journey": "cart", "customer": "c1", "everybody": True}, "cannot be given together"),
     ],
 )
 def test_words_that_do_not_fit_are_refused(words: dict[str, Any], told: str) -> None:
