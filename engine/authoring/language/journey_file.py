@@ -1,8 +1,8 @@
 """The journey language: the strict model of a journey's file.
 
-With `steps.py`, `policy_file.py` and `traits_file.py`, it is the only definition of the language. `validate.py` makes findings of
-what the models refuse, `compile.py` compiles them, and the editors' JSON Schemas and the reference are made from them. So every
-key has a description and an example. Nothing here looks beyond one file.
+With `steps.py`, `policy_file.py`, `template_file.py` and `traits_file.py`, it is the only definition of the language.
+`validate.py` makes findings of what the models refuse, `compile.py` compiles them, and the editors' JSON Schemas and the
+reference are made from them. So every key has a description and an example. Nothing here looks beyond one file.
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 import pydantic
 from pydantic import Field, Tag
 
-from engine.authoring.language import policy_file, traits_file
+from engine.authoring.language import policy_file, template_file, traits_file
 from engine.authoring.language.fields import Condition, Duration, Key, Model, Name, Number, RuleName, Text, Word, either, refused
 from engine.authoring.language.steps import Step, Trigger
 from engine.authoring.language.times import Clock, Day, Share
@@ -173,7 +173,7 @@ FILES: Final[dict[str, type[pydantic.BaseModel]]] = {
     "journey": Journey,
     "policy": policy_file.PolicyFile,
     "traits": traits_file.TraitsFile,
-    "template": policy_file.Template,
+    "template": template_file.Template,
 }
 """`{kind of file: its model}`."""
 

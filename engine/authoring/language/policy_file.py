@@ -1,12 +1,12 @@
-"""The models of policy.yaml and of a template's file.
+"""The model of policy.yaml.
 
-With `journey_file.py`, `steps.py` and `traits_file.py`, they are the only definition of the language.
+With `journey_file.py`, `steps.py`, `template_file.py` and `traits_file.py`, it is the only definition of the language.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import pydantic
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field, Tag
 
 from engine.authoring.language.fields import Address, ChannelName, Duration, Model, Name, Report, RuleName, Text, either, refused
 from engine.authoring.language.times import Per, Span, Weekday
@@ -151,67 +151,3 @@ class PolicyFile(Model):
     """The file policy.yaml: the rules of the workspace."""
 
     policy: Policy = Field(description="What holds for every journey here.", examples=[{"timezone": "Asia/Jakarta"}])
-
-
-class Plain(Model):
-    """A message of text."""
-
-    text: Text = Field(description="Liquid.", examples=["Halo {{ profile.name }}"])
-
-
-class Email(Model):
-    """An email."""
-
-    subject: Text = Field(description="Liquid.", examples=["Keranjang Anda menunggu"])
-    text: Text = Field(description="Liquid; the plain body.", examples=["Halo {{ profile.name }}"])
-    html: Text | None = Field(
-        None, description="Liquid; the body in HTML, values escaped.", examples=["<p>Halo {{ profile.name }}</p>"]
-    )
-
-
-class WhatsAppTemplate(Model):
-    """A template approved by Meta, which may be sent at any time."""
-
-    template: Text = Field(description="Its name at Meta.", examples=["cart_reminder"])
-    language: Text = Field(description="Its language at Meta.", examples=["id"])
-    parameters: list[Text] = Field([], description="Liquid; its parameters.", examples=[["{{ profile.name }}"]])
-
-
-class Push(Model):
-    """A push notification."""
-
-    title: Text = Field(description="Liquid.", examples=["Keranjang Anda"])
-    body: Text = Field(description="Liquid.", examples=["Masih menunggu Anda"])
-    data: dict[str, Any] | None = Field(
-        None, description="Liquid in every text; for the app.", examples=[{"cart": "{{ entry.data.cart_id }}"}]
-    )
-
-
-class Webhook(Model):
-    """A call to another system."""
-
-    data: dict[str, Any] = Field(description="Liquid in every text; the body.", examples=[{"cart": "{{ entry.data.cart_id }}"}])
-
-
-def _whatsapp(value: object) -> str:
-    return "<text>" if isinstance(value, dict) and "text" in value and "template" not in value else "<template>"
-
-
-class Template(Model):
-    """The file templates/<name>.<language>.yaml: one body for each channel."""
-
-    sms: Plain | None = Field(None, description="An SMS.", examples=[{"text": "Halo {{ profile.name }}"}])
-    whatsapp: (
-        Annotated[Annotated[Plain, Tag("<text>")] | Annotated[WhatsAppTemplate, Tag("<template>")], Discriminator(_whatsapp)]
-        | None
-    ) = Field(
-        None,
-        description="A template approved by Meta, or free text inside the 24-hour window.",
-        examples=[{"template": "cart_reminder", "language": "id", "parameters": ["{{ profile.name }}"]}],
-    )
-    email: Email | None = Field(None, description="An email.", examples=[{"subject": "Halo", "text": "Halo"}])
-    push: Push | None = Field(None, description="A push notification.", examples=[{"title": "Halo", "body": "Halo"}])
-    line: Plain | None = Field(None, description="A LINE message.", examples=[{"text": "Halo"}])
-    telegram: Plain | None = Field(None, description="A Telegram message.", examples=[{"text": "Halo"}])
-    webhook: Webhook | None = Field(None, description="A call to another system.", examples=[{"data": {"a": "b"}}])
-    agent: Plain | None = Field(None, description="A note for a human.", examples=[{"text": "Halo"}])

@@ -13,11 +13,10 @@ from typing import Literal, get_args
 import msgspec
 
 Purpose = Literal["marketing", "transactional", "support", "authentication"]
-ChannelName = Literal["sms", "whatsapp", "email", "push", "line", "telegram", "webhook", "agent"]
 Status = Literal["accepted", "sent", "delivered", "read", "clicked", "replied", "failed"]
 
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
-CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 class Expression(msgspec.Struct, frozen=True):
