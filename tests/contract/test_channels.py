@@ -15,7 +15,7 @@ from engine.authoring.compiling import catalogs
 from engine.authoring.compiling import compile as compiler
 from engine.authoring.liquid import templates
 from engine.core.context import expression_scope
-from engine.core.model import channels, definition, inputs, state
+from engine.core.model import channels, decisions, definition, inputs, state
 from engine.core.rules import sms_parts
 from engine.runtime.kafka import acl, topics
 from tests.unit.core import story
@@ -140,11 +140,11 @@ def test_an_action_goes_to_its_topic_with_its_address(row: channels.Channel, tmp
 def test_it_costs_its_price_when_it_is_billed(row: channels.Channel, tmp_path: pathlib.Path) -> None:
     """The status at which the row is billed adds the price; a status below it adds nothing."""
     told = sent(written(tmp_path, row))
-    named = {"message_id": told.sent[0].message_id, "channel": row.name, "attempt": 1}
+    named: dict[str, Any] = {"message_id": told.sent[0].message_id, "channel": row.name, "attempt": 1}
     below = definition.STATUSES[: definition.STATUSES.index(row.billed)]
     for index, status in enumerate((*below, row.billed)):
         told.when(f"message.{status}", f"10:0{index + 1}", **named)
-    costs = [each.data.cost for each in told.told if each.type == "message.reported"]  # type: ignore[union-attr]
+    costs = [each.data.cost for each in told.told if isinstance(each.data, decisions.MessageReported)]
     assert [*(0 for _ in below), COST] == costs
 
 

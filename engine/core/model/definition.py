@@ -379,6 +379,9 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 Compute = Literal["count", "sum", "average", "min", "max", "first", "last", "distinct", "most_frequent", "rfm"]
+COMPUTES: tuple[Compute, ...] = get_args(Compute)
+OF_NUMBERS: frozenset[Compute] = frozenset({"sum", "average", "min", "max", "rfm"})
+"""The computations that need numbers; the others take any value, and `count` takes none."""
 
 
 class Trait(msgspec.Struct, frozen=True):
