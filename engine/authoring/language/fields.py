@@ -139,6 +139,7 @@ Number = Annotated[
 ]
 Success = Literal["accepted", "sent", "delivered", "read", "clicked", "replied"]
 Report = definition.Status
+# pydantic takes the names from the table; a type checker needs literals in the source, so it sees text.
 if TYPE_CHECKING:
     ChannelName = str
 else:
