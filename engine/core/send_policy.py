@@ -1,21 +1,17 @@
 """The policy's answer for one attempt: may the message go on this channel, when, and if not, why.
 
 `steps/send.py` calls `judge` for every attempt at the moment of sending. The policy is always the newest one. The order of the
-checks is: expiry, pause, consent, reachability, WhatsApp's window, caps, quiet hours. The step checks the holdout, for messages
-that may go.
+checks is: expiry, pause, consent, reachability, the channel's window for free text, caps, quiet hours. The step checks the
+holdout, for messages that may go.
 """
 
 import datetime
-from typing import Final
 
 import msgspec
 
 from engine.core.context import decision_context, expression_scope
-from engine.core.model import definition, state
+from engine.core.model import channels, definition, state
 from engine.core.rules import frequency_caps
-
-WINDOW: Final = datetime.timedelta(hours=24)
-"""The time after a customer's last message in which WhatsApp takes free text (Meta, customer service window)."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -30,7 +26,7 @@ class Asked(msgspec.Struct, frozen=True):
     expires_at: datetime.datetime | None = None
     tried: tuple[str, ...] = ()
     free_text: bool = False
-    """True if the body is free text, which WhatsApp takes only within 24 hours of the customer's last message."""
+    """True if the body is free text, which a channel with a window takes only within that time of the customer's last message."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -77,9 +73,10 @@ def _barred(context: decision_context.Context, asked: Asked, address: str) -> tu
         reasons.append("unreachable")
     elif context.customer.stopped.get(asked.channel) == address:
         reasons.append("stopped")
-    if asked.free_text and asked.channel == "whatsapp":
+    window = channels.of(asked.channel).window
+    if asked.free_text and window is not None:
         wrote = context.customer.inbound.get(asked.channel)
-        if wrote is None or context.now - wrote >= WINDOW:
+        if wrote is None or context.now - wrote >= window.within:
             reasons.append("outside_window")
     return tuple(reasons)
 

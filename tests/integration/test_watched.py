@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 from prometheus_client import parser
 
-from engine.core.model import actions, decisions
+from engine.core.model import channels, decisions
 from engine.runtime.kafka import history, topics
 from tests.integration import kafka, running, traffic
 from tests.integration.running import Cluster
@@ -73,7 +73,7 @@ def test_the_numbers_of_a_worker_are_those_of_its_topics(cluster: Cluster, monke
     told = Counter(decisions.decode(line).type for line in live.decisions)
     assert {type_: numbers["dalang_decisions_total", (("journey", "quick"), ("type", type_))] for type_ in told} == told
     acted = Counter(json.loads(line)["channel"] for line in live.actions)
-    assert set(acted) == {"whatsapp", "sms"} < set(actions.CHANNELS)
+    assert set(acted) == {"whatsapp", "sms"} < set(channels.NAMES)
     assert {channel: numbers["dalang_actions_total", (("channel", channel),)] for channel in acted} == acted
     refused = Counter(json.loads(line)["data"]["reason"] for line in live.decisions if b'"journey.refused"' in line)
     assert refused

@@ -88,13 +88,12 @@ def test_a_segment_does_change_at_a_moment(text: str) -> None:
 words = st.from_regex(r"\A[a-z][a-z0-9_]{0,7}\Z").filter(
     lambda name: name not in ("in", "as", "if", "for", "let", "var", "null", "true")
 )
-_KINDS = ("count", "sum", "average", "min", "max", "first", "last", "distinct", "most_frequent", "rfm")
 
 
 @st.composite
 def traits(draw: st.DrawFn) -> dict[str, Any]:
     """A trait without a fault."""
-    compute = draw(st.sampled_from(_KINDS))
+    compute = draw(st.sampled_from(definition.COMPUTES))
     written: dict[str, Any] = {"of": draw(st.sampled_from(["order.placed", ["a", "b"]])), "compute": compute}
     if draw(st.booleans()):
         written["when"] = draw(st.sampled_from(["event.data.x > 1", "has(event.data.y)", "profile.vip", True]))

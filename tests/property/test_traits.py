@@ -32,9 +32,8 @@ PLACES = [
     ("Asia/Pyongyang", "2018-05-04 23:45"),
 ]
 WINDOWS: list[dict[str, int]] = [{}, {"days": 1}, {"days": 2}, {"days": 7}, {"rolling": HOUR // 2}, {"rolling": 5 * HOUR}]
-COMPUTES: tuple[definition.Compute, ...] = definition.Compute.__args__  # type: ignore[attr-defined]
+COMPUTES = definition.COMPUTES
 BANDS: dict[str, Any] = {"recency": (0, 1, 3), "frequency": (1, 2, 4, 8), "monetary": (0, 2.5, 9)}
-NUMERIC = ("sum", "average", "min", "max", "rfm")
 
 
 class Seen(NamedTuple):
@@ -63,7 +62,9 @@ def lives(draw: st.DrawFn, computes: tuple[definition.Compute, ...] = COMPUTES, 
     trait = definition.Trait("t", ("a",), compute, "h", value=value, **draw(st.sampled_from(windows)), **BANDS)
     numbers = st.one_of(st.integers(-3, 9), st.sampled_from([0.1, 0.2, 0.3, 1.0, -0.7]))
     values = (
-        numbers if compute in NUMERIC else st.one_of(st.sampled_from(["a", "b", "ä"]), st.booleans(), st.integers(0, 2), numbers)
+        numbers
+        if compute in definition.OF_NUMBERS
+        else st.one_of(st.sampled_from(["a", "b", "ä"]), st.booleans(), st.integers(0, 2), numbers)
     )
     # Minutes in whole hours meet the edges of windows; the odd ones do not.
     minutes = st.one_of(st.integers(-24, 24).map(lambda hours: hours * 60), st.integers(-90, 90), st.integers(-2000, 2000))

@@ -14,7 +14,7 @@ import pydantic
 
 from engine.authoring.files import positions, validate, yaml_reader
 from engine.authoring.findings import findings, unreadable
-from engine.authoring.language import journey_file, policy_file, template_file
+from engine.authoring.language import fields, journey_file, policy_file, template_file
 from engine.authoring.language.traits_file import TraitsFile
 
 M = TypeVar("M", bound=pydantic.BaseModel)
@@ -43,7 +43,7 @@ class Directory:
     traits: File[TraitsFile] | None = None
     traits_broken: bool = False
     journeys: list[File[journey_file.Journey]] = dataclasses.field(default_factory=list)
-    templates: dict[str, dict[str, File[template_file.Template] | None]] = dataclasses.field(default_factory=dict)
+    templates: dict[str, dict[str, File[fields.Model] | None]] = dataclasses.field(default_factory=dict)
     """`{name: {language: file}}`; None in place of a file that exists but cannot be used."""
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
     found: list[findings.Sighting] = dataclasses.field(default_factory=list)
@@ -84,7 +84,7 @@ def _templates(root: pathlib.Path, directory: Directory) -> None:
         if matched is None:
             directory.found.append(unreadable.FileName.at(_place(root, path)))
         else:
-            template = _file(root, path, template_file.Template, directory)
+            template: File[fields.Model] | None = _file(root, path, template_file.Template, directory)
             directory.templates.setdefault(matched[1], {})[matched[2]] = template
 
 

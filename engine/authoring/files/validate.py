@@ -15,14 +15,14 @@ from pydantic_core import ErrorDetails
 
 from engine.authoring.files import positions
 from engine.authoring.findings import findings, suggestions, unreadable
-from engine.authoring.language import steps
+from engine.authoring.language import steps, template_file
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 Location = tuple[str | int, ...]
 """The place of an error in pydantic's form: keys, indices and names of variants."""
 
-_NAMES: Final = ("other", "mapping", "list", "until", "time", "payday", "date", "if", "else", "text", "template")
-_VARIANTS: Final = frozenset({"[key]", *(f"<{name}>" for name in (*_NAMES, *steps.KINDS))})
+_NAMES: Final = ("other", "mapping", "list", "until", "time", "payday", "date", "if", "else")
+_VARIANTS: Final = frozenset({"[key]", *(f"<{name}>" for name in (*_NAMES, *steps.KINDS, *template_file.FORMS))})
 """The parts of a pydantic location that are not keys of the file: the names of a union's variants."""
 
 _SHOULD_BE: Final[Mapping[str, str]] = {

@@ -6,7 +6,7 @@ Used by the models of the files beside it. Fields for times and shares are in `t
 import re
 import typing
 from collections.abc import Callable
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import pydantic
 from pydantic import Discriminator, Field
@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from engine.authoring.language import durations
-from engine.core.model import definition
+from engine.core.model import channels, definition
 
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
 TEMPLATE_NAME: Final = r"^[a-z0-9-]{1,100}$"
@@ -138,8 +138,12 @@ Number = Annotated[
     _cel("number (CEL)", "number"),
 ]
 Success = Literal["accepted", "sent", "delivered", "read", "clicked", "replied"]
-Report = Literal["accepted", "sent", "delivered", "read", "clicked", "replied", "failed"]
-ChannelName = definition.ChannelName
+Report = definition.Status
+# pydantic takes the names from the table; a type checker needs literals in the source, so it sees text.
+if TYPE_CHECKING:
+    ChannelName = str
+else:
+    ChannelName = Literal[channels.NAMES]
 
 _MOST: Final = 2**63 - 1
 """The greatest whole number that CEL and a saved state can hold."""

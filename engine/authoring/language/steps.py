@@ -4,7 +4,7 @@ With `journey_file.py`, they are the only definition of a journey's file. Every 
 messages, the editors' schemas and the reference come from them.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
@@ -400,9 +400,6 @@ class ExitStep(_Step):
     exit: Text = Field(description="The reason, which is recorded.", examples=["converted"])
 
 
-KINDS: Final = ("send", "wait", "branch", "split", "choose", "set", "emit", "handoff", "exit")
-
-
 def _kind(value: object) -> str | None:
     found = [kind for kind in KINDS if isinstance(value, dict) and kind in value]
     return f"<{found[0]}>" if len(found) == 1 else None
@@ -420,6 +417,8 @@ Step = Annotated[
     | Annotated[ExitStep, Tag("<exit>")],
     Discriminator(_kind),
 ]
+KINDS: Final = tuple(get_args(each)[1].tag.strip("<>") for each in get_args(get_args(Step)[0]))
+"""The keys of the steps, one for each kind."""
 
 for _model in (WaitFor, Awaited, IfArm, ElseArm, SplitArm, Split, Candidate, Choose):
     _model.model_rebuild()

@@ -1,76 +1,71 @@
-"""The model of a template's file, templates/<name>.<language>.yaml: one body for each channel.
+"""The model of a template's file, made from the table of channels (`engine/core/model/channels.py`).
 
-With `journey_file.py`, `steps.py`, `policy_file.py` and `traits_file.py`, it is the only definition of the language.
+With `journey_file.py`, `steps.py`, `policy_file.py` and `traits_file.py`, it is the only definition of the language. A channel of
+the table has a key here; each form of its body becomes one model.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
+import pydantic
 from pydantic import Discriminator, Field, Tag
 
 from engine.authoring.language.fields import Model, Text
+from engine.core.model import channels
+
+_KINDS: Final[dict[str, Any]] = {"text": Text, "texts": list[Text], "values": dict[str, Any]}
 
 
-class Plain(Model):
-    """A message of text."""
-
-    text: Text = Field(description="Liquid.", examples=["Halo {{ profile.name }}"])
-
-
-class Email(Model):
-    """An email."""
-
-    subject: Text = Field(description="Liquid.", examples=["Keranjang Anda menunggu"])
-    text: Text = Field(description="Liquid; the plain body.", examples=["Halo {{ profile.name }}"])
-    html: Text | None = Field(
-        None, description="Liquid; the body in HTML, values escaped.", examples=["<p>Halo {{ profile.name }}</p>"]
-    )
+def _field(field: channels.Field) -> tuple[Any, Any]:
+    """Return the type and the description of one key, in the form that pydantic takes."""
+    kind = _KINDS[field.kind]
+    if field.required:
+        return kind, Field(description=field.told, examples=[field.example])
+    if field.kind == "texts":
+        return kind, Field([], description=field.told, examples=[field.example])
+    return kind | None, Field(None, description=field.told, examples=[field.example])
 
 
-class WhatsAppTemplate(Model):
-    """A template approved by Meta, which may be sent at any time."""
-
-    template: Text = Field(description="The name of the template at Meta.", examples=["cart_reminder"])
-    language: Text = Field(description="The language of the template at Meta.", examples=["id"])
-    parameters: list[Text] = Field([], description="Liquid; the parameters of the template.", examples=[["{{ profile.name }}"]])
+def _body(body: channels.Body) -> type[Model]:
+    fields: dict[str, Any] = {field.name: _field(field) for field in body.fields}
+    return pydantic.create_model(body.name, __base__=Model, __module__=__name__, __doc__=body.told, **fields)
 
 
-class Push(Model):
-    """A push notification."""
+BODIES: Final = {body.name: _body(body) for channel in channels.TABLE for body in channel.bodies}
+"""`{name of a body: its model}`."""
 
-    title: Text = Field(description="Liquid.", examples=["Keranjang Anda"])
-    body: Text = Field(description="Liquid.", examples=["Masih menunggu Anda"])
-    data: dict[str, Any] | None = Field(
-        None, description="Data for the app; every text in it is Liquid.", examples=[{"cart": "{{ entry.data.cart_id }}"}]
-    )
+FORMS: Final = frozenset(body.fields[0].name for channel in channels.TABLE for body in channel.bodies)
+"""The names of the forms of bodies: the first key of each."""
 
 
-class Webhook(Model):
-    """A call to another system."""
+def _chosen(bodies: tuple[channels.Body, ...]) -> Discriminator:
+    """Return a discriminator that chooses the form whose first key is there alone, or else the last form."""
+    firsts = [body.fields[0].name for body in bodies]
 
-    data: dict[str, Any] = Field(
-        description="The body; every text in it is Liquid.", examples=[{"cart": "{{ entry.data.cart_id }}"}]
-    )
+    def choose(value: object) -> str:
+        found = [first for first in firsts if isinstance(value, dict) and first in value]
+        return f"<{found[0] if len(found) == 1 else firsts[-1]}>"
+
+    return Discriminator(choose)
 
 
-def _whatsapp(value: object) -> str:
-    return "<text>" if isinstance(value, dict) and "text" in value and "template" not in value else "<template>"
+def _channel(channel: channels.Channel) -> tuple[Any, Any]:
+    """Return the type and the description of a channel's key; without a body, the channel is not reached."""
+    forms: Any = BODIES[channel.bodies[0].name]
+    if len(channel.bodies) > 1:
+        tagged = [Annotated[BODIES[body.name], Tag(f"<{body.fields[0].name}>")] for body in channel.bodies]
+        forms = tagged[0]
+        for each in tagged[1:]:
+            forms = forms | each
+        forms = Annotated[forms, _chosen(channel.bodies)]
+    return forms | None, Field(None, description=channel.told, examples=[dict(channel.example)])
 
 
-class Template(Model):
-    """The file templates/<name>.<language>.yaml: one body for each channel."""
+_CHANNELS: Final[dict[str, Any]] = {channel.name: _channel(channel) for channel in channels.TABLE}
 
-    sms: Plain | None = Field(None, description="An SMS.", examples=[{"text": "Halo {{ profile.name }}"}])
-    whatsapp: (
-        Annotated[Annotated[Plain, Tag("<text>")] | Annotated[WhatsAppTemplate, Tag("<template>")], Discriminator(_whatsapp)]
-        | None
-    ) = Field(
-        None,
-        description="A template approved by Meta, or free text inside the 24-hour window.",
-        examples=[{"template": "cart_reminder", "language": "id", "parameters": ["{{ profile.name }}"]}],
-    )
-    email: Email | None = Field(None, description="An email.", examples=[{"subject": "Halo", "text": "Halo"}])
-    push: Push | None = Field(None, description="A push notification.", examples=[{"title": "Halo", "body": "Halo"}])
-    line: Plain | None = Field(None, description="A LINE message.", examples=[{"text": "Halo"}])
-    telegram: Plain | None = Field(None, description="A Telegram message.", examples=[{"text": "Halo"}])
-    webhook: Webhook | None = Field(None, description="A call to another system.", examples=[{"data": {"a": "b"}}])
-    agent: Plain | None = Field(None, description="A note for a human.", examples=[{"text": "Halo"}])
+Template: Final[type[Model]] = pydantic.create_model(
+    "Template",
+    __base__=Model,
+    __module__=__name__,
+    __doc__="The file templates/<name>.<language>.yaml: one body for each channel.",
+    **_CHANNELS,
+)

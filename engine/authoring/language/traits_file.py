@@ -4,20 +4,17 @@ These models are the only definition of that language. A trait is a value comput
 condition over profile and traits.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import pydantic
 from pydantic import Field, Tag
 
 from engine.authoring.language.fields import Condition, Model, Text, Value, Word, either, refused
 from engine.authoring.language.times import Window
+from engine.core.model import definition
 
-Compute = Literal["count", "sum", "average", "min", "max", "first", "last", "distinct", "most_frequent", "rfm"]
 Bands = Annotated[list[Annotated[float, Field(strict=False, allow_inf_nan=False)]], Field(min_length=4, max_length=4)]
 BANDS: Final = ("recency", "frequency", "monetary")
-
-OF_NUMBERS: Final = frozenset({"sum", "average", "min", "max", "rfm"})
-"""The computations that need numbers; the others take any value, and `count` takes none."""
 
 
 class Trait(Model):
@@ -32,9 +29,7 @@ class Trait(Model):
         description="CEL over event and profile; only events for which this is true count.",
         examples=['event.data.path == "/pricing"'],
     )
-    compute: Compute = Field(
-        description="count | sum | average | min | max | first | last | distinct | most_frequent | rfm.", examples=["count"]
-    )
+    compute: definition.Compute = Field(description=f"{' | '.join(definition.COMPUTES)}.", examples=["count"])
     value: Value | None = Field(
         None,
         description="CEL over event and profile; the value to compute with. Every computation but count needs it.",

@@ -15,6 +15,7 @@ from engine.authoring.findings import findings, hazards, suggestions
 from engine.authoring.language import declared_names, times
 from engine.authoring.language import policy_file as rules
 from engine.authoring.lint import text_problems, traits
+from engine.core.model import channels
 
 Found = Iterator[findings.Sighting]
 
@@ -24,19 +25,19 @@ def declared(read: Directory) -> declared_names.Workspace:
 
     If such a file exists and cannot be used, its names are not known.
     """
-    channels: tuple[str, ...] | None = None if read.policy_broken else ()
+    names: tuple[str, ...] | None = None if read.policy_broken else ()
     if read.policy is not None:
-        channels = tuple(read.policy.model.policy.channels)
+        names = tuple(read.policy.model.policy.channels)
     if read.traits_broken:
-        return declared_names.Workspace(channels)
+        return declared_names.Workspace(names)
     if read.traits is None:
-        return declared_names.Workspace(channels, {}, ())
+        return declared_names.Workspace(names, {}, ())
     model = read.traits.model
-    return declared_names.Workspace(channels, traits.declared(model.traits), model.segments)
+    return declared_names.Workspace(names, traits.declared(model.traits), model.segments)
 
 
 def check(file: File[rules.PolicyFile], read: Directory, scope: declared_names.Workspace, today: datetime.date) -> Found:
-    """Yield findings about the zone, the calendar, the quiet hours, the expressions and the caps."""
+    """Yield findings about the zone, the calendar, the quiet hours, the expressions, the reports and the caps."""
     policy = file.model.policy
     if not public_calendars.Zones().known(policy.timezone):
         yield findings.UnknownZone.at(file.document.place(("policy", "timezone")), zone=policy.timezone)
@@ -46,6 +47,7 @@ def check(file: File[rules.PolicyFile], read: Directory, scope: declared_names.W
     written = text_problems.Texts(file.document)
     for path, text, wanted in walk.expressions(file.model):
         yield from written.found(path, wanted, text, functools.partial(expressions.check, known=known, wanted=wanted))
+    yield from _reports(file)
     yield from _caps(file, read)
 
 
@@ -65,6 +67,17 @@ def _hours(file: File[rules.PolicyFile]) -> Found:
     for name, rule in file.model.policy.quiet_hours.items():
         if isinstance(rule, rules.QuietRule) and len(set(rule.days_off)) == len(times.WEEKDAYS):
             yield hazards.NeverOpen.at(file.document.place(("policy", "quiet_hours", name, "days_off")))
+
+
+def _reports(file: File[rules.PolicyFile]) -> Found:
+    """Yield a finding for each status that no provider of its channel can report."""
+    for name, settings in file.model.policy.channels.items():
+        can = channels.of(name).reports
+        for index, status in enumerate(settings.reports):
+            if status not in can:
+                place = file.document.place(("policy", "channels", name, "reports", index))
+                told = f"It can report {', '.join(can)}."
+                yield findings.NeverReported.at(place, channel=name, status=status, known=told)
 
 
 def _caps(file: File[rules.PolicyFile], read: Directory) -> Found:

@@ -4,18 +4,12 @@ Called by the linter. Missing channels and templates are found by `journeys.py`.
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 from engine.authoring.files import walk
 from engine.authoring.files.directory_reader import File
 from engine.authoring.findings import findings, hazards
 from engine.authoring.language import journey_file, steps
-
-CODE_LIVES: Final = 600_000
-"""The time for which WhatsApp tries to deliver a code, in milliseconds.
-
-`message_send_ttl_seconds` of an authentication template is 10 minutes by default (Meta, template reference, time to live).
-"""
+from engine.core.model import channels
 
 
 def check(file: File[journey_file.Journey]) -> Iterator[findings.Sighting]:
@@ -35,5 +29,6 @@ def check(file: File[journey_file.Journey]) -> Iterator[findings.Sighting]:
             if send.expires_after is not None and passed >= send.expires_after:
                 yield hazards.FallbackAfterExpiry.at(place, channel=each.channel)
                 break
-            if file.model.purpose == "authentication" and each.channel == "whatsapp" and each.fallback_after > CODE_LIVES:
+            lives = channels.of(each.channel).code_lives
+            if file.model.purpose == "authentication" and lives is not None and each.fallback_after > lives:
                 yield hazards.SlowFallback.at(place)

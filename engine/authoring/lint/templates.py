@@ -1,21 +1,21 @@
-"""The linter's checks of messages: templates, their languages, the cost of an SMS, and texts that WhatsApp refuses.
+"""The linter's checks of messages: templates, their languages, the cost of an SMS, and texts that a provider refuses.
 
 Called by `compile.py` with the directory that was read. Fields that nothing fills are found by `unfilled_fields.py`.
 """
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from engine.authoring.files import walk
 from engine.authoring.files.directory_reader import Directory, File
 from engine.authoring.findings import findings, hazards, suggestions
-from engine.authoring.language import declared_names, journey_file, steps, template_file
+from engine.authoring.language import declared_names, fields, journey_file, steps
 from engine.authoring.language import policy_file as rules
 from engine.authoring.lint import text_problems
 from engine.authoring.liquid import templates
-from engine.core.model import inputs
+from engine.core.model import channels, inputs
 from engine.core.rules import language_fallback, sms_parts
 
 Found = Iterator[findings.Sighting]
@@ -24,7 +24,15 @@ _FEW: Final = 3
 """The most characters outside GSM 7-bit that count as a slip: with more of them, the text is in another script."""
 
 _REFUSED: Final = re.compile(r"[\n\t\r]| {5,}")
-"""Meta: "Param text cannot have new-line/tab characters or more than 4 consecutive spaces" (errors 100 and 132018)."""
+"""White space that Meta refuses in a parameter."""
+_UNBROKEN: Final = frozenset(
+    (channel.name, field.name)
+    for channel in channels.TABLE
+    for body in channel.bodies
+    for field in body.fields
+    if field.refuses_breaks
+)
+"""The texts in which such white space is refused, as (channel, key)."""
 
 TWO_LETTERS: Final = frozenset(
     re.findall(
@@ -43,11 +51,12 @@ def check(read: Directory, scope: declared_names.Workspace) -> Found:
     if read.policy is not None:
         yield from _policy(read.policy, read)
     known = scope.after(None)
-    price = read.policy.model.policy.channels["sms"].cost if read.policy and "sms" in read.policy.model.policy.channels else 0.0
+    settings = read.policy.model.policy.channels if read.policy is not None else {}
+    prices = {name: each.cost for name, each in settings.items()}
     for name, files in sorted(read.templates.items()):
         yield from _files(name, files, read)
         for file in filter(None, files.values()):
-            yield from _template(file, known, price)
+            yield from _template(file, known, prices)
     for journey in read.journeys:
         yield from _window(journey, read)
 
@@ -80,7 +89,7 @@ def _tag(tag: str, place: findings.Place) -> Found:
         yield findings.UnusualTag.at(place, language=tag, usual=usual)
 
 
-def _files(name: str, files: dict[str, File[template_file.Template] | None], read: Directory) -> Found:
+def _files(name: str, files: dict[str, File[fields.Model] | None], read: Directory) -> Found:
     """Yield findings about the languages of one template: missing in the policy's language, or under an unusual tag."""
     for code in sorted(files):
         yield from _tag(code, findings.Place(f"templates/{name}.{code}.yaml"))
@@ -93,17 +102,19 @@ def _files(name: str, files: dict[str, File[template_file.Template] | None], rea
 # Texts.
 
 
-def _template(file: File[template_file.Template], known: declared_names.Known, price: float) -> Found:
-    """Yield findings about the texts of one template file; `price` is the cost of one SMS part, or 0 if it is not known."""
+def _template(file: File[fields.Model], known: declared_names.Known, prices: Mapping[str, float]) -> Found:
+    """Yield findings about the texts of one template file; `prices` is `{channel: cost of one attempt or part}`, if known."""
     plain = file.document.plain()
     if not plain:
         yield findings.NoChannelInTemplate.at(file.document.place(()))
     written = text_problems.Texts(file.document)
     for path, text in walk.texts(plain):
         yield from written.found(path, "liquid", text, functools.partial(templates.check, known=known))
-        if path[0] == "sms":
-            yield from written.found(path, "sms", text, functools.partial(_costly, price=price))
-        elif path[:2] == ("whatsapp", "parameters"):
+        channel = channels.of(str(path[0]))
+        if channel.counted_in_parts:
+            price = prices.get(channel.name, 0.0)
+            yield from written.found(path, ("parts", price), text, functools.partial(_costly, price=price))
+        elif path[:2] in _UNBROKEN:
             yield from written.found(path, "parameter", text, _refused)
 
 
@@ -139,11 +150,11 @@ def _refused(text: str) -> Iterator[findings.Problem]:
         yield findings.Problem(offset, hazards.WhiteSpaceInParameter, {"what": what})
 
 
-# WhatsApp's window.
+# The window for free text.
 
 
 def _window(file: File[journey_file.Journey], read: Directory) -> Found:
-    """Yield findings about free text on WhatsApp that most likely finds the 24-hour window closed.
+    """Yield findings about free text on a channel whose window for it is most likely closed.
 
     That is so if no part of the journey makes the customer write first, and no message is a template that the customer may
     answer.
@@ -155,9 +166,10 @@ def _window(file: File[journey_file.Journey], read: Directory) -> Found:
             continue
         template = read.templates.get(step.send.template, {}).get(code)
         for index, each in enumerate(step.send.channels):
-            if each.channel != "whatsapp" or template is None or template.model.whatsapp is None:
+            window, body = channels.of(each.channel).window, getattr(template and template.model, each.channel, None)
+            if window is None or body is None:
                 continue
-            if isinstance(template.model.whatsapp, template_file.WhatsAppTemplate):
+            if getattr(body, window.approved, None) is not None:
                 return  # a customer who got a template may answer it
             free.append(file.document.place((*path, "send", "channels", index, "channel")))
     if free and not _written_to(file.document.plain()):

@@ -14,6 +14,7 @@ from engine.authoring.files.directory_reader import File
 from engine.authoring.findings import findings
 from engine.authoring.language import declared_names, fields, traits_file
 from engine.authoring.lint import text_problems
+from engine.core.model import definition
 
 
 def declared(written: Mapping[str, traits_file.Trait]) -> declared_names.Known:
@@ -53,7 +54,7 @@ def _texts(model: traits_file.TraitsFile) -> Iterator[tuple[positions.Path, str,
         if trait.when is not None:
             yield ("traits", name, "when"), trait.when, "condition"
         if trait.value is not None:
-            yield ("traits", name, "value"), trait.value, "number" if trait.compute in traits_file.OF_NUMBERS else "value"
+            yield ("traits", name, "value"), trait.value, "number" if trait.compute in definition.OF_NUMBERS else "value"
     for name, text in model.segments.items():
         yield ("segments", name), text, "segment"
 

@@ -19,9 +19,13 @@ from engine.authoring.findings import findings, suggestions
 from engine.authoring.language import declared_names
 from engine.authoring.liquid import filters, renderer
 from engine.core.context import expression_scope, ports
+from engine.core.model import channels
 
-HTML: Final = (("email", "html"),)
-"""The bodies in which values are escaped, as (channel, key)."""
+_FIELDS: Final = [(channel.name, field) for channel in channels.TABLE for body in channel.bodies for field in body.fields]
+_HTML: Final = frozenset((name, field.name) for name, field in _FIELDS if field.html)
+"""The texts in which values are escaped, as (channel, key)."""
+_ONE_LINE: Final = frozenset((name, field.name) for name, field in _FIELDS if field.one_line)
+"""The texts that are made one line, as (channel, key)."""
 
 
 class LiquidTemplates:
@@ -43,14 +47,10 @@ class LiquidTemplates:
             if body is not None:
                 missing: dict[str, None] = {}
                 rendering = renderer.Rendering(names, language, missing)
-                content = {
-                    key: self._filled(self._html if (channel, key) in HTML else self._plain, value, rendering)
-                    for key, value in body.items()
-                }
-                if channel == "whatsapp" and "parameters" in content:
-                    content["parameters"] = [_line(each) for each in content["parameters"]]
-                if channel == "email" and "subject" in content:
-                    content["subject"] = _line(content["subject"])
+                content = {}
+                for key, value in body.items():
+                    filled = self._filled(self._html if (channel, key) in _HTML else self._plain, value, rendering)
+                    content[key] = _line(filled) if (channel, key) in _ONE_LINE else filled
                 return ports.Rendered(language, content, tuple(missing))
         return None
 
@@ -65,13 +65,9 @@ class LiquidTemplates:
         return value
 
 
-def _line(filled: object) -> str:
-    """Return the text as one line, with one space for each run of white space.
-
-    Meta refuses other white space in parameters. A header of a mail ends at a line break (RFC 5322 section 2.2), after which
-    another header could begin.
-    """
-    return " ".join(str(filled).split())
+def _line(filled: object) -> object:
+    """Return the text, or each text of a list, as one line, with one space for each run of white space."""
+    return [_line(each) for each in filled] if isinstance(filled, list) else " ".join(str(filled).split())
 
 
 _OPEN: Final = re.compile(r"\{[{%]")

@@ -1,1 +1,1 @@
-"""Policy: `policy.yaml` as the fold reads it, with the built-in failure classes of providers."""
+"""Policy: `policy.yaml` as the fold reads it, with the usual failure classes of its channels."""

@@ -4,11 +4,12 @@ Called by `compile.py`. The linter calls `quiet` too.
 """
 
 import datetime
+from collections.abc import Iterable, Mapping
 
 from engine.authoring import public_calendars
 from engine.authoring.cel import expressions
 from engine.authoring.language import policy_file, times
-from engine.authoring.policy import failure_classes
+from engine.core.model import channels as known_channels
 from engine.core.model import definition
 
 
@@ -33,12 +34,20 @@ def compiled(policy: policy_file.Policy, today: datetime.date) -> definition.Pol
         late_after=policy.late_after,
         consent=dict(sorted(policy.consent.items())),
         channels=channels,
-        failure_classes=failure_classes.merged(written, channels),
+        failure_classes=_failures(written, channels),
         languages={tag: tuple(others) for tag, others in sorted(policy.languages.items())},
         calendar=public_calendars.compiled(policy.calendar, today),
         quiet_hours={name: quiet(rule) for name, rule in sorted(policy.quiet_hours.items())},
         caps=tuple(_cap(cap) for cap in policy.caps),
     )
+
+
+def _failures(
+    written: Mapping[str, Mapping[str, definition.FailureClass]], channels: Iterable[str]
+) -> dict[str, dict[str, definition.FailureClass]]:
+    """Return `{channel: {code: failure class}}` for the policy's `channels`; a written class overrides the usual one."""
+    names = sorted({*channels, *written})
+    return {name: dict(sorted({**known_channels.of(name).failures, **written.get(name, {})}.items())) for name in names}
 
 
 def _failure(written: str | policy_file.Retry) -> definition.FailureClass:

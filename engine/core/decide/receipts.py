@@ -4,23 +4,16 @@ The decider calls this file for every `message.*` event. It only answers; it rec
 """
 
 import datetime
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from engine.core.model import decisions, definition, inputs, state
+from engine.core.model import channels, decisions, definition, inputs, state
 
 REPLY_WITHIN: Final = datetime.timedelta(hours=24)
 """The greatest age of a message to which a reply without a message id may belong.
 
 docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message
-"""
-
-BILLED: Final[Mapping[str, str]] = {"whatsapp": "delivered"}
-"""`{channel: status at which an attempt costs its price}`; on all other channels the status is `accepted`.
-
-WhatsApp bills delivered messages (Meta, per-message pricing since 1 Jul 2025). SMS is billed on submission.
 """
 
 
@@ -110,7 +103,7 @@ def _cost(event: inputs.Event, attempt: state.Attempt, status: str, policy: defi
     said = event.field("cost")
     if isinstance(said, (int, float)) and not isinstance(said, bool):
         return float(said) - attempt.cost
-    billed = state.OWN_BIT[BILLED.get(attempt.channel, "accepted")]
+    billed = state.OWN_BIT[channels.of(attempt.channel).billed]
     if attempt.cost or attempt.reported & billed or not state.REPORTED[status] & billed:
         return 0.0
     return policy.channels[attempt.channel].cost * (attempt.parts or 1) if attempt.channel in policy.channels else 0.0

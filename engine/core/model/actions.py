@@ -11,18 +11,6 @@ import msgspec
 
 from engine.core.model import inputs
 
-CHANNELS: Final[Mapping[str, str]] = {
-    "sms": "phone",
-    "whatsapp": "phone",
-    "email": "email",
-    "push": "token",
-    "line": "user",
-    "telegram": "chat",
-    "webhook": "url",
-    "agent": "queue",
-}
-"""`{channel: name of its address in an action's "to"}`."""
-
 
 class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     """One attempt of one message.

@@ -13,11 +13,10 @@ from typing import Literal, get_args
 import msgspec
 
 Purpose = Literal["marketing", "transactional", "support", "authentication"]
-ChannelName = Literal["sms", "whatsapp", "email", "push", "line", "telegram", "webhook", "agent"]
 Status = Literal["accepted", "sent", "delivered", "read", "clicked", "replied", "failed"]
 
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
-CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 class Expression(msgspec.Struct, frozen=True):
@@ -380,6 +379,9 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 Compute = Literal["count", "sum", "average", "min", "max", "first", "last", "distinct", "most_frequent", "rfm"]
+COMPUTES: tuple[Compute, ...] = get_args(Compute)
+OF_NUMBERS: frozenset[Compute] = frozenset({"sum", "average", "min", "max", "rfm"})
+"""The computations that need numbers; the others take any value, and `count` takes none."""
 
 
 class Trait(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from engine.core import errors
-from engine.core.model import definition
+from engine.core.model import channels, definition
 
 MAX_BYTES: Final = 1 << 20
 """The most bytes of an event; a larger one is refused as `too_large`."""
@@ -251,9 +251,9 @@ def check(event: Event) -> None:
         if not isinstance(event.field(name), kind):
             raise errors.BadData(f"{event.type} needs data.{name} ({kind.__name__}).")
     channel = event.field("channel")
-    if event.type in (CONSENT_GRANTED, CONSENT_WITHDRAWN) and channel is not None and channel not in definition.CHANNELS:
+    if event.type in (CONSENT_GRANTED, CONSENT_WITHDRAWN) and channel is not None and channel not in channels.NAMES:
         # A withdrawal with an unknown channel must not be lost: in the dead letters somebody sees it.
-        known = ", ".join(definition.CHANNELS)
+        known = ", ".join(channels.NAMES)
         raise errors.BadData(f"{event.type} takes data.channel as one of {known}, or none for all; not {str(channel)[:40]!r}.")
     purpose = event.field("purpose")
     if "purpose" in needed and purpose not in definition.PURPOSES:

@@ -9,7 +9,20 @@ from typing import Any, Final
 
 from engine.core.context import decision_context
 from engine.core.model import decisions, definition, state
-from engine.core.steps import branch, choose, emit, exit, handoff, results, send, set, split, wait, wait_for, wait_until
+from engine.core.steps import (
+    branch,
+    choose,
+    emit,
+    exit,
+    handoff,
+    results,
+    send,
+    set,
+    split,
+    wait,
+    wait_for,
+    wait_until,
+)
 
 Begin = Callable[[Any, decision_context.Context], results.Move]
 OnEvent = Callable[[Any, decision_context.Context], results.Move | None]

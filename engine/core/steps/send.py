@@ -10,7 +10,7 @@ import msgspec
 
 from engine.core import send_policy
 from engine.core.context import decision_context
-from engine.core.model import actions, decisions, definition, state
+from engine.core.model import channels, decisions, definition, state
 from engine.core.rules import sms_parts
 from engine.core.steps import results
 
@@ -125,12 +125,12 @@ def _ended(
 
 def _asked(step: definition.Send, context: decision_context.Context, plan: Plan, channel: str) -> send_policy.Asked:
     to = None if step.to is None else send_policy.text(context.value(step.to))
-    free = False
-    if channel == "whatsapp":
+    free, window = False, channels.of(channel).window
+    if window is not None:
         bodies = context.journey.templates[step.template]
         written = (bodies[code].get(channel) for code in context.catalog.languages_of(context.customer) if code in bodies)
         body = next((each for each in written if each is not None), None)
-        free = isinstance(body, dict) and "template" not in body
+        free = isinstance(body, dict) and window.approved not in body
     return send_policy.Asked(channel, to, plan.expires_at, plan.tried, free)
 
 
@@ -154,18 +154,19 @@ def _attempt(
 ) -> decisions.MessageRequested | None:
     """Return the rendered request of one attempt, or None if the template has no body for the channel."""
     channel = step.places[index].channel
+    known = channels.of(channel)
     reach = context.catalog.reach
     bodies = context.journey.templates[step.template]
     rendered = context.catalog.templates.render(bodies, context.catalog.languages_of(context.customer), channel, context.scope())
     if rendered is None:
         return None
-    parts = sms_parts.parts(str(rendered.content.get("text", ""))).count if channel == "sms" else 0
+    parts = sms_parts.parts(str(rendered.content.get("text", ""))).count if known.counted_in_parts else 0
     return decisions.MessageRequested(
         message_id=plan.message_id,
         attempt=plan.attempt,
         channel=channel,
         place=index,
-        to={actions.CHANNELS.get(channel, "address"): verdict.address},
+        to={known.address: verdict.address},
         purpose=context.journey.purpose,
         template=step.template,
         language=rendered.language,

@@ -19,8 +19,6 @@ from engine.core.traits import compaction, tallies, value_rules, windows
 MISSING: Final = msgspec.UNSET
 """The value of an average, min, max, first, last or most_frequent of no events: a condition on it is false."""
 
-_NUMERIC: Final = frozenset({"sum", "average", "min", "max", "rfm"})
-
 
 def take(
     traits: Iterable[definition.Trait],
@@ -46,7 +44,7 @@ def take(
         if low is not None and mark < low:
             continue
         value = 1 if trait.compute == "count" else evaluate(trait.value) if trait.value is not None else None
-        if not (value_rules.number(value) if trait.compute in _NUMERIC else value_rules.plain(value)):
+        if not (value_rules.number(value) if trait.compute in definition.OF_NUMBERS else value_rules.plain(value)):
             continue
         tally = kept.get(trait.name)
         if tally is None or tally.hash != trait.hash:

@@ -13,7 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 from engine.core import errors
-from engine.core.model import actions
+from engine.core.model import channels
 from engine.runtime.kafka import connection
 
 EVENTS: Final = "customer.events"
@@ -21,7 +21,7 @@ DECISIONS: Final = "journey.events"
 BUNDLES: Final = "journey.bundles"
 STATE: Final = "customer.state"
 DEAD_LETTERS: Final = "dead.letters"
-ACTIONS: Final[Mapping[str, str]] = {channel: f"actions.{channel}" for channel in actions.CHANNELS}
+ACTIONS: Final[Mapping[str, str]] = {channel: f"actions.{channel}" for channel in channels.NAMES}
 
 PARTITIONS: Final = 12
 """Number of partitions of new topics, if `customer.events` does not exist and no other number is asked for."""

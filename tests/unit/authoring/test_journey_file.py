@@ -6,8 +6,7 @@ import pytest
 
 from engine.authoring.findings import findings
 from engine.authoring.language import durations, journey_file, policy_file, steps, template_file, times, traits_file
-from engine.authoring.policy import failure_classes
-from engine.core.model import actions, definition
+from engine.core.model import channels, definition
 
 
 def models(model: type[pydantic.BaseModel]) -> Iterator[type[pydantic.BaseModel]]:
@@ -47,7 +46,7 @@ def test_the_schemas_are_of_the_four_kinds_of_file() -> None:
 
 def test_the_channels_are_those_of_the_core() -> None:
     """A template has a body for each channel that an action can go to, and no other."""
-    assert set(actions.CHANNELS) == set(template_file.Template.model_fields)
+    assert set(channels.NAMES) == set(template_file.Template.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +103,7 @@ def test_every_finding_has_a_sentence_a_hint_and_a_code_of_its_own() -> None:
 )
 def test_the_usual_codes_are_known(channel: str, code: str, kind: str) -> None:
     """Opt-outs withdraw, a user's limit is never retried on the channel, no retry mends a template."""
-    assert kind == failure_classes.USUAL[channel][code].kind
+    assert kind == channels.OF[channel].failures[code].kind
 
 
 def test_a_line_of_the_policy_wins(shop: Any) -> None:
