@@ -1,7 +1,7 @@
 """The definitions that decide a history: those of one bundle from start to end, or those of the bundles that were live.
 
-Called by the replayer, which asks for the catalog in force, by the worker's registry of bundles, and by `engine/cli`. Nothing
-here may know Kafka: the caller hands in the bundles, which it reads from `journey.bundles` or from a file.
+Called by the replayer, which asks for the catalog of each activation, by the worker's registry of bundles, and by `engine/cli`.
+Nothing here may know Kafka: the caller hands in the bundles, which it reads from `journey.bundles` or from a file.
 """
 
 import pathlib
@@ -149,21 +149,3 @@ def read(path: pathlib.Path) -> tuple[definition.Bundle, ...]:
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
         told = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
         raise NotBundles(f"{path}: {told}.") from None
-
-
-class InForce:
-    """The catalog in force in each partition while a history is read; lines without a partition are in partition None."""
-
-    def __init__(self, definitions: Definitions) -> None:
-        self._definitions, self._first = definitions, definitions.first()
-        self._live: dict[int | None, catalog.Catalog] = {}
-
-    def __getitem__(self, partition: int | None) -> catalog.Catalog:
-        return self._live.get(partition, self._first)
-
-    def activate(self, partition: int | None, bundle: object) -> bool:
-        """Make a bundle live in one partition; return False, and change nothing, if the bundle is unknown."""
-        found = self._definitions.activated(bundle) if isinstance(bundle, str) else None
-        if found is not None:
-            self._live[partition] = found
-        return found is not None

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.core import errors
+from engine.core import errors, fold_driver
 from engine.core.context import catalog, trace
 from engine.core.model import decisions, inputs, state
 from engine.core.model.decisions import Decision
@@ -65,25 +65,24 @@ class _Telling(replayer.Replayer):
         self.chapters: list[Chapter] = []
         super().__init__(decided_by, options, self._told, trace.Trace())
 
-    def _take(self, record: inputs.Record, line: bytes) -> None:
+    def _take(self, event: inputs.Event, driver: fold_driver.Driver[str], line: bytes) -> None:
         """Take an event, and tell of it even if the replay skips it because no journey and no trait names it."""
-        event, customer = record.event, record.event.subject
-        in_force, until = self.catalogs[record.partition], self.options.until
-        named = in_force.takes(event.type, known=customer in self.customers)
-        self._let_by = None if named or (until is not None and event.recorded > until) else event
-        super()._take(record, line)
+        customer, in_force = event.subject, driver.catalog
+        self._let_by = None if in_force.takes(event.type, known=customer in self.customers) else event
+        super()._take(event, driver, line)
         if self._let_by is not None:
             self._start()
             self._tell(self._let_by, self.customers.get(customer), customer, in_force)
 
-    def _transition(self, customer: str, event: inputs.Event, partition: int | None) -> None:
+    def decide(self, customer: str, event: inputs.Event, driver: fold_driver.Driver[str]) -> None:
+        """Decide an input, and tell of it."""
         self._start()
         before = self.customers.get(customer)
-        super()._transition(customer, event, partition)
+        super().decide(customer, event, driver)
         let_by = self._let_by
         if let_by is not None and event.type == inputs.TIMER_DUE and event.recorded == let_by.recorded and not self._aside:
             event = let_by  # the tick stands for the skipped event: tell of that event, among the timers
-        self._tell(event, before, customer, self.catalogs[partition])
+        self._tell(event, before, customer, driver.catalog)
 
     def _start(self) -> None:
         self.tracing.conditions.clear()

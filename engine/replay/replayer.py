@@ -8,22 +8,18 @@ import datetime
 import heapq
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
 import msgspec
 
-from engine.core import errors
-from engine.core.context import catalog, pauses, trace
+from engine.core import errors, fold_driver
+from engine.core.context import catalog, trace
 from engine.core.decide import decider
 from engine.core.model import actions, decisions, inputs, state
 from engine.replay import definitions, simulated_receipts, summary
 
 Clock = Literal["virtual", "recorded"]
-UNKNOWN_BUNDLE: Final = "unknown_bundle"
-"""The reason to put aside a `bundle.activated` that names an unknown bundle; the bundle before it stays live."""
-FAILED: Final = "failed"
-"""The reason to put aside a valid input that made the decider itself raise an error, which is a bug in Dalang."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -96,27 +92,25 @@ class Replayer:
         tracing: trace.Trace | None = None,
     ) -> None:
         held = definitions.Held(decided_by) if isinstance(decided_by, catalog.Catalog) else decided_by
-        self.catalogs, self.options, self.outlet = definitions.InForce(held), options, outlet
+        self.definitions, self.options, self.outlet = held, options, outlet
         self.tracing = tracing if tracing is not None else trace.Trace(detailed=False)
         self.summary = summary.Summary()
         self.customers: dict[str, state.Customer] = {}
         self._line, self._raw = 0, b""
         self._known: set[str] = set()
-        self._due: dict[str, datetime.datetime] = {}
+        self.due: dict[str, datetime.datetime] = {}
         self._weighs: dict[str, int] = {}
-        self._partitions: dict[str, int | None] = {}
-        self._clocks: dict[int | None, str] = {}
+        self.partitions: dict[str, int | None] = {}
+        self._drivers: dict[int | None, fold_driver.Driver[str]] = {}
         self._pending: dict[str, list[tuple[datetime.datetime, int, bytes]]] = {}
         self._sent = 0
         self._written: dict[str, datetime.datetime] = {}
         self._last: dict[str, datetime.datetime] = {}
-        self._held: dict[int | None, frozenset[str]] = {}
-        self._stream: dict[int | None, datetime.datetime] = {}
 
     def run(self, lines: Iterable[bytes], share: Share = EVERYBODY) -> summary.Summary:
         """Fold the lines of the share, let the clock run on as the options say, and return the summary."""
         started = time.perf_counter()
-        wanted = self.options.customers
+        wanted, until = self.options.customers, self.options.until
         for number, line in enumerate(lines, 1):
             self._line, self._raw = number, line
             owner = share.owner(line) if line and share.of > 1 else None
@@ -128,13 +122,17 @@ class Replayer:
                 if owner is not None or share.index == 0:
                     self._unreadable(exc.reason, exc.args[0])
                 continue
-            if self._clocks or record.event.type in inputs.TIMELESS:
-                record = self._timed(record)
-            event = record.event
+            event, driver = record.event, self.driver(record.partition)
+            if driver.streaming or event.type in inputs.TIMELESS:  # any other event keeps its time
+                event = driver.timed(event)
+            if until is not None and event.recorded > until:
+                continue
             if not event.subject:
-                self._take_for_all(record, line, count=share.index == 0)
+                self._take_for_all(event, driver, line, count=share.index == 0)
             elif not wanted or event.subject in wanted:
-                self._take(record, line)
+                if record.partition is not None:
+                    self.partitions[event.subject] = record.partition
+                self._take(event, driver, line)
         self._line, self._raw = 0, b""
         self._finish()
         self.summary.customers, self.summary.found = len(self._known), self._known & wanted
@@ -151,141 +149,56 @@ class Replayer:
         """Put aside the current line because it is not a valid event."""
         self._put_aside(reason, told)
 
-    def _timed(self, record: inputs.Record) -> inputs.Record:
-        """Return the record; under the stream clock, an operator's record gets the stream's time as its recorded time.
+    def driver(self, partition: int | None) -> fold_driver.Driver[str]:
+        """Return the driver of a partition; lines without a partition are in partition None."""
+        found = self._drivers.get(partition)
+        if found is None:
+            found = self._drivers[partition] = _Customers(self, partition).driver
+        return found
 
-        This includes the activation that starts the stream clock. All other records advance the stream's time:
-        docs/semantics.md#the-stream-clock-goes-by-recorded-times
-        """
-        event, partition = record.event, record.partition
-        if event.type not in inputs.TIMELESS:
-            if self._clocks.get(partition) == "stream":
-                self._stream[partition] = max(self._stream.get(partition, state.EPOCH), event.recorded)
-            return record
-        if "stream" not in (self._clocks.get(partition), event.field("clock")):
-            return record
-        at = self._stream.get(partition, state.EPOCH)
-        return msgspec.structs.replace(record, event=msgspec.structs.replace(event, recorded=at))
+    def _driver_of(self, customer: str) -> fold_driver.Driver[str]:
+        return self.driver(self.partitions.get(customer))
 
-    def _take(self, record: inputs.Record, line: bytes) -> None:
+    def _take(self, event: inputs.Event, driver: fold_driver.Driver[str], line: bytes) -> None:
         """Take an event about one customer."""
-        event, customer = record.event, record.event.subject
-        if self.options.until is not None and event.recorded > self.options.until:
-            return
+        customer = event.subject
         self.summary.events += 1
         self._known.add(customer)
-        if record.partition is not None:
-            self._partitions[customer] = record.partition
         if self.options.receipts is not None:
-            self._advance(customer, event.recorded)
+            self.advance(customer, event.recorded)
             self._write(customer, event.recorded, line)
-        if self.catalogs[record.partition].takes(event.type, known=customer in self.customers):
-            self._transition(customer, event, record.partition)
-        elif customer in self._due and self._due[customer] <= event.recorded:
-            self._transition(customer, inputs.tick(event.recorded), record.partition)
+        entering = driver.input_for(event, customer, known=customer in self.customers)
+        if entering is not None:
+            self.decide(customer, entering, driver)
 
-    def _take_for_all(self, record: inputs.Record, line: bytes, *, count: bool) -> None:
+    def _take_for_all(self, event: inputs.Event, driver: fold_driver.Driver[str], line: bytes, *, count: bool) -> None:
         """Take an event without subject, which concerns the customers of its partition or those that it names.
 
         Every worker takes the event, and one of them adds it to the summary: the one with `count`.
         """
-        event = record.event
-        if self.options.until is not None and event.recorded > self.options.until:
-            return
         self.summary.events += count
-        if event.type == inputs.BUNDLE_ACTIVATED:
-            self._activate(record, count=count)
-        elif event.type == inputs.JOURNEY_COMMAND:
-            self._obey(record)
+        self.summary.activations += count and event.type == inputs.BUNDLE_ACTIVATED
+        if not driver.take_for_all(event) and count:
+            told = f"The bundle {str(event.field('bundle'))[:80]} is none of those that are known here."
+            self._put_aside(fold_driver.UNKNOWN_BUNDLE, told)
         if count and self.options.receipts is not None:
             self.outlet.took(event.recorded, "", line)
-        if event.type == inputs.TIMER_DUE:
-            for customer in self._concerned(record):
-                if self._due.get(customer, state.NEVER) <= event.recorded:
-                    self._transition(customer, event, record.partition)
 
-    def _activate(self, record: inputs.Record, *, count: bool) -> None:
-        """Make the bundle of the record live, and its clock the one in force, in the partition of the record.
-
-        An unknown bundle changes nothing: docs/semantics.md#an-unknown-bundle-changes-nothing
-        """
-        self.summary.activations += count
-        self._pass_time(record)
-        before = self.catalogs[record.partition]
-        if self.catalogs.activate(record.partition, record.event.field("bundle")):
-            self._clocks[record.partition] = str(record.event.field("clock") or "wall")
-            if self.catalogs[record.partition].concerns_all(before):
-                self._decide_all(record)
-        elif count:
-            told = f"The bundle {str(record.event.field('bundle'))[:80]} is none of those that are known here."
-            self._put_aside(UNKNOWN_BUNDLE, told)
-
-    def _obey(self, record: inputs.Record) -> None:
-        """Apply an operator's command to everybody in the partition."""
-        event, partition = record.event, record.partition
-        self._pass_time(record)
-        self._held[partition] = pauses.held_after(self._held.get(partition, frozenset()), event)
-        if event.field("command") != "pause":
-            self._decide_all(record)
-
-    def _pass_time(self, record: inputs.Record) -> None:
-        """Fire the timers that are due before an input for everybody, under the bundle and the pauses before that input.
-
-        docs/semantics.md#timers-fire-before-inputs-for-everybody
-        """
-        just_before = record.event.recorded - inputs.MILLISECOND
-        for customer in self._all(record.partition):
-            if self.options.receipts is not None:
-                self._advance(customer, just_before, through=True)
-            if self._due.get(customer, state.NEVER) <= just_before:
-                self._transition(customer, inputs.tick(just_before), record.partition)
-
-    def _all(self, partition: int | None) -> list[str]:
-        """Return the customers of a partition, or all customers if the lines name no partition."""
-        return [each for each in self.customers if partition is None or self._partitions.get(each) == partition]
-
-    def _decide_all(self, record: inputs.Record) -> None:
-        """Decide an input for every customer of the partition."""
-        for customer in self._all(record.partition):
-            self._transition(customer, record.event, record.partition)
-
-    def _concerned(self, record: inputs.Record) -> list[str]:
-        named = record.event.field("customers")
-        if named is not None:
-            return [customer for customer in named if customer in self.customers]
-        if record.partition is None:
-            return list(self._due)
-        return [customer for customer in self._due if self._partitions.get(customer) == record.partition]
-
-    def _transition(self, customer: str, event: inputs.Event, partition: int | None) -> None:
+    def decide(self, customer: str, event: inputs.Event, driver: fold_driver.Driver[str]) -> None:
         """Decide an input for one customer, keep the new state, and hand the decisions and actions to the outlet.
 
         An input for which the decider raises an error is put aside, and the state stays as it was.
         """
-        punctual = self.options.clock == "virtual" or self._clocks.get(partition) == "stream"
         before = self.customers.get(customer)
-        try:
-            done = decider.transition(
-                self.catalogs[partition],
-                before,
-                event,
-                customer_id=customer,
-                punctual=punctual,
-                trace=self.tracing,
-                held=self._held.get(partition, decider.NOBODY),
-                weighs=self._weighs.get(customer, 0),
-            )
-        except errors.Malformed as exc:
-            self._put_aside(exc.reason, exc.args[0])
-            return
-        except Exception as exc:  # noqa: BLE001 - as in the worker, one customer must not stop the others
-            self._put_aside(FAILED, f"The decider raised {type(exc).__name__}.")
+        done = driver.decided(before, event, customer, self._weighs.get(customer, 0))
+        if type(done) is fold_driver.PutAside:  # faster than isinstance
+            self._put_aside(done.reason, done.told)
             return
         if not done.facts:
             return
         if done.state is None:
             self.customers.pop(customer, None)
-            self._due.pop(customer, None)
+            self.due.pop(customer, None)
             self._weighs.pop(customer, None)
         else:
             self.customers[customer] = done.state
@@ -306,9 +219,9 @@ class Replayer:
     def _arm(self, customer: str, known: state.Customer) -> None:
         """Note the due time of the customer's earliest timer, or that the customer has no timer."""
         if known.timers:
-            self._due[customer] = known.next_due
+            self.due[customer] = known.next_due
         else:
-            self._due.pop(customer, None)
+            self.due.pop(customer, None)
 
     # Simulated receipts, and the virtual clock between inputs.
 
@@ -318,14 +231,14 @@ class Replayer:
             self._sent += 1
             heapq.heappush(self._pending.setdefault(customer, []), (at, self._sent, line))
 
-    def _advance(self, customer: str, until: datetime.datetime, *, through: bool = False) -> None:
+    def advance(self, customer: str, until: datetime.datetime, *, through: bool = False) -> None:
         """Let a customer's timers fire and simulated receipts arrive, in order of time; a receipt wins a tie with a timer.
 
         Stop before `until`; with `through`, also take what is due at `until` itself.
         """
         while True:
             pending = self._pending.get(customer)
-            due = self._due.get(customer, state.NEVER)
+            due = self.due.get(customer, state.NEVER)
             arrives = pending[0][0] if pending else state.NEVER
             at = min(due, arrives)
             if at > until or at == state.NEVER or (at == until and not through):
@@ -337,9 +250,9 @@ class Replayer:
                 record = inputs.decode(line)
                 self.summary.events += 1
                 self._write(customer, record.event.recorded, line)
-                self._transition(customer, record.event, self._partitions.get(customer))
+                self.decide(customer, record.event, self._driver_of(customer))
             else:
-                self._transition(customer, inputs.tick(at), self._partitions.get(customer))
+                self._let_pass(customer, at)
 
     def _write(self, customer: str, recorded: datetime.datetime, line: bytes) -> None:
         """Hand the line of an input to the outlet, for the history that the replay writes.
@@ -359,13 +272,13 @@ class Replayer:
         until = self.options.until
         if self.options.clock == "recorded" or (until is None and not self.options.drain):
             return
-        for customer in sorted({*self._due, *self._pending}):
+        for customer in sorted({*self.due, *self._pending}):
             if self.options.receipts is not None:
-                self._advance(customer, until or state.NEVER, through=True)
-            while self._due.get(customer, state.NEVER) <= (until or state.NEVER) and customer in self._due:
+                self.advance(customer, until or state.NEVER, through=True)
+            while self.due.get(customer, state.NEVER) <= (until or state.NEVER) and customer in self.due:
                 if self._is_drained(customer, until or state.NEVER):
                     break
-                if not self._let_pass(customer, self._due[customer], self._partitions.get(customer)):
+                if not self._let_pass(customer, self.due[customer]):
                     break
 
     def _is_drained(self, customer: str, until: datetime.datetime) -> bool:
@@ -379,13 +292,53 @@ class Replayer:
         known = self.customers[customer]
         last = self._last.setdefault(customer, known.now)
         scheduled = any(timer.kind == "schedule" for timer in known.timers.values())
-        return known.drained or (scheduled and self._due[customer] - last > DRAIN_AT_MOST)
+        return known.drained or (scheduled and self.due[customer] - last > DRAIN_AT_MOST)
 
-    def _let_pass(self, customer: str, at: datetime.datetime, partition: int | None) -> bool:
+    def _let_pass(self, customer: str, at: datetime.datetime) -> bool:
         """Let time pass for a customer up to `at`; return False if that changed nothing.
 
         Then a second try would change nothing either, so the caller stops.
         """
         before = self.customers.get(customer)
-        self._transition(customer, inputs.tick(at), partition)
+        self.decide(customer, inputs.tick(at), self._driver_of(customer))
         return self.customers.get(customer) is not before
+
+
+class _Customers:
+    """The customers of one partition of a history, for the fold driver; all customers if the lines name no partition."""
+
+    def __init__(self, replay: Replayer, partition: int | None) -> None:
+        self._replay, self._partition, self._due = replay, partition, replay.due
+        find, virtual = replay.definitions.activated, replay.options.clock == "virtual"
+        self.driver = fold_driver.Driver(self, find, replay.definitions.first(), replay.tracing, virtual=virtual)
+
+    def everybody(self) -> list[str]:
+        """Return the customers of the partition as they are now."""
+        return self._here(self._replay.customers)
+
+    def is_due(self, customer: str, until: datetime.datetime) -> bool:
+        """Return True if the customer's earliest timer is due at or before `until`."""
+        return self._due.get(customer, state.NEVER) <= until
+
+    def due_by(self, until: datetime.datetime) -> Iterator[str]:
+        """Yield the customers with a timer due by `until`; simulated receipts arrive before that."""
+        for customer in self.everybody():
+            if self._replay.options.receipts is not None:
+                self._replay.advance(customer, until, through=True)
+            if self.is_due(customer, until):
+                yield customer
+
+    def concerned(self, timer_due: inputs.Event) -> Iterator[str]:
+        """Yield the customers of a `timer.due` who have a timer due at its time."""
+        named = timer_due.field("customers")
+        for customer in self._here(self._due) if named is None else named:
+            if self.is_due(customer, timer_due.recorded):
+                yield customer
+
+    def decide(self, customer: str, event: inputs.Event, *, before: bool = False) -> None:
+        """Decide an input for one customer."""
+        self._replay.decide(customer, event, self.driver)
+
+    def _here(self, customers: Iterable[str]) -> list[str]:
+        known = self._replay.partitions
+        return [each for each in customers if self._partition is None or known.get(each) == self._partition]

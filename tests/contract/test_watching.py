@@ -15,8 +15,7 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
-from engine.core import errors
-from engine.replay import replayer
+from engine.core import errors, fold_driver
 from engine.runtime.monitoring import metrics
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -264,7 +263,7 @@ def test_every_reason_of_a_dead_letter_is_told_and_watched() -> None:
     rows = re.findall(r"^\| `([a-z_]+)` \| (.+) \| (Dalang\w+) \|$", PAGE, re.MULTILINE)
     told = {reason: sentence for reason, sentence, _ in rows}
     known = {each.reason: (each.__doc__ or "").splitlines()[0] for each in errors.Malformed.__subclasses__()}
-    ours = {replayer.FAILED, replayer.UNKNOWN_BUNDLE}
+    ours = {fold_driver.FAILED, fold_driver.UNKNOWN_BUNDLE}
     assert {reason: sentence for reason, sentence in told.items() if reason not in ours} == known
     assert ours <= set(told)
     watched = {

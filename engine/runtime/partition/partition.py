@@ -16,12 +16,11 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.core import errors
-from engine.core.context import catalog, pauses, trace
+from engine.core import errors, fold_driver
+from engine.core.context import trace
 from engine.core.decide import decider
 from engine.core.model import actions, decisions, inputs, state
-from engine.core.model.inputs import MILLISECOND
-from engine.replay import definitions, replayer
+from engine.replay import definitions
 from engine.runtime import bundles, logs
 from engine.runtime.consumer_group import faust_batches
 from engine.runtime.kafka import partitioner, timestamps, topics
@@ -54,16 +53,13 @@ class LiveBundleMissing(errors.RuntimeFailure):
 class Batch:
     """The results of the records of one batch, before they are written."""
 
-    def __init__(self, record: codec.PartitionRecord, catalog: catalog.Catalog) -> None:
+    def __init__(self, record: codec.PartitionRecord, driver: fold_driver.Driver[bytes]) -> None:
+        self.driver = driver
         self.outputs: list[writer.Output] = []
         self.touched: dict[bytes, tuple[state.Customer | None, int, int]] = {}
         """What `store.Port.customer` would return now, for each customer whose state has changed."""
         self.new: set[bytes] = set()
         """The customers who had no state before."""
-        self.bundle, self.catalog = record.bundle, catalog
-        self.streaming = record.clock == "stream"
-        self.stream_time = timestamps.instant(record.stream_time)
-        self.held = frozenset(record.held)
         self.decided: list[decisions.Decision] = []
         self.acted, self.buried = Counter[str](), Counter[str]()
         self.activations, self.misplaced = 0, 0
@@ -71,10 +67,10 @@ class Batch:
 
     def record(self, offset: int) -> codec.PartitionRecord:
         """Return the partition record for the moment when everything up to `offset` is handled."""
-        clock = "stream" if self.streaming else "wall"
-        held = tuple(sorted(self.held))
-        time = timestamps.milliseconds(self.stream_time)
-        return msgspec.structs.replace(self.before, offset=offset, bundle=self.bundle, clock=clock, stream_time=time, held=held)
+        bundle, clock = self.driver.catalog.bundle.id, "stream" if self.driver.streaming else "wall"
+        held = tuple(sorted(self.driver.held))
+        time = timestamps.milliseconds(self.driver.stream_time)
+        return msgspec.structs.replace(self.before, offset=offset, bundle=bundle, clock=clock, stream_time=time, held=held)
 
 
 class Partition:
@@ -106,6 +102,8 @@ class Partition:
         self._actions = {channel: names.name(topic) for channel, topic in topics.ACTIONS.items()}
         self.counting = tails.Counting(names)
         self._batch: Batch
+        self._record: Any
+        """The record of the log that is being taken."""
 
     async def close(self) -> None:
         """Disconnect the writer and close the store."""
@@ -158,9 +156,14 @@ class Partition:
 
     def begin(self) -> Batch:
         """Start an empty batch on top of what the store holds; `take` fills the batch and `write` writes it."""
-        live = self._registry.catalog(self.store.record.bundle)
+        record, find = self.store.record, self._registry.catalog
+        live = find(record.bundle)
         assert live is not None
-        self._batch = Batch(self.store.record, live)
+        streaming, stream_time = record.clock == "stream", timestamps.instant(record.stream_time)
+        driver = fold_driver.Driver(
+            self, find, live, self._trace, streaming=streaming, stream_time=stream_time, held=frozenset(record.held)
+        )
+        self._batch = Batch(record, driver)
         return self._batch
 
     async def write(
@@ -221,88 +224,40 @@ class Partition:
 
     def take(self, record: Any) -> None:
         """Take one record of the log into the batch: decide it or, if it is malformed, put it aside as a dead letter."""
-        batch = self._batch
+        self._record, driver = record, self._batch.driver
         try:
             key = record.key or b""
-            event = self._decode(record.value, key=key, logged=record.timestamp, trust_recorded=batch.streaming).event
+            event = self._decode(record.value, key=key, logged=record.timestamp, trust_recorded=driver.streaming).event
         except errors.Malformed as exc:
-            self._bury(record, exc.reason)
+            self._bury(exc.reason)
             return
-        if batch.streaming and event.type in inputs.TIMELESS:
-            event = msgspec.structs.replace(event, recorded=batch.stream_time)
-        elif event.recorded > batch.stream_time and batch.streaming:
-            batch.stream_time = event.recorded
+        event = driver.timed(event)
         if event.subject:
-            self._take_event(event, event.subject.encode(), record)
-        elif event.type == inputs.TIMER_DUE:
-            self._pass_time(event, record)
-        elif event.type == inputs.BUNDLE_ACTIVATED:
-            self._activate(event, record)
-        elif event.type == inputs.JOURNEY_COMMAND:
-            self._let_pass(event, record)
-            batch.held = pauses.held_after(batch.held, event)
-            if event.field("command") != "pause":
-                self._decide_all(event, record)
-
-    def _take_event(self, event: inputs.Event, key: bytes, record: Any) -> None:
-        """Decide an event of one customer; an event of a type that no definition names can only let time pass."""
-        if not self._batch.catalog.takes(event.type, known=self._knows(key)):
-            due = self._due(key)
-            if due > timestamps.milliseconds(event.recorded):
-                return
-            event = inputs.tick(event.recorded)
-        self._decide(event, key, record)
-
-    def _pass_time(self, event: inputs.Event, record: Any) -> None:
-        """Decide a `timer.due` for the customers that it names, or for everybody in this partition."""
-        named = event.field("customers")
-        keys: Iterable[bytes] = self._everybody() if named is None else [each.encode() for each in named]
-        until = timestamps.milliseconds(event.recorded)
-        for key in keys:
-            expected = self.store.calendar.done(key)
-            due = self._due(key)
-            if due <= until:
-                self._decide(event, key, record)
-            elif expected and due != codec.NO_TIMER:
-                self.store.calendar.arm(due, key)  # it was sent by a clock that is ahead of the log's time
-
-    def _activate(self, event: inputs.Event, record: Any) -> None:
-        """Make the bundle of this event live and its clock effective from here on; an unknown bundle makes a dead letter."""
-        id_, clock = event.field("bundle"), event.field("clock")
-        live = self._registry.catalog(id_) if isinstance(id_, str) else None
-        if live is None:
-            _log.error("bundle unknown", partition=self.number, offset=record.offset)
-            self._bury(record, replayer.UNKNOWN_BUNDLE)
+            key = event.subject.encode()
+            touched = self._batch.touched.get(key)
+            known = touched[0] is not None if touched is not None else self.store.get(key) is not None
+            if (entering := driver.input_for(event, key, known=known)) is not None:
+                self.decide(key, entering)
             return
-        if clock == "stream":
-            event = msgspec.structs.replace(event, recorded=self._batch.stream_time)
-        self._let_pass(event, record)
-        before, self._batch.catalog = self._batch.catalog, live
-        self._batch.bundle, self._batch.streaming = id_, clock == "stream"
+        taken = driver.take_for_all(event)
+        if event.type == inputs.BUNDLE_ACTIVATED:
+            self._activated(event, taken=taken)
+
+    def _activated(self, event: inputs.Event, *, taken: bool) -> None:
+        """Count and log an activation; put it aside if it was not taken, because its bundle is unknown."""
+        if not taken:
+            _log.error("bundle unknown", partition=self.number, offset=self._record.offset)
+            self._bury(fold_driver.UNKNOWN_BUNDLE)
+            return
         self._batch.activations += 1
-        if live.concerns_all(before):
-            self._decide_all(event, record)
-        _log.info("bundle activated", partition=self.number, bundle=id_, clock=clock)
-        for version in definitions.foreign(live.bundle):
-            _log.warning("tzdata differs", partition=self.number, bundle=id_, detail=definitions.told([version]))
+        bundle = self._batch.driver.catalog.bundle
+        _log.info("bundle activated", partition=self.number, bundle=bundle.id, clock=event.field("clock"))
+        for version in definitions.foreign(bundle):
+            _log.warning("tzdata differs", partition=self.number, bundle=bundle.id, detail=definitions.told([version]))
 
-    def _decide_all(self, event: inputs.Event, record: Any) -> None:
-        """Decide an input that concerns every customer of the partition."""
-        for key in self._everybody():
-            self._decide(event, key, record)
+    # Called by the fold driver: see `fold_driver.Customers`.
 
-    def _let_pass(self, event: inputs.Event, record: Any) -> None:
-        """Fire the timers that are due before an input for everybody, by the bundle and the pauses in force until then.
-
-        docs/semantics.md#timers-fire-before-inputs-for-everybody
-        """
-        tick = inputs.tick(event.recorded - MILLISECOND)
-        until = timestamps.milliseconds(tick.recorded)
-        for key in self._everybody():
-            if self._due(key) <= until:
-                self._decide(tick, key, record, before=True)
-
-    def _everybody(self) -> Iterator[bytes]:
+    def everybody(self) -> Iterator[bytes]:
         """Return the keys of all customers of the partition, new ones of this batch included.
 
         No copy is made, because there may be more customers than memory holds.
@@ -310,44 +265,52 @@ class Partition:
         new = [key for key in self._batch.touched if key not in self.store]
         return itertools.chain(self.store.keys(), new)
 
-    def _knows(self, key: bytes) -> bool:
-        touched = self._batch.touched.get(key)
-        return key in self.store if touched is None else touched[0] is not None
+    def is_due(self, key: bytes, until: datetime.datetime) -> bool:
+        """Return True if the customer's earliest timer is due at or before `until`."""
+        return self._due(key) <= timestamps.milliseconds(until)
 
-    def _decide(self, event: inputs.Event, key: bytes, record: Any, *, before: bool = False) -> None:
-        """Decide one input of one customer.
+    def due_by(self, until: datetime.datetime) -> Iterator[bytes]:
+        """Yield the customers of the partition who have a timer due by `until`."""
+        latest = timestamps.milliseconds(until)
+        for key in self.everybody():
+            if self._due(key) <= latest:
+                yield key
 
-        With `before`, the input is the time that passes before the record's own input, which is still to come.
-        """
-        batch = self._batch
+    def concerned(self, timer_due: inputs.Event) -> Iterator[bytes]:
+        """Yield the customers of a `timer.due` who have a timer due at its time, and tell the timer queue that it came."""
+        named = timer_due.field("customers")
+        keys: Iterable[bytes] = self.everybody() if named is None else [each.encode() for each in named]
+        latest = timestamps.milliseconds(timer_due.recorded)
+        for key in keys:
+            expected = self.store.calendar.done(key)
+            due = self._due(key)
+            if due <= latest:
+                yield key
+            elif expected and due != codec.NO_TIMER:
+                self.store.calendar.arm(due, key)  # it was sent by a clock that is ahead of the log's time
+
+    def decide(self, key: bytes, event: inputs.Event, *, before: bool = False) -> None:
+        """Decide one input of one customer, and add the results to the batch."""
+        batch, record = self._batch, self._record
         customer, offset, weighs = batch.touched.get(key) or self.store.customer(key)
         if record.offset <= offset:
             return  # this customer's state was written and the partition record was not: only without transactions
-        try:
-            done = decider.transition(
-                batch.catalog,
-                customer,
-                event,
-                customer_id=key.decode(),
-                punctual=batch.streaming,
-                trace=self._trace,
-                held=batch.held,
-                weighs=weighs,
-            )
-        except errors.Malformed as exc:
-            _log.error("input refused", customer=key.decode(), cause=event.id, error=str(exc))
-            self._bury(record, exc.reason, key)
-            return
-        except Exception as exc:  # noqa: BLE001 - one customer must not stop the others
-            _log.error("input not decided", customer=key.decode(), cause=event.id, error=type(exc).__name__)
-            self._bury(record, replayer.FAILED, key)
+        name = key.decode()
+        done = batch.driver.decided(customer, event, name, weighs)
+        if type(done) is fold_driver.PutAside:  # faster than isinstance
+            if done.reason == fold_driver.FAILED:
+                _log.error("input not decided", customer=name, cause=event.id, error=type(done.error).__name__)
+            else:
+                _log.error("input refused", customer=name, cause=event.id, error=str(done.error))
+            self._bury(done.reason, key)
             return
         if not done.facts:
             return
         if customer is None:
-            self._place(key, record)
+            self._place(key)
             if key not in batch.touched:
                 batch.new.add(key)
+        # After the time before its input, the input itself is still to come.
         batch.touched[key] = (done.state, record.offset - before, done.weighs)
         decided = done.decisions
         batch.decided += decided
@@ -361,14 +324,14 @@ class Partition:
                 output = writer.Output(self._events, key, inputs.encode(emitted), ((tails.EMITTED, b""),), emitted.id)
                 batch.outputs.append(output)
 
-    def _place(self, key: bytes, record: Any) -> None:
+    def _place(self, key: bytes) -> None:
         """Count a new customer whose home is another partition; log only the first one, as one producer misplaces many."""
         partitions = self.store.record.partitions
         if partitions and (home := partitioner.home(key, partitions)) != self.number:
             self._batch.misplaced += 1
             if not self._told:
                 self._told = True
-                _log.warning("customer misplaced", partition=self.number, offset=record.offset, home_partition=home)
+                _log.warning("customer misplaced", partition=self.number, offset=self._record.offset, home_partition=home)
 
     def _due(self, key: bytes) -> int:
         """Return the due time of the customer's earliest timer (ms), with the changes of this batch."""
@@ -378,11 +341,12 @@ class Partition:
         customer = touched[0]
         return timestamps.milliseconds(customer.next_due) if customer is not None and customer.timers else codec.NO_TIMER
 
-    def _bury(self, record: Any, reason: str, key: bytes | None = None) -> None:
-        """Put a record aside as a dead letter, as it came, with its position and the reason.
+    def _bury(self, reason: str, key: bytes | None = None) -> None:
+        """Put the record aside as a dead letter, as it came, with its position and the reason.
 
         `key` is the customer's, if the customer is known.
         """
+        record = self._record
         headers = {
             "topic": record.topic,
             "partition": str(record.partition),
