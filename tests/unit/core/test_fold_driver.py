@@ -106,7 +106,7 @@ def test_an_operator_takes_the_time_of_the_stream(noted: Noted) -> None:
 @pytest.mark.parametrize(
     ("raised", "reason", "told"),
     [
-        (errors.StateTooLarge(), "state_too_large", "The event would make its customer's state larger than 1 MiB."),
+        (errors.StateTooLarge("It grew."), "state_too_large", "It grew."),
         (KeyError("x"), "failed", "The decider raised KeyError."),
     ],
 )
