@@ -101,10 +101,11 @@ class Driver(Generic[Key]):
         self._customers, self._find, self._tracing = customers, find, tracing
 
     def timed(self, event: inputs.Event) -> inputs.Event:
-        """Return the event with the time at which it happens in this partition; every input goes through here first.
+        """Return the event with the time at which it happens in this partition, before anything else is done with it.
 
         Under the stream clock an operator's input takes the stream's time, and so does the activation that starts the stream
         clock. All other inputs advance the stream's time: docs/semantics.md#the-stream-clock-goes-by-recorded-times
+        Under the wall clock other inputs keep their time, so callers may leave the call out for them.
         """
         if event.type in inputs.TIMELESS:
             if self.streaming or (_activates(event) and _streams(event)):

@@ -5,8 +5,8 @@ had an effect, and the decisions, in their order) and the customer's state after
 random number: time is the input's time.
 
 1. An event that can do nothing to this customer is dropped at once: `context/prefilter.py`.
-2. Timers that are due before the event fire, in order of their due time: `fire_timers_before_input`. A timer that is due at the
-   event's own time waits for step 9: docs/semantics.md#an-event-wins-a-tie
+2. Timers that are due before the event fire, in the order of `rules/timer_order.py`: `fire_timers_before_input`. A timer that is
+   due at the event's own time waits for step 9: docs/semantics.md#an-event-wins-a-tie
 3. A duplicate is dropped: `rules/duplicates.py`.
 4. The event changes profile, consent, pauses and traits (`evolve/evolution.py`, `traits/evaluate.py`). Then segments and
    schedules that read them are brought up to date: `enrolment.py`, which asks `segments.py` and `schedules.py`.
@@ -43,7 +43,7 @@ from engine.core.decide import enrolment, receipts, recorder, state_limit, step_
 from engine.core.evolve import evolution
 from engine.core.model import actions, decisions, definition, inputs, state
 from engine.core.model.inputs import MILLISECOND
-from engine.core.rules import duplicates
+from engine.core.rules import duplicates, timer_order
 from engine.core.steps import wait_for
 
 NOBODY: Final = frozenset[str]()
@@ -190,13 +190,12 @@ class _Handling:
         customer, until = self.recorder.customer, self.until
         if customer is None:
             return None
-        due = [each for each in customer.timers.items() if each[1].due <= until and (at_input_time or each[1].due < until)]
-        if due and self.runner.pending_sends:  # a timer that fired, and whose message is still queued, does not fire again
-            fired = {pending.cause for pending in self.runner.pending_sends}
-            due = [each for each in due if each[0] not in fired]
-        if not due:
+        # A timer that fired, and whose message is still queued, does not fire again.
+        fired = {pending.cause for pending in self.runner.pending_sends}
+        found = timer_order.next_timer(customer, until, at_until=at_input_time, fired=fired)
+        if found is None:
             return None
-        id_, timer = min(due, key=lambda each: (each[1].due, each[1].instance, each[1].step, each[0]))
+        id_, timer = found
         return id_, timer, max(customer.now, until if self._is_late(timer) else timer.due)
 
     def _is_late(self, timer: state.Timer) -> bool:

@@ -61,6 +61,24 @@ def test_who_entered_before_an_activation_finishes_on_the_old_version(
     assert reasons(tmp_path, bundles, *events, workers=2) == expected
 
 
+def test_workers_share_the_time_of_the_stream(
+    bundles: tuple[definition.Bundle, definition.Bundle], tmp_path: pathlib.Path
+) -> None:
+    """An operator's command takes the stream's time, which the lines of every worker advance; all workers see the same."""
+    customers = "abcdefgh"
+    told = [
+        {**activated(bundles[0].id, "08:00"), "data": {"bundle": bundles[0].id, "clock": "stream"}},
+        *(hello(customer) for customer in customers),
+        *(event(customer, "go", "09:00", k="x") for customer in customers),
+        event("h", "click", "11:00"),
+        event("", "journey.command", "11:30", command="stop"),
+    ]
+    timed = [each if each["type"] in inputs.TIMELESS else {**each, "recordedtime": each["time"]} for each in told]
+    expected = dict.fromkeys(customers, "old")  # their waits ended at 10:00, before the command
+    assert reasons(tmp_path, bundles, *timed) == expected
+    assert reasons(tmp_path, bundles, *timed, workers=2) == expected
+
+
 def test_each_partition_has_its_own_activations(
     bundles: tuple[definition.Bundle, definition.Bundle], tmp_path: pathlib.Path
 ) -> None:
