@@ -160,7 +160,7 @@ def test_topics_are_made_with_the_right_to_make_them(node: secured.Secured, clus
     assert dalang(cluster, "topics", "create", "--partitions", "4", **environment).returncode == 0
     checked = dalang(cluster, "topics", "check", **environment)
     assert (checked.returncode, checked.stdout.endswith("All topics exist, with 4 partitions each.\n")) == (0, True)
-    assert "needs DescribeConfigs on it" in checked.stdout  # what it could not look at is said
+    assert "needs the right DescribeConfigs on the topic" in checked.stdout  # what it could not look at is said
     asyncio.run(node.grant("operator", acl.rights("topics check", other)))
     checked = dalang(cluster, "topics", "check", **environment)
     assert (checked.returncode, checked.stdout) == (0, "All topics exist, with 4 partitions each.\n")
