@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -95,20 +95,10 @@ async def records(
 @contextlib.asynccontextmanager
 async def reading(broker: connection.Address, *tps: TopicPartition) -> AsyncIterator[AIOKafkaConsumer]:
     """Yield a consumer of committed records, without a group, to which these partitions are assigned; the caller seeks."""
-    consumer = AIOKafkaConsumer(
-        **connection.client(broker),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        fetch_max_wait_ms=100,
-    )
-    await consumer.start()
-    try:
+    committed = {"auto_offset_reset": "earliest", "isolation_level": "read_committed", "fetch_max_wait_ms": 100}
+    async with _started(broker, **committed) as consumer:
         consumer.assign(list(tps))
         yield consumer
-    finally:
-        await _stopped(consumer)
 
 
 async def dead(broker: connection.Address, topic: str) -> list[dict[str, str | int]]:
@@ -127,34 +117,34 @@ async def dead(broker: connection.Address, topic: str) -> list[dict[str, str | i
 async def ends(broker: connection.Address, name: str) -> dict[TopicPartition, int]:
     """Return the end offset of each partition of a topic as the broker states it; some brokers state too small an offset."""
     tps = [TopicPartition(name, number) for number in await topics.numbers(broker, name)]
-    consumer = AIOKafkaConsumer(**connection.client(broker), group_id=None, enable_auto_commit=False)
-    await consumer.start()
-    try:
+    async with _started(broker) as consumer:
         found: dict[TopicPartition, int] = await consumer.end_offsets(tps)
         return found
-    finally:
-        await _stopped(consumer)
 
 
 async def begins(broker: connection.Address, name: str) -> dict[TopicPartition, int]:
     """Return the first offset of each partition of a topic; it is greater than 0 if retention has removed the start."""
     tps = [TopicPartition(name, number) for number in await topics.numbers(broker, name)]
-    consumer = AIOKafkaConsumer(**connection.client(broker), group_id=None, enable_auto_commit=False)
-    await consumer.start()
-    try:
+    async with _started(broker) as consumer:
         found: dict[TopicPartition, int] = await consumer.beginning_offsets(tps)
         return found
-    finally:
-        await _stopped(consumer)
 
 
-async def _stopped(consumer: AIOKafkaConsumer) -> None:
+@contextlib.asynccontextmanager
+async def _started(broker: connection.Address, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """Yield a consumer without a group, which commits no offset; `options` are those of aiokafka."""
+    consumer = AIOKafkaConsumer(**connection.client(broker), group_id=None, enable_auto_commit=False, **options)
+    await consumer.start()
     try:
-        await consumer.stop()
-    except asyncio.CancelledError:
-        # aiokafka's stop() of a consumer without a group can raise this for its own task. Only our own cancellation is passed on.
-        if (task := asyncio.current_task()) is not None and task.cancelling():
-            raise
+        yield consumer
+    finally:
+        try:
+            await consumer.stop()
+        except asyncio.CancelledError:
+            # aiokafka's stop() of a consumer without a group can raise this for its own task. Only our own cancellation is passed
+            # on.
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
 
 
 async def send(lines: Iterable[bytes], broker: connection.Address, topic: str) -> dict[int, int]:
