@@ -14,9 +14,6 @@ from engine.core.context import catalog, expression_scope, pauses
 from engine.core.context import trace as traces
 from engine.core.model import decisions, definition, inputs, state
 
-MILLISECOND = inputs.MILLISECOND
-
-
 NOTHING: Final = object()
 """The mark for an expression that failed."""
 
@@ -116,7 +113,7 @@ class Context(msgspec.Struct):
 
     def after(self, milliseconds: int) -> datetime.datetime:
         """Return the moment that is `milliseconds` after now."""
-        return self.now + milliseconds * MILLISECOND
+        return self.now + milliseconds * inputs.MILLISECOND
 
     def timer(self, kind: state.TimerKind, due: datetime.datetime) -> decisions.TimerScheduled:
         """Return a timer of the current step; its id is the same whenever this arming is decided again."""

@@ -38,7 +38,7 @@ def judge(context: decision_context.Context, event: inputs.Event, *, by_hand: bo
         return Admission(key or "", "paused")
     if event.depth > MOST_DEPTH:
         return Admission(key or "", "loop")
-    late = enter.max_age is not None and event.recorded - event.time > enter.max_age * decision_context.MILLISECOND
+    late = enter.max_age is not None and event.recorded - event.time > enter.max_age * inputs.MILLISECOND
     if late and not by_hand:
         return Admission("", "max_age")
     if key is None:
@@ -62,7 +62,7 @@ def _bars_reentry(context: decision_context.Context, key: str) -> bool:
     last = context.customer.entries.get(context.journey.name, state.Entries()).last.get(key)
     if last is None or rule.rule == "after_exit":
         return False
-    return rule.rule == "never" or context.now - last < rule.after * decision_context.MILLISECOND
+    return rule.rule == "never" or context.now - last < rule.after * inputs.MILLISECOND
 
 
 def held_out(journey: definition.Journey, customer: str) -> bool:

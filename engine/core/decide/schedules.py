@@ -50,7 +50,7 @@ def next_entry(journey: definition.Journey, context: decision_context.Context) -
 
 def armed(journey: definition.Journey, context: decision_context.Context, due: datetime.datetime) -> decisions.TimerScheduled:
     """Return the timer of the next entry; its id is the same whenever the entry is planned again."""
-    ms = (due - state.EPOCH) // decision_context.MILLISECOND
+    ms = (due - state.EPOCH) // inputs.MILLISECOND
     return decisions.TimerScheduled(decisions.hashed(journey.name, context.customer.id, "schedule", ms), "schedule", due)
 
 

@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Iterable, Iterator
 
 from engine.core.context import decision_context
-from engine.core.model import decisions, definition, state
+from engine.core.model import decisions, definition, inputs, state
 from engine.core.traits import evaluate
 
 Change = decisions.SegmentEntered | decisions.SegmentLeft
@@ -74,10 +74,10 @@ def _whole(at: datetime.datetime, offset: int) -> Iterator[datetime.datetime]:
     calendar nothing is yielded.
     """
     try:
-        flips = at + offset * decision_context.MILLISECOND
+        flips = at + offset * inputs.MILLISECOND
         before = flips - datetime.timedelta(microseconds=flips.microsecond % 1000)
         yield before
         if before != flips:
-            yield before + decision_context.MILLISECOND
+            yield before + inputs.MILLISECOND
     except OverflowError:
         return

@@ -6,7 +6,7 @@ A moment that is exactly now is reached now. Days are those of the customer's ti
 import datetime
 
 from engine.core.context import decision_context
-from engine.core.model import definition, state
+from engine.core.model import definition, inputs, state
 from engine.core.rules import calendar
 from engine.core.steps import results
 
@@ -40,7 +40,7 @@ def _dated(step: definition.WaitUntil, date: definition.Expression, context: dec
     at = calendar.dated(context.value(date), context.zone)
     if at is None:
         return results.Leave("date_missing") if step.if_missing == "exit" else results.Goto((), "missing", step.next)
-    due = at + step.offset * decision_context.MILLISECOND
+    due = at + step.offset * inputs.MILLISECOND
     if due < context.now:
         return results.Leave("date_past") if step.if_past == "exit" else results.Goto((), "past", step.next)
     return _until(step, context, due)
