@@ -105,7 +105,6 @@ class Driver(Generic[Key]):
 
         Under the stream clock an operator's input takes the stream's time, and so does the activation that starts the stream
         clock. All other inputs advance the stream's time: docs/semantics.md#the-stream-clock-goes-by-recorded-times
-        Under the wall clock other inputs keep their time, so callers may leave the call out for them.
         """
         if event.type in inputs.TIMELESS:
             if self.streaming or (_activates(event) and _streams(event)):

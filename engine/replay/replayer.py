@@ -111,11 +111,12 @@ class Replayer:
         """Fold the lines of the share, let the clock run on as the options say, and return the summary."""
         started = time.perf_counter()
         wanted, until = self.options.customers, self.options.until
+        streaming = False  # whether the stream clock is in force in a partition
         for number, line in enumerate(lines, 1):
             self._line, self._raw = number, line
             owner = share.owner(line) if line and share.of > 1 else None
             foreign = owner not in (None, share.index)
-            if not line or (foreign and not self._streaming()):
+            if not line or (foreign and not streaming):
                 continue
             try:
                 record = inputs.decode(line)
@@ -123,13 +124,13 @@ class Replayer:
                 if not foreign and (owner is not None or share.index == 0):
                     self._unreadable(exc.reason, exc.args[0])
                 continue
-            event, driver = record.event, self.driver(record.partition)
-            if driver.streaming or event.type in inputs.TIMELESS:  # any other event keeps its time
-                event = driver.timed(event)
+            driver = self.driver(record.partition)
+            event = driver.timed(record.event)
             if foreign or (until is not None and event.recorded > until):
                 continue  # the lines of other workers advance the stream's time here too, and do nothing else
             if not event.subject:
                 self._take_for_all(event, driver, line, count=share.index == 0)
+                streaming = any(each.streaming for each in self._drivers.values())
             elif not wanted or event.subject in wanted:
                 if record.partition is not None:
                     self.partitions[event.subject] = record.partition
@@ -141,10 +142,6 @@ class Replayer:
         for (journey, path), count in self.tracing.errors.items():
             self.summary.condition_errors[f"{journey} {path}"] += count
         return self.summary
-
-    def _streaming(self) -> bool:
-        """Return True if the stream clock is in force in a partition."""
-        return any(driver.streaming for driver in self._drivers.values())
 
     def _put_aside(self, reason: str, told: str) -> None:
         """Count the current record, which a worker would send to the dead letters, and keep the first of each reason."""

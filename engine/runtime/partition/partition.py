@@ -231,8 +231,7 @@ class Partition:
         except errors.Malformed as exc:
             self._bury(exc.reason)
             return
-        if driver.streaming or event.type in inputs.TIMELESS:  # any other event keeps its time
-            event = driver.timed(event)
+        event = driver.timed(event)
         if event.subject:
             key = event.subject.encode()
             touched = self._batch.touched.get(key)
