@@ -1,1 +1,1 @@
-"""Kafka: connections, topics, rights, clients and clocks. Everything that talks to a broker and knows no customer."""
+"""Kafka: connections, topics, rights, clients and clocks, for all code that talks to a broker but knows no customer states."""
