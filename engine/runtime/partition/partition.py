@@ -188,9 +188,9 @@ class Partition:
     ) -> float:
         """Write the batch and a partition record which says that all records up to `offset` have been handled.
 
-        Returns the seconds that the broker took. `missing` and `before` are only for a repair (see takeover.py). `missing` are the
-        outputs to write if the batch's other outputs are on the broker already; None means all outputs. `before` has snapshots of
-        further customers to write (`{customer: snapshot}`, None for no state). They replace snapshots on the topic that belong
+        Returns the seconds that the broker took. `missing` and `before` are only for a repair (see takeover.py). `missing` are
+        the outputs to write if the batch's other outputs are on the broker already; None means all outputs. `before` has snapshots
+        of further customers to write (`{customer: snapshot}`, None for no state). They replace snapshots on the topic that belong
         to a transaction which was aborted in other topics.
         """
         batch = self._batch
@@ -224,7 +224,7 @@ class Partition:
     def _count(self, batch: Batch, fresh: list[Any], started: float, write_took: float) -> None:
         """Report a written batch to the metrics.
 
-        `fresh` are its records, `started` is the value of `time.monotonic` at its begin, and `write_took` is in seconds.
+        `fresh` are its records, `started` is the value of `time.monotonic` at its start, and `write_took` is in seconds.
         """
         ended, self.oldest = time.monotonic(), None
         self._wrote(

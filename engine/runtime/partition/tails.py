@@ -50,7 +50,7 @@ class Comparison(msgspec.Struct, frozen=True):
     missing: Mapping[str, int]
     """For each topic with missing records: how many (at least 1) the partition record counts that cannot be read."""
     extra: tuple[tuple[str, str], ...]
-    """The topic and id of each readable record of an incomplete transaction, whose states are missing or must be replaced."""
+    """The topic and id of each readable record of an incomplete transaction, whose states were aborted or are not trusted."""
     tails: Mapping[str, codec.Tail]
     """The tail of each topic after the last complete transaction: later records belong to no complete transaction."""
 
@@ -114,8 +114,8 @@ def moved(before: Mapping[str, codec.Tail], last: Mapping[str, int], names: topi
 class Counting:
     """The count of a partition's writes since one partition record, for the tails in its next partition record.
 
-    `base` is the offset of that partition record in `customer.state`, and `tails` are the tails when it was written. If there
-    are no tails, nothing is counted: on a broker without transactions, and in a fold that writes nothing.
+    `base` is the offset of that partition record in `customer.state`. `tails` are the tails from which the count begins. Without
+    tails nothing is counted: on a broker without transactions, and in a fold that writes nothing.
     """
 
     def __init__(self, names: topics.Topics) -> None:

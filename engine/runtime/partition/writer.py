@@ -2,8 +2,8 @@
 
 On Kafka, a batch is one transaction. Each partition has its own transactional id. So when another worker takes the partition and
 starts its writer, the former writer is fenced. On a broker without transactions, the outputs are written first, then the states,
-then the partition record, and each write is confirmed before the next one. After a crash in between, the inputs are decided again,
-because the partition record does not count them as handled. So nothing is lost, but outputs may be written twice.
+then the partition record, and each write is confirmed before the next one. After a crash in between, the inputs are decided
+again, because the partition record does not count them as handled. So nothing is lost, but outputs may be written twice.
 """
 
 import asyncio
