@@ -189,9 +189,9 @@ class Partition:
         """Write the batch and a partition record which says that all records up to `offset` have been handled.
 
         Returns the seconds that the broker took. `missing` and `before` are only for a repair (see takeover.py). `missing` are
-        the outputs to write if the batch's other outputs are on the broker already; None means all outputs. `before` has snapshots
-        of further customers to write (`{customer: snapshot}`, None for no state). They replace snapshots on the topic that belong
-        to a transaction which was aborted in other topics.
+        the outputs to write if the batch's other outputs are on the broker already; None means all outputs. `before` has
+        snapshots of further customers to write (`{customer: snapshot}`, None for no state). They replace snapshots on the topic
+        that belong to a transaction which was aborted in other topics.
         """
         batch = self._batch
         after = self.counting.record(batch.record(offset), batch.outputs)

@@ -236,8 +236,8 @@ async def refresh(held: Port, broker: connection.Address, topic: str, partition:
     Returns True if the topic ends with customers' states that have no partition record after them. Such states belong to a
     transaction that was committed by half.
 
-    `claimed` is the offset of a claim (see `writer.Claimer`), -1 if there is none. With a claim, the topic is read at least beyond
-    the claim, and only the records after the store's mark are read if the store is a valid copy. Without a claim, the whole topic
+    `claimed` is the offset of a claim (see `writer.Claimer`), -1 if there is none. With a claim, the topic is read at least
+    beyond the claim, and if the store is a valid copy, only the records after its mark are read. Without a claim, the whole topic
     is read. The reading ends at the high watermark of a fetch, because the answer to ListOffsets is wrong on some brokers. `now`
     is the broker's time (ms).
     """
