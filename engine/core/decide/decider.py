@@ -14,10 +14,10 @@ random number: time is the input's time.
 6. Instances that the customer is in already see the event: exits, then goals, then waits. Each step's file in `steps/` only
    answers (`steps/results.py`); `step_runner.py` carries the answer out and follows it from step to step.
 7. Journeys that the event or a segment enters begin, by priority and name: `enrolment.py`, which asks `entry_rules.py`.
-8. The instant ends. If the policy has frequency caps, steps have queued their messages until now, because these compete for the
-   places under the caps: `step_runner.py` requests them one by one, the most urgent first. (Without caps, a message is requested
-   when its step is reached.) `steps/send.py` picks a channel and asks `send_policy.py` for leave. What steps wrote to the profile
-   may change segments, as in 4 and 7. Events that steps emitted are then taken as in steps 3 to 8.
+8. The instant ends. Send steps have queued their messages until now, because messages compete for the last place under a
+   frequency cap. `step_runner.py` requests them one by one, the most urgent first: `steps/send.py` picks a channel and asks
+   `send_policy.py` whether the message may go. What steps wrote to the profile may change segments, as in 4 and 7. Events that
+   steps emitted are then taken as in steps 3 to 8.
 9. Timers that are due at the event's own time fire: `fire_timers_at_input_time`. Each fired timer runs its step as in 6, and each
    instant ends as in 8.
 10. A state that grew past its limit refuses the whole input: `state_limit.py`.
@@ -212,8 +212,6 @@ class _Handling:
         if journey is None:
             return
         step = journey.steps[timer.step]
-        if timer.kind == "retry" and isinstance(step, definition.Send) and recorder.catalog.policy.caps:
-            return self.runner.queue_send(journey, instance.id, step, resumed=True)
         on_timer = steps.ON_TIMER[type(step)]
         self.runner.run(journey, instance.id, lambda: on_timer(step, recorder.instance_context(journey, instance.id), timer))
 

@@ -3,6 +3,7 @@
 Moves are values only; `step_runner.py` carries them out.
 """
 
+import datetime
 from collections.abc import Callable
 
 import msgspec
@@ -28,12 +29,34 @@ class Goto(msgspec.Struct, frozen=True):
     event: inputs.Event | None = None
 
 
+class PlannedAttempt(msgspec.Struct, frozen=True):
+    """A planned attempt of a step's message: `first` is the index of the step's channel that is tried first.
+
+    `number` counts the message's attempts from 1. `tried` are the channels on which the message was requested before. `skipped`
+    are the channels that it passed over before, each with the reason.
+    """
+
+    message_id: str
+    number: int
+    first: int
+    expires_at: datetime.datetime | None
+    tried: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+class Queue(msgspec.Struct, frozen=True):
+    """The move that records the facts and queues an attempt until the end of the instant; the instance stays at its step."""
+
+    attempt: PlannedAttempt
+    facts: tuple[decisions.Payload, ...] = ()
+
+
 class Leave(msgspec.Struct, frozen=True):
     """The move that leaves the journey."""
 
     reason: str
 
 
-Move = Stay | Goto | Leave
+Move = Stay | Goto | Queue | Leave
 Ask = Callable[[], Move | None]
 """A call of a step, made where an exception of the step can be caught."""
