@@ -7,6 +7,7 @@ anything.
 """
 
 import datetime
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -109,9 +110,9 @@ def _value(
         case "average":
             return value_rules.total(numbers) / sum(tally.counts[start:])
         case "min":
-            return min(numbers)
+            return functools.reduce(value_rules.least, numbers)
         case "max":
-            return max(numbers)
+            return functools.reduce(value_rules.greatest, numbers)
         case _:
             return tally.values[start]
 

@@ -64,13 +64,13 @@ def plus(a: int | float, b: int | float) -> int | float:
 
 
 def least(a: int | float, b: int | float) -> int | float:
-    """Return the lesser number, or the first if they are equal."""
-    return b if b < a else a
+    """Return the lesser number, and 1 rather than 1.0: events that come in another order then give the same text."""
+    return b if b < a or (b == a and type(b) is int) else a
 
 
 def greatest(a: int | float, b: int | float) -> int | float:
-    """Return the greater number, or the first if they are equal."""
-    return b if b > a else a
+    """Return the greater number, and 1 rather than 1.0: events that come in another order then give the same text."""
+    return b if b > a or (b == a and type(b) is int) else a
 
 
 def _bounded(total: int | float) -> int | float:
