@@ -23,7 +23,7 @@ docs/semantics.md#a-hundred-steps-in-one-input-are-a-loop
 
 
 class PendingSend(msgspec.Struct, frozen=True):
-    """An attempt of a message that is queued until the end of the instant, with the context in which its step asked for it."""
+    """An attempt of a message, queued until the end of the instant, with the instance and the event that led to it."""
 
     journey: definition.Journey
     instance: str
@@ -46,7 +46,7 @@ class StepRunner:
     # Steps.
 
     def run(self, journey: definition.Journey, instance: str, ask: results.Ask) -> None:
-        """Carry out what a step answers; if the step raises an error, end its instance.
+        """Call a step and carry out its move; if the step raises an error, end its instance.
 
         docs/semantics.md#a-failing-step-ends-its-own-instance-only
         """
@@ -61,7 +61,7 @@ class StepRunner:
             self.leave(at, "failed")
 
     def _carry_out(self, journey: definition.Journey, instance: str, move: results.Move) -> None:
-        """Carry out one move, then those of the steps that it leads to, until the instance stays or leaves."""
+        """Carry out one move, then the moves of the following steps, until the instance stays at a step or leaves."""
         recorder = self._recorder
         while True:
             here = recorder.known.instances[instance]
@@ -95,7 +95,7 @@ class StepRunner:
     # Moves that no step answers.
 
     def leave(self, instance: state.Instance, reason: str) -> None:
-        """Cancel the instance's timers and record its exit, by which its open message is abandoned."""
+        """Cancel the instance's timers and record its exit; the exit also closes its open message."""
         recorder = self._recorder
         for id_, timer in tuple(recorder.known.timers.items()):
             if timer.instance == instance.id and id_ != recorder.cause:
@@ -148,7 +148,7 @@ class StepRunner:
                 recorder.record(instance.journey, instance.version, instance.id, instance.step, parked)
             return None
 
-    # Messages are requested at the end of the instant, because they compete for the last place under a cap.
+    # Messages are requested at the end of the instant, because they compete for the last message that a cap allows.
 
     def _queue(self, journey: definition.Journey, here: state.Instance, attempt: results.PlannedAttempt) -> None:
         recorder = self._recorder
@@ -157,7 +157,7 @@ class StepRunner:
         )
 
     def resume_held_messages(self) -> None:
-        """Queue the messages that a pause held, if that pause has ended."""
+        """Queue the messages that waited for the end of a pause, if the pause has ended."""
         recorder = self._recorder
         for message in tuple(recorder.known.messages.values()):
             instance = recorder.known.instances.get(message.instance)
@@ -172,7 +172,7 @@ class StepRunner:
         self.run(journey, instance, lambda: send.resume(self._recorder.instance_context(journey, instance)))
 
     def request_pending_sends(self) -> None:
-        """Request every queued message, also those queued meanwhile; the first in order takes the last place under a cap."""
+        """Request all queued messages in their order, also those that are queued meanwhile."""
         while self.pending_sends:
             self._request(min(self.pending_sends, key=_precedence))
 
@@ -191,7 +191,7 @@ class StepRunner:
 
 
 def _precedence(pending: PendingSend) -> tuple[int, datetime.datetime, str, str]:
-    """Return the sort key: priority, then earliest expiry, then name.
+    """Return the sort key: highest priority, then earliest expiry, then journey name and instance.
 
     docs/semantics.md#the-last-place-goes-by-priority-then-expiry-then-name
     """

@@ -30,7 +30,7 @@ def on_timer(step: definition.Send, context: decision_context.Context, timer: st
 
 
 def resume(context: decision_context.Context) -> results.Move:
-    """Queue the attempt that a pause held, and cancel the timer that waits for the message's expiry."""
+    """Queue the attempt that waited for the end of a pause, and cancel the timer for the message's expiry."""
     known = context.message()
     return results.Queue(_next(known, known.waiting or 0), context.disarmed())
 
@@ -106,7 +106,7 @@ def _ended(
     reasons: tuple[str, ...],
     skipped: list[tuple[str, str]],
 ) -> results.Move:
-    """Return the move that ends a message which no channel may carry.
+    """Return the move that ends a message because no channel may carry it.
 
     The message is suppressed if it was never requested, and unreached if it was.
     """
@@ -133,7 +133,7 @@ def _asked(
 def _held(
     context: decision_context.Context, planned: results.PlannedAttempt, index: int, verdict: send_policy.Verdict
 ) -> results.Move:
-    """Return the move that waits for the end of the pause, or until the message expires."""
+    """Return the move that makes the message wait for the end of a pause, but not past its expiry."""
     deferred = _deferral(context, planned, index, None, verdict.reasons)
     expiry = () if planned.expires_at is None else (context.timer("retry", planned.expires_at),)
     return results.Stay((deferred, *expiry))
@@ -188,7 +188,7 @@ def _attempt(
 
 
 def _place(step: definition.Send, attempt: state.Attempt) -> int:
-    """Return the index of the attempt's channel in the step as it is now.
+    """Return the index of the attempt's channel in the step of the present version.
 
     If a migration has removed the channel, return the number of channels, which is past the last index.
     """
@@ -199,6 +199,6 @@ def _place(step: definition.Send, attempt: state.Attempt) -> int:
 
 
 def _next(message: state.Message, first: int) -> results.PlannedAttempt:
-    """Return the next attempt of a message: the deferred one, or the one after the latest."""
+    """Return the next attempt of a message, which begins at the channel with the index `first`."""
     number = message.attempts[-1].number + 1 if message.attempts else 1
     return results.PlannedAttempt(message.id, number, first, message.expires_at, send_policy.tried(message), message.skipped)
