@@ -55,7 +55,7 @@ class Takeover:
         """Take a partition and return it, ready to decide.
 
         `own` is its writer, not started yet. `held` is its store, which may hold a copy of its states. `app_id` has the prefix.
-        `count` is the number of partitions. Raises the errors of the broker, `layout.PartitionsChanged` and
+        `count` is the number of partitions. Raises the errors of the broker, `partition_checks.PartitionsChanged` and
         `partition.LiveBundleMissing`.
         """
         claims: dict[str, int] = {}
