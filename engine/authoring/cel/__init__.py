@@ -1,1 +1,1 @@
-"""CEL: expressions parsed, checked and evaluated by Google's runtime, or without it if they are simple."""
+"""CEL expressions: parsed and checked by Google's CEL runtime, and evaluated by it or by faster code with the same result."""

@@ -1,1 +1,1 @@
-"""Compiling: a checked directory becomes a bundle, and a bundle becomes the catalog that the decider uses."""
+"""Compiling: turns a directory of YAML files into a bundle, and a bundle into the catalog that the decider uses."""

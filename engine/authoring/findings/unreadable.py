@@ -1,7 +1,7 @@
-"""Findings about files that cannot be read.
+"""Findings about files that cannot be read, are not valid YAML, or exceed a limit.
 
-As in `findings.py`, there is one class for each kind. They come from `yaml_reader.py`, `directory_reader.py` and `validate.py`.
-Hostile YAML ends with one of them.
+As in `findings.py`, each kind of finding is a class. `yaml_reader.py`, `directory_reader.py` and `validate.py` yield these
+findings before any journey is checked. A file that is made to use up memory or time ends with one of these findings.
 """
 
 from engine.authoring.findings.findings import Kind
@@ -116,7 +116,8 @@ class PassedOver(Kind):
 class TooManyPlaceholders(Kind):
     """This file holds more than {limit:,} placeholders and tags.
 
-    Each placeholder takes time whenever the file is checked. No real template has so many.
+    The number of placeholders and tags in a file has a limit, because each of them makes every check of the file take longer.
+    No real template comes near the limit.
     """
 
     code = "DLG616"

@@ -1,1 +1,1 @@
-"""Policy: the compiled form of `policy.yaml`, with the default failure classes of its channels."""
+"""Policy: compiles `policy.yaml` to the form that the fold uses, and adds the default failure classes of its channels."""
