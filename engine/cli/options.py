@@ -68,7 +68,7 @@ class NotAnInstant(errors.DalangError):
 
 
 def instant(text: str, flag: str) -> datetime.datetime:
-    """Return the time in the text of a flag; raise `NotAnInstant` if the text is no time."""
+    """Return the time in the text of a flag; raise `NotAnInstant` if the text is not a time."""
     try:
         return inputs.instant(text)
     except errors.NotATime as exc:
@@ -103,7 +103,7 @@ def is_log(events: Sequence[str]) -> bool:
 
 
 def unconcerned(customer: str, until: str = "") -> str:
-    """Return the sentence about a customer who has no event in the history, with the likely reason."""
+    """Return a sentence about a customer who has no event in the history, with the likely reason."""
     end = f" until {until}" if until else ""
     return (
         f"Nothing in this history concerned {customer}{end}."
@@ -163,7 +163,7 @@ class OneOfBoth(errors.DalangError):
 def decided_by(
     events: Sequence[str], source: histories.History, journeys: pathlib.Path | None, bundles: str
 ) -> definitions.Given:
-    """Return what decides a history: a directory from its start, or the bundles that its activations made live.
+    """Return the definitions for a history: a directory for the whole history, or the bundles that its activations made live.
 
     Without `journeys` and `bundles`, a log is decided by its own bundles, and a file by the directory `journeys`. Raises
     `OneOfBoth` if both are given, `NothingLive` if bundles are to decide and none is activated in the history, and

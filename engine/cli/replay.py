@@ -74,9 +74,9 @@ def replay(
 
 
 def _unknown(names: frozenset[str], until: str) -> None:
-    """Warn of each customer who was asked for and is not in the history.
+    """Warn about each customer of `--customer` who is not in the history.
 
-    Without the warning, a misspelt id would look like a customer to whom nothing happened.
+    Without the warning, a misspelt id would look like a customer without decisions.
     """
     for name in sorted(names):
         print(f"warning: {options.unconcerned(name, until)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Replay of a history: events come in, and decisions, actions and stories come out.
+"""Replay: it reads the events of a history, and gives decisions, actions and stories.
 
-Called by `engine/cli`, by `engine/runtime` and by the demo. Nothing in this folder can send a message or reach Kafka.
+Called by `engine/cli`, by `engine/runtime` and by the demo. This package cannot send a message and does not use Kafka.
 """

@@ -1,7 +1,7 @@
-"""The definitions that decide a history: those of one bundle from start to end, or those of the bundles that were live.
+"""The definitions of a replay: one bundle for the whole history, or the bundles that its activations made live.
 
-Called by the replayer, which asks for the catalog of each activation, by the worker's registry of bundles, and by `engine/cli`.
-Nothing here may know Kafka: the caller hands in the bundles, which it reads from `journey.bundles` or from a file.
+Called by the replayer for the catalog of each activation, by the worker's registry of bundles, and by `engine/cli`. This file
+must not use Kafka: the caller passes the bundles, which it reads from `journey.bundles` or from a file.
 """
 
 import pathlib
@@ -17,7 +17,7 @@ from engine.core.context import catalog
 from engine.core.model import definition
 
 Given = definition.Bundle | tuple[definition.Bundle, ...]
-"""One bundle that holds from the start, or all bundles from which the history's own activations choose."""
+"""One bundle for the whole history, or all bundles that the activations of the history may make live."""
 NOTHING: Final = definition.Bundle(id="", journeys=(), policy=definition.Policy())
 """The empty bundle that is live in a partition before its first `bundle.activated`."""
 
@@ -30,19 +30,19 @@ class NotBundles(errors.DalangError):
 
 
 class Definitions(Protocol):
-    """A source of the catalog in force."""
+    """A source of the catalog that is live at each point of a history."""
 
     def first(self) -> catalog.Catalog:
         """Return the catalog before any activation."""
         ...
 
     def activated(self, bundle: str) -> catalog.Catalog | None:
-        """Return the catalog after an activation of this bundle, or None if the bundle is unknown and nothing changes."""
+        """Return the catalog after an activation of this bundle. None: the bundle is unknown, and the catalog stays."""
         ...
 
 
 class Held:
-    """Definitions of one catalog, which stays in force whatever the history activates."""
+    """Definitions with one catalog for the whole history; activations in the history change nothing."""
 
     def __init__(self, catalog: catalog.Catalog) -> None:
         self._catalog = catalog
@@ -59,7 +59,7 @@ class Held:
 class Recorded:
     """Definitions of several bundles, by id.
 
-    The catalog of a live bundle also has the journeys of all other bundles, for the instances that entered by those.
+    The catalog of a live bundle also has the journeys of all other bundles, because instances may still be in these versions.
     """
 
     def __init__(self, bundles: Iterable[definition.Bundle] = ()) -> None:
@@ -74,18 +74,18 @@ class Recorded:
         return self._of(NOTHING.id)
 
     def activated(self, bundle: str) -> catalog.Catalog | None:
-        """Return the catalog with this bundle live, or None if the bundle is not on record."""
+        """Return the catalog with this bundle live, or None if the bundle is not known."""
         return self._of(bundle) if bundle in self._bundles else None
 
     def add(self, bundle: definition.Bundle) -> None:
-        """Add a bundle, unless it is on record already."""
+        """Add a bundle, unless it is known already."""
         if bundle.id not in self._bundles:
             self._bundles[bundle.id] = bundle
             self._catalogs.clear()
 
     @property
     def emits(self) -> bool:
-        """True if a step of any bundle on record emits events."""
+        """True if a step of any known bundle emits events."""
         journeys = (journey for bundle in self._bundles.values() for journey in bundle.journeys)
         return any(isinstance(step, definition.Emit) for journey in journeys for step in journey.steps.values())
 
@@ -111,9 +111,9 @@ def names(given: Given) -> list[str]:
 
 
 def foreign(given: Given) -> tuple[str, ...]:
-    """Return the versions of tzdata, other than the one here, under which the given bundles were made.
+    """Return the versions of tzdata with which the given bundles were compiled, without the version of this process.
 
-    Their local times may differ here: docs/semantics.md#another-tzdata-is-told
+    With another version, local times may differ: docs/semantics.md#another-tzdata-is-told
     """
     return tuple(sorted({bundle.policy.calendar.tzdata for bundle in _bundles(given)} - {"", public_calendars.TZDATA}))
 
@@ -142,7 +142,7 @@ _given: Final = msgspec.json.Decoder(definition.Bundle | tuple[definition.Bundle
 
 
 def read(path: pathlib.Path) -> tuple[definition.Bundle, ...]:
-    """Return the bundles of a file of JSON lines; raise `NotBundles` if the file cannot be read or a line is no bundle."""
+    """Return the bundles of a file of JSON lines; raise `NotBundles` if the file cannot be read or a line is not a bundle."""
     try:
         lines = path.read_bytes().splitlines()
         return tuple(msgspec.json.decode(line, type=definition.Bundle) for line in lines if line)

@@ -1,8 +1,8 @@
-"""The explainer, which tells one customer's story: every input, the conditions evaluated for it, and the decisions.
+"""The explainer: it makes the story of one customer, with every input, its evaluated conditions and its decisions.
 
 Called by `dalang explain` and the demo; `story_text.py` turns the story into text. The story also has the customer's records that
-were put aside. The conditions come from the trace, with their values and their places in the YAML. The explainer decides nothing:
-it sorts the conditions and the decisions of a replay.
+a worker would write to the dead letters. The conditions come from the trace, with their values and their paths in the YAML. The
+explainer decides nothing: it arranges the conditions and decisions of a replay.
 """
 
 import datetime
@@ -19,7 +19,7 @@ from engine.core.rules import duplicates
 from engine.replay import definitions, replayer, skipped_records
 
 PASSED: Final = "time passed"
-"""The text that stands in place of an event type in a chapter of timers."""
+"""The text in place of an event type for a chapter about timers."""
 UNNAMED: Final = "no journey and no trait names it"
 SEEN: Final = "seen before"
 EMITTED: Final = "taken already, when its step emitted it"
@@ -40,9 +40,9 @@ class Chapter(msgspec.Struct):
     conditions: list[trace.Condition] = []
     decisions: list[Decision] = []
     put_aside: str = ""
-    """The reason and a sentence if the input was put aside, as a worker puts it into the dead letters; else empty."""
+    """The reason and a sentence if a worker would write the input to the dead letters; else empty."""
     outcome: str = ""
-    """Why an input led to no decision, or the changes of the customer that it made; empty in the story of one journey."""
+    """The reason why an input led to no decision, or the changes of the state that it made; empty in the story of one journey."""
 
 
 class _Storyteller(replayer.Outlet):
@@ -66,7 +66,7 @@ class _Telling(replayer.Replayer):
         super().__init__(decided_by, options, self._told, trace.Trace())
 
     def _take(self, event: inputs.Event, driver: fold_driver.Driver[str], line: bytes) -> None:
-        """Take an event, and tell of it even if the replay skips it because no journey and no trait names it."""
+        """Handle an event. Add a chapter for it also if the replay skips it because no journey and no trait names its type."""
         customer, in_force = event.subject, driver.catalog
         self._let_by = None if in_force.takes(event.type, known=customer in self.customers) else event
         super()._take(event, driver, line)
@@ -75,7 +75,7 @@ class _Telling(replayer.Replayer):
             self._tell(self._let_by, self.customers.get(customer), customer, in_force)
 
     def decide(self, customer: str, event: inputs.Event, driver: fold_driver.Driver[str]) -> None:
-        """Decide an input, and tell of it."""
+        """Decide an input, and add its chapters to the story."""
         self._start()
         before = self.customers.get(customer)
         super().decide(customer, event, driver)
@@ -159,7 +159,7 @@ def _root(cause: str, parents: Mapping[str, str]) -> str:
 
 
 def _outcome(event: inputs.Event, before: state.Customer | None, after: state.Customer | None, in_force: catalog.Catalog) -> str:
-    """Return the reason why an input led to no decision, or the changes of the customer that it made."""
+    """Return the reason why an input led to no decision, or the changes of the state that it made."""
     if event.type not in in_force.named and event.type not in inputs.BUILT_IN:
         return UNNAMED
     if event.source == inputs.OWN_SOURCE:
@@ -175,12 +175,12 @@ def _outcome(event: inputs.Event, before: state.Customer | None, after: state.Cu
 
 
 def _shut(journey: Any, name: str) -> str:
-    """Return the reason why the command `enter` brought nobody into a journey."""
+    """Return the reason why the command `enter` did not enter the customer into a journey."""
     return f"there is no journey {name}" if journey is None else f"{name} is {journey.status}: it takes nobody"
 
 
 def _noted(event: inputs.Event, before: state.Customer, after: state.Customer | None, in_force: catalog.Catalog) -> Iterator[str]:
-    """Yield a name for each part of the customer's state that an input changed."""
+    """Yield the name of each part of the customer's state that an input changed, such as `profile`."""
     if after is None:
         return
     field, words = _SAYS.get(event.type, ("", ""))
@@ -198,7 +198,7 @@ _SAYS: Final[Mapping[str, tuple[str, str]]] = {
     inputs.MESSAGE_RECEIVED: ("inbound", "when the customer last wrote"),
     inputs.JOURNEY_COMMAND: ("pauses", "pauses"),
 }
-"""`{event type: (the field of the state that it writes, the words for that field)}`."""
+"""`{event type: (field of the state that it changes, name of that field in a story)}`."""
 
 
 def _time(found: skipped_records.Line, last: datetime.datetime) -> datetime.datetime:

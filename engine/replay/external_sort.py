@@ -1,8 +1,8 @@
 """An external sort: lines are added in any order and come out by (time, customer, index), in bounded memory.
 
-Called by `outputs.py` for the decisions, the actions and the history that a replay writes. The sort is needed because timers that
-fire at the end of a replay give decisions earlier than those already written. Memory may grow with the customers, but not with
-the events.
+Called by `outputs.py` for the decisions, the actions and the history that a replay writes. The sort is needed because a replay
+handles customers one after the other at its end, so decisions do not come in the order of time. Memory may grow with the number
+of customers, but not with the number of events.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ Item = tuple[float, str, int, bytes]
 """(seconds since 1970, customer, running index in the spool, line)."""
 
 RUN: Final = 100_000
-"""The number of lines that are held before a sorted run is written to the file."""
+"""The number of lines in memory before a sorted run is written to the file."""
 
 _LENGTH: Final = struct.Struct(">I")
 _encode: Final = msgspec.msgpack.Encoder().encode

@@ -1,7 +1,7 @@
-"""Histories: recorded events as lines, from `.jsonl` files, `.jsonl.gz` files or standard input, zipped or not.
+"""Histories: recorded events as lines, from `.jsonl` or `.jsonl.gz` files or from standard input.
 
-Called by `outputs.py`, by `engine/cli` and by the demo. Lines are streamed: no history is held in memory. A history from Kafka
-comes as lines too (`engine/runtime/kafka/history.py`), so that this folder needs no Kafka.
+Called by `outputs.py`, by `engine/cli` and by the demo. Lines are streamed, so a history may be larger than the
+memory. `engine/runtime/kafka/history.py` turns a topic into such lines, so this package does not need Kafka.
 """
 
 import bisect
@@ -33,7 +33,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 """The byte order mark that some editors put before UTF-8; RFC 8259 section 8.1 allows a reader of JSON to ignore it."""
 
 MARKS: Final = (_GZIP, _BOM)
-"""Bytes that mean something at the start of a file, and nothing at the start of a record."""
+"""Bytes with a meaning at the start of a file only: the byte order mark and the mark of gzip."""
 
 
 class History(Protocol):
@@ -45,7 +45,7 @@ class History(Protocol):
 
 
 class FileHistory:
-    """A file of JSON lines, gzipped if its first bytes say so.
+    """A file of JSON lines; its first bytes show whether it is gzipped.
 
     `name` is the name of the file in messages. `watched` shows a progress bar on standard error.
     """
@@ -59,7 +59,7 @@ class FileHistory:
         return (self,)
 
     def place(self, line: int) -> tuple[str, int]:
-        """Return the user's file that has a line, and the line's number there, for its number in the whole history."""
+        """Return (file, number in the file) of the line with this number in the whole history."""
         return self.name, line
 
     def lines(self) -> Iterator[bytes]:
@@ -90,7 +90,7 @@ class FileHistory:
 
 
 class KeptHistory:
-    """Bytes from anywhere, kept in a temporary file so that they can be read twice; no message names that file."""
+    """Bytes that can be read only once, stored in a temporary file so that they can be read twice."""
 
     def __init__(self, chunks: Iterable[bytes], name: str) -> None:
         self._kept = unnamed_files.File("dalang-history-")
@@ -114,7 +114,7 @@ class KeptHistory:
 
 
 class LinesHistory(KeptHistory):
-    """Lines from anywhere, kept in a temporary file."""
+    """Lines that can be read only once, stored in a temporary file."""
 
     def __init__(self, lines: Iterable[bytes], name: str = "the log") -> None:
         super().__init__((line.rstrip(b"\r\n") + b"\n" for line in lines), name)
@@ -133,7 +133,7 @@ class JoinedHistory:
         return tuple(file for each in self._parts for file in each.files)
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the lines of each part; the last line of a part ends there, even without a line end."""
+        """Yield the lines of each part; the last line of a part ends with the part, also without a line end."""
         for each in self._parts:
             yield from each.lines()
 
@@ -144,7 +144,7 @@ class JoinedHistory:
 
     @functools.cached_property
     def _ends(self) -> list[int]:
-        """The number, in the whole history, of the last line of each part but the last; counted when first needed."""
+        """For each part but the last: the number of its last line in the whole history. Counted when first needed."""
         return [*itertools.accumulate(sum(1 for _ in each.lines()) for each in self._parts[:-1])]
 
 
@@ -166,16 +166,16 @@ def open_history(name: str) -> FileHistory | KeptHistory:
 
 
 def has_clock(history: History) -> bool:
-    """Return True if a worker kept the time of this history.
+    """Return True if a worker has written the times of timers (`timer.due`) into this history.
 
-    Such a history holds a `timer.due` or, if no timer was due yet, at least a `bundle.activated`. It is replayed as it stands:
+    Such a history has a `timer.due` or, if no timer was due yet, at least a `bundle.activated`. The replay adds no times to it:
     docs/semantics.md#a-history-with-timers-is-replayed-as-it-stands
     """
     return _holds(history, inputs.TIMER_DUE, inputs.BUNDLE_ACTIVATED)
 
 
 def has_activations(history: History) -> bool:
-    """Return True if the history says which bundles were live, as a history from Kafka does."""
+    """Return True if the history has activations of bundles, as a history from Kafka does."""
     return _holds(history, inputs.BUNDLE_ACTIVATED)
 
 

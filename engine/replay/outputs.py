@@ -1,7 +1,7 @@
 """The outputs of a replay: decisions, actions and the history, as ordered JSON lines with their hashes.
 
-Called by `dalang replay` and the demo. One or several processes share the work: each spools the results of its customers, then
-the spools are merged. The outputs are the same bytes for every number of processes.
+Called by `dalang replay` and the demo. One or several processes share the customers. Each process writes the results of its
+customers to a spool, then the spools are merged. The outputs are the same bytes for every number of processes.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class _Spooling(replayer.Outlet):
-    """An outlet that spools the kinds in `files`."""
+    """An outlet that writes the kinds of results in `files` to spools."""
 
     def __init__(self, files: Mapping[str, pathlib.Path]) -> None:
         self.spools = {kind: external_sort.Spool(path) for kind, path in files.items()}
@@ -60,7 +60,7 @@ class _Spooling(replayer.Outlet):
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """The work of one process; the definitions travel compiled, so that all processes decide by the same bundles."""
+    """The work of one process. It includes the compiled definitions, so all processes use the same bundles."""
 
     definitions: bytes
     files: tuple[tuple[pathlib.Path, str], ...]
@@ -83,7 +83,7 @@ def replay(
 ) -> Outcome:
     """Replay a history under the given definitions, write the outputs, and return the summary with their hashes.
 
-    `files` is `{kind: file}` with the kinds `decisions`, `actions` and `history`; None as the file gives only the hash.
+    `files` is `{kind: file}` with the kinds `decisions`, `actions` and `history`; with None as a file, only the hash is computed.
     `watched` shows a progress bar on standard error.
     """
     started = time.perf_counter()
@@ -129,7 +129,7 @@ def _results(parts: list[_Part]) -> list[tuple[summary.Summary, dict[str, list[e
 def _end_with_parent() -> None:
     """End this process of the pool when its parent has ended.
 
-    Otherwise the process would wait for ever for work, because it holds both ends of its queue.
+    Otherwise it would wait for work for ever, because it has both ends of its own queue open.
     """
     parent = multiprocessing.parent_process()
     assert parent is not None

@@ -1,7 +1,7 @@
-"""The replayer, which folds a history and moves the clock itself if no worker kept the time of the history.
+"""The replayer: it folds a history, and fires timers itself if the history has no `timer.due` from a worker.
 
-Called by `dalang replay`, `dalang explain` and the demo. The replayer reads events, keeps one state per customer, and hands each
-decision and action to an outlet. It must never send an action: an outlet may at most write the actions as lines.
+Called by `dalang replay`, `dalang explain` and the demo. The replayer reads events, keeps one state per customer, and passes
+each decision and action to an outlet. It must never send an action; an outlet may only write it to a file.
 """
 
 import datetime
@@ -38,15 +38,15 @@ class Options(msgspec.Struct, frozen=True):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """The part of the customers that one worker process takes: number `index`, from 0, of `of` workers."""
+    """The share of the customers that one of `of` worker processes handles: the one with the number `index`, from 0."""
 
     index: int = 0
     of: int = 1
 
     def owner(self, line: bytes) -> int | None:
-        """Return the index of the worker that takes a line, or None if every worker takes it because it names no customer.
+        """Return the index of the process that handles a line; None for a line without a customer, which all processes handle.
 
-        Worker 0 takes the lines that cannot be read.
+        Process 0 handles the lines that cannot be read.
         """
         try:
             subject = _subject.decode(line).subject
@@ -62,7 +62,7 @@ class _Subject(msgspec.Struct):
 _subject: Final = msgspec.json.Decoder(_Subject)
 EVERYBODY: Final = Share()
 DRAIN_AT_MOST: Final = datetime.timedelta(days=366)
-"""The longest time that a drain lasts for a customer with a schedule, who could enter again and again without end."""
+"""The longest drain for a customer with a schedule, who would otherwise enter again and again without end."""
 
 
 class Outlet:
@@ -108,7 +108,7 @@ class Replayer:
         self._last: dict[str, datetime.datetime] = {}
 
     def run(self, lines: Iterable[bytes], share: Share = EVERYBODY) -> summary.Summary:
-        """Fold the lines of the share, let the clock run on as the options say, and return the summary."""
+        """Fold the lines of the share, then fire the remaining timers as the options say, and return the summary."""
         started = time.perf_counter()
         wanted, until = self.options.customers, self.options.until
         streaming = False  # whether the stream clock is in force in a partition
@@ -144,11 +144,11 @@ class Replayer:
         return self.summary
 
     def _put_aside(self, reason: str, told: str) -> None:
-        """Count the current record, which a worker would send to the dead letters, and keep the first of each reason."""
+        """Count the current record as one that a worker would write to the dead letters; keep the first of each reason."""
         self.summary.put_aside(reason, told, self._line, self._raw)
 
     def _unreadable(self, reason: str, told: str) -> None:
-        """Put aside the current line because it is not a valid event."""
+        """Count the current line as one that is not a valid event."""
         self._put_aside(reason, told)
 
     def driver(self, partition: int | None) -> fold_driver.Driver[str]:
@@ -174,9 +174,9 @@ class Replayer:
             self.decide(customer, entering, driver)
 
     def _take_for_all(self, event: inputs.Event, driver: fold_driver.Driver[str], line: bytes, *, count: bool) -> None:
-        """Take an event without subject, which concerns the customers of its partition or those that it names.
+        """Handle an event without a subject, for the customers of its partition or for those that it lists.
 
-        Every worker takes the event, and one of them adds it to the summary: the one with `count`.
+        Every process handles the event, and the one with `count` adds it to the summary.
         """
         self.summary.events += count
         self.summary.activations += count and event.type == inputs.BUNDLE_ACTIVATED
@@ -187,9 +187,9 @@ class Replayer:
             self.outlet.took(event.recorded, "", line)
 
     def decide(self, customer: str, event: inputs.Event, driver: fold_driver.Driver[str]) -> None:
-        """Decide an input for one customer, keep the new state, and hand the decisions and actions to the outlet.
+        """Decide an input for one customer, store the new state, and pass the decisions and actions to the outlet.
 
-        An input for which the decider raises an error is put aside, and the state stays as it was.
+        If the decider raises an error, the input counts as a dead letter, and the state stays as it was.
         """
         before = self.customers.get(customer)
         done = driver.decided(before, event, customer, self._weighs.get(customer, 0))
@@ -257,7 +257,7 @@ class Replayer:
                 self._let_pass(customer, at)
 
     def _write(self, customer: str, recorded: datetime.datetime, line: bytes) -> None:
-        """Hand the line of an input to the outlet, for the history that the replay writes.
+        """Pass the line of an input to the outlet, for the history that the replay writes.
 
         That history is sorted by time. A line never gets an earlier time than the customer's line before it, so that the lines
         of each customer stay in the order of the fold.
@@ -297,9 +297,9 @@ class Replayer:
         return known.drained or (scheduled and self.due[customer] - last > DRAIN_AT_MOST)
 
     def _let_pass(self, customer: str, at: datetime.datetime) -> bool:
-        """Let time pass for a customer up to `at`; return False if that changed nothing.
+        """Fire a customer's timers that are due by `at`; return False if that changed nothing.
 
-        Then a second try would change nothing either, so the caller stops.
+        Then another call would change nothing either, so the caller stops.
         """
         before = self.customers.get(customer)
         self.decide(customer, inputs.tick(at), self._driver_of(customer))

@@ -1,8 +1,8 @@
-"""Simulated receipts, such as channels might have sent for the actions of a replay.
+"""Simulated receipts: receipts that channels might have sent for the actions of a replay.
 
-Called by the replayer; `dalang replay` and the demo read the model. A model (YAML) gives the share, the delay and the failure
-codes of each receipt, per channel. Every random number is a hash of the seed, the message, the attempt and the status, so the
-same model always gives the same receipts.
+Called by the replayer. `dalang replay` and the demo read the model from a file. A model (YAML) gives the share, the delay and the
+failure codes of each receipt, per channel. Every random number is a hash of the seed, the message, the attempt and the status, so
+the same model always gives the same receipts.
 
     seed: 7
     channels:

@@ -1,7 +1,7 @@
-"""Asides: the records that a replay skips, and that a worker would put into the dead letters.
+"""Skipped records: records that a replay does not decide, and that a worker would write to the dead letters.
 
-Called by the summary, which names the first aside of each reason, and by the explainer. This file only reads the fields in which
-a line describes itself; the replayer gives the reason why the line was not taken.
+Called by the summary, which shows the first skipped record of each reason, and by the explainer. This file reads the fields of a
+line that say what record it is; the replayer passes the reason.
 """
 
 from typing import Any, Final
@@ -10,10 +10,10 @@ import msgspec
 
 
 class Aside(msgspec.Struct, frozen=True):
-    """One record that was put aside: its place, and the reason in a sentence.
+    """One skipped record: its position, and the reason in a sentence.
 
-    `line` counts from 1; it is 0 if the clock ran on after the last line. `partition` and `offset` are the place on the log, if
-    the line names them.
+    `line` counts from 1; it is 0 for an input after the last line. `partition` and `offset` are its position in Kafka, if the
+    line has them.
     """
 
     line: int
@@ -23,14 +23,14 @@ class Aside(msgspec.Struct, frozen=True):
     file: str = ""
 
     def told(self) -> dict[str, Any]:
-        """Return the place and the sentence as JSON; the place is a `line` with its `file`, or a `record` if there is no file."""
+        """Return the position and the sentence as JSON: a `line` with its `file`, or a `record` if there is no file."""
         place: dict[str, Any] = {"file": self.file, "line": self.line} if self.file else {"record": self.line}
         known = {**(place if self.line else {}), "partition": self.partition, "offset": self.offset, "why": self.why}
         return {name: value for name, value in known.items() if value is not None}
 
 
 class Line(msgspec.Struct):
-    """The fields in which a line describes itself, unchecked; all are None if the line is not a JSON object."""
+    """The fields of a line that identify its record, unchecked; all are None if the line is not a JSON object."""
 
     subject: Any = None
     type: Any = None
@@ -46,7 +46,7 @@ _decoder: Final = msgspec.json.Decoder(Line)
 
 
 def said(line: bytes) -> Line:
-    """Return the fields in which the line describes itself."""
+    """Return the fields of the line that identify its record."""
     try:
         return _decoder.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -54,12 +54,12 @@ def said(line: bytes) -> Line:
 
 
 def read(number: int, line: bytes, why: str) -> Aside:
-    """Return the aside for the line with this number."""
+    """Return the skipped record for the line with this number."""
     found = said(line)
     return Aside(number, why, _whole(found.kafkapartition), _whole(found.kafkaoffset))
 
 
 def _whole(told: object) -> int | None:
-    """Return a whole number, which may travel as text (CloudEvents 1.0 section 1.2); None for anything else."""
+    """Return a whole number, which may be a text (CloudEvents 1.0 section 1.2); None for anything else."""
     text = str(told)
     return int(text) if text.isdecimal() and text.isascii() and len(text) < 20 else None

@@ -16,7 +16,7 @@ LONGEST: Final = 60
 """The greatest number of characters that are shown of a value."""
 _UNITS: Final = (("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000))
 _ADDRESSES: Final = (".address", ".send.to")
-"""The ends of the paths of expressions that give an address; the text hides their values, and only `--json` shows them."""
+"""The last parts of the paths of expressions that are addresses. The text hides their values; only `--json` shows them."""
 
 
 def text(chapters: Iterable[Chapter]) -> Iterator[str]:
@@ -63,7 +63,7 @@ def _asked(chapter: Chapter) -> str:
 
 
 def _told(decision: decisions.Decision, keys: dict[str, str]) -> str:
-    """Return the few words that matter about a decision, never an address or the text of a message."""
+    """Return the most important details of a decision, never an address or the text of a message."""
     words = _of_message(decision.data) or _of_journey(decision.data)
     key = decision.data.key if isinstance(decision.data, decisions.JourneyRefused) else keys.get(decision.instance)
     place = f"  {_instance(decision.journey, key)}" + (f"/{decision.step}" if decision.step else "")
@@ -135,7 +135,7 @@ def value(of: Any) -> str:
 
 
 def _plain(of: Any) -> Any:
-    """Return a value that JSON has no form for as text."""
+    """Return a value as text if JSON has no form for it."""
     match of:
         case datetime.datetime():
             return inputs.text(of.astimezone(datetime.UTC))

@@ -1,6 +1,6 @@
 """The summary of a replay or of a live run: counts of decisions by journey, channel and reason.
 
-Called by the replayer, by `outputs.py` and by `engine/runtime/recorded.py`; `engine/cli/report.py` makes text of the summary.
+Called by the replayer, by `outputs.py` and by `engine/runtime/recorded.py`; `engine/cli/report.py` turns the summary into text.
 """
 
 import math
@@ -21,9 +21,9 @@ class Summary:
         self.events = 0
         self.bad: Counter[str] = Counter()
         self.first_bad: dict[str, skipped_records.Aside] = {}
-        """`{reason: the first record that was put aside for it}`."""
+        """`{reason: the first skipped record with this reason}`."""
         self.found: set[str] = set()
-        """The customers that were asked for by name and are in the history."""
+        """The customers of `Options.customers` that are in the history."""
         self.customers = 0
         self.activations = 0
         self.decisions = 0
@@ -41,7 +41,7 @@ class Summary:
         self.condition_errors: Counter[str] = Counter()
         self.failed_steps = 0
         self.tzdata: tuple[str, ...] = ()
-        """The versions of tzdata, other than the one here, under which definitions were made."""
+        """The other versions of tzdata with which bundles of the replay were compiled."""
 
     def count(self, decision: decisions.Decision) -> None:
         """Count one decision."""
@@ -80,13 +80,13 @@ class Summary:
         self.segments.setdefault(data.segment, Counter())[decision.type.removeprefix("segment.")] += 1
 
     def put_aside(self, reason: str, why: str, number: int, line: bytes) -> None:
-        """Count one record that was put aside, with the number and the bytes of its line; keep the first of each reason."""
+        """Count one skipped record, with the number and the bytes of its line; keep the first of each reason."""
         self.bad[reason] += 1
         if reason not in self.first_bad:
             self.first_bad[reason] = skipped_records.read(number, line, why)
 
     def placed(self, place: Callable[[int], tuple[str, int]]) -> None:
-        """Give each record in `first_bad` its file and its line there; `place` finds both for a line of the history."""
+        """Set the file and the line of each record in `first_bad`; `place` returns both for a line of the history."""
         for reason, each in self.first_bad.items():
             if each.line:
                 file, line = place(each.line)

@@ -1,9 +1,8 @@
-"""Temporary files without a name, which disappear when the last process that has them open ends in any way.
+"""Temporary files without a name, which the system removes when the last process that has them open ends.
 
-Called by `histories.py` for standard input and for a log, and by `outputs.py` for lines that are to be sorted. A process that is
-killed cleans nothing up, so these files must not need any cleaning up. On Linux such a file has no entry in any directory, and
-other processes of the same replay open it through `/proc`. On other systems the file has a name, which is removed on every way
-out except SIGKILL.
+Called by `histories.py` for standard input and for a topic, and by `outputs.py` for lines to be sorted. A killed process cannot
+remove its files, so on Linux these files have no entry in any directory; other processes of the same replay open them through
+`/proc`. On other systems the file has a name, which is removed at every end of the process except SIGKILL.
 """
 
 import os

@@ -1,7 +1,7 @@
 """The bundles on the topic `journey.bundles`, which every worker and replay reads back.
 
-Because of this topic, instances outlive the files that they were made from. Called by the worker, by deploys and commands, and
-for a replay of a log.
+The topic keeps the bundle of every deploy, so old instances still find their version. Called by the worker, by deploys and
+commands, and for a replay of a log.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from engine.runtime.kafka import connection, history, producers, topics
 
 _log = logs.log()
 _ENVELOPE: Final = 1024
-"""Bytes reserved for a record beside its value; a record needs fewer."""
+"""Bytes reserved for the parts of a record other than its value; no record needs more."""
 
 
 class NoBundles(errors.RuntimeFailure):
@@ -56,9 +56,9 @@ async def read(broker: connection.Address, topic: str) -> tuple[dict[str, defini
 
 
 async def beside(broker: connection.Address, topic: str) -> tuple[definition.Bundle, ...]:
-    """Return the bundles for a log: `topic` is a topic of bundles, or a topic of events with a topic of bundles beside it.
+    """Return the bundles for a topic of events. `topic` is that topic, or its topic of bundles.
 
-    Raises `NoBundles` for any other topic.
+    The two topics have the same prefix. Raises `NoBundles` for any other topic.
     """
     if topic.endswith(topics.EVENTS):
         topic = topic.removesuffix(topics.EVENTS) + topics.BUNDLES
@@ -69,7 +69,7 @@ async def beside(broker: connection.Address, topic: str) -> tuple[definition.Bun
 
 
 def activated(record: Any) -> tuple[str, object] | None:
-    """Return the bundle and the clock that a record of `customer.events` activates, None for any other record."""
+    """Return (bundle id, clock) of a record that is an activation, None for any other record of `customer.events`."""
     if record.value is None or inputs.BUNDLE_ACTIVATED.encode() not in record.value:
         return None
     with contextlib.suppress(errors.Malformed):
@@ -92,9 +92,9 @@ class Registry:
         return id_ in self._recorded
 
     def catalog(self, id_: str) -> catalog.Catalog | None:
-        """Return the catalog in which this bundle is live, None if the bundle is not known.
+        """Return the catalog in which this bundle is live, or None if the bundle is not known.
 
-        The catalog also has the journeys of all other bundles, for the instances that entered by them.
+        The catalog also has the journeys of all other bundles, because instances may still be in these versions.
         """
         return self._recorded.activated(id_)
 
@@ -110,7 +110,7 @@ class Registry:
         encoded = msgspec.json.encode(bundle)
         if len(encoded) > topics.LARGEST - _ENVELOPE:
             raise BundleTooLarge(f"The compiled bundle has {len(encoded)} bytes; the limit is {topics.LARGEST - _ENVELOPE}.")
-        producer = producers.plain(self._broker)
+        producer = producers.without_transactions(self._broker)
         await producer.start()
         try:
             await producer.send_and_wait(self._topic, encoded, key=bundle.id.encode())
@@ -119,7 +119,7 @@ class Registry:
         self._recorded.add(bundle)
 
     async def know(self, *ids: str) -> bool:
-        """Read the topic again if one of these bundles is not known; return True if all are known then."""
+        """Read the topic again if one of these bundles is not known; return True if all of them are known in the end."""
         async with self._reading:  # one reading serves all partitions, which meet the same activation at about the same time
             if any(id_ not in self for id_ in ids):
                 await self.refresh()

@@ -32,7 +32,7 @@ class BadCommand(errors.RuntimeFailure):
 class Command(msgspec.Struct, frozen=True):
     """One command: an empty `journey` means the workspace, an empty `customer` means everybody.
 
-    `key` names one instance of the customer in the journey. The fields of `data` stand beside the command's own fields.
+    `key` selects one instance of the customer in the journey. `data` are further fields of the event's data.
     """
 
     command: Name
@@ -65,9 +65,9 @@ def command(
     *,
     everybody: bool = False,
 ) -> Command:
-    """Build a command from the words of the command line; raise `BadCommand` if they do not fit together.
+    """Build a command from the options of the command line; raise `BadCommand` if they do not fit together.
 
-    None stands for an option that was not given.
+    None means that an option was not given.
     """
     for flag, given in (("--journey", journey), ("--customer", customer), ("--key", key)):
         if given is not None and not given.strip():
@@ -95,7 +95,7 @@ def command(
 
 
 async def send(broker: connection.Address, names: topics.Topics, told: Command) -> tuple[int, ...]:
-    """Write a command, and return the partitions in which it now stands.
+    """Write a command, and return the partitions to which it was written.
 
     Raises `BadCommand` for a journey that was never deployed or, if the command is `enter`, is not live.
     """
@@ -109,7 +109,7 @@ async def send(broker: connection.Address, names: topics.Topics, told: Command) 
         async with broadcast.Broadcast(broker, names) as line:
             await line.send(dict.fromkeys(numbers, value))
         return tuple(numbers)
-    producer = producers.plain(broker)
+    producer = producers.without_transactions(broker)
     await producer.start()
     try:
         stands = await producer.send_and_wait(names.name(topics.EVENTS), value, key=told.customer.encode())
@@ -121,8 +121,8 @@ async def send(broker: connection.Address, names: topics.Topics, told: Command) 
 async def _known(broker: connection.Address, names: topics.Topics, told: Command) -> None:
     """Raise `BadCommand` unless the command's journey was ever deployed or, for `enter`, is live.
 
-    A typing error must not look like a command that was obeyed. Instances of a version that is not live any more can still be
-    stopped.
+    Without this check, a misspelt journey would look like a successful command. Instances of a journey that is not live any more
+    can still be stopped.
     """
     found, _ = await bundles.read(broker, names.name(topics.BUNDLES))
     if told.command == "enter":

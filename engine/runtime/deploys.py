@@ -1,7 +1,7 @@
-"""Deploys: they find out which bundle is live in each partition, and make another bundle live.
+"""Deploys: read which bundle is live in each partition, and make another bundle live.
 
-Called by `dalang deploy`, and by a worker for its own directory when the worker starts. A worker at work never deploys, so that
-it follows later deploys. Workers learn of a deploy from the log alone.
+Called by `dalang deploy`, and by a worker once at its start for its own directory. A running worker reads deploys from
+`customer.events`, like every other input.
 """
 
 import datetime
@@ -32,7 +32,7 @@ class MigrationHoles(errors.RuntimeFailure):
 
 
 class Live(msgspec.Struct, frozen=True):
-    """The bundle and the clock in force in a partition, after everything that stands in the log now is handled.
+    """The live bundle and the clock of a partition, after all present records of the partition are handled.
 
     `bundle` is empty if nothing was deployed yet.
     """
@@ -56,11 +56,11 @@ async def deploy(
     bundle: definition.Bundle | None,
     clock: settings.Clock | None = None,
 ) -> Deployed:
-    """Make a bundle and a clock live in every partition; for None, the one that is live there stays.
+    """Make a bundle and a clock live in every partition; None keeps the present one.
 
-    A partition in which both are live already is left untouched. Raises `broadcast.Overtaken` if somebody else deploys at the
-    same time and comes later, and `MigrationHoles` if the bundle says nothing of a step at which instances may wait; nothing
-    was changed then.
+    A partition in which both are live already is not changed. Raises `broadcast.Overtaken` if a later deploy came at the same
+    time, and `MigrationHoles` if the bundle has no step for instances that may wait at a step of the live version. After an
+    error, nothing was changed.
     """
     await connection.reachable(broker)
     await acl.check(broker, acl.rights("deploy", names))
@@ -81,7 +81,7 @@ async def deploy(
 
 
 def _refuse_holes(registry: bundles.Registry, before: set[str], bundle: definition.Bundle) -> None:
-    """Raise `MigrationHoles` if an instance can wait at a step of a live version that the new bundle neither has nor maps.
+    """Raise `MigrationHoles` if instances may wait at a step of a live version that the new bundle neither has nor maps.
 
     docs/semantics.md#a-migration-moves-waiting-instances
     """
@@ -93,7 +93,7 @@ def _refuse_holes(registry: bundles.Registry, before: set[str], bundle: definiti
 
 
 async def live(broker: connection.Address, names: topics.Topics) -> dict[int, Live]:
-    """Return what is in force in each partition, from its partition record and from the log after that record."""
+    """Return `{partition: live bundle and clock}`, from its partition record and the activations after it."""
     records = await _records(broker, names)
     found = {number: Live(each.bundle, "stream" if each.clock == "stream" else "wall") for number, each in records.items()}
     events = names.name(topics.EVENTS)
@@ -109,7 +109,7 @@ async def live(broker: connection.Address, names: topics.Topics) -> dict[int, Li
 async def _records(broker: connection.Address, names: topics.Topics) -> dict[int, codec.PartitionRecord]:
     """Return the partition record of each partition; an empty one if a partition has none.
 
-    Every batch writes the record, so it is searched from the end of the partition's states backwards.
+    Every batch writes a partition record, so the search goes backwards from the end of the partition's states.
     """
     topic, back = names.name(topics.STATE), _TAIL
     ends = await history.ends(broker, topic)

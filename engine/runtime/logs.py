@@ -1,6 +1,6 @@
-"""The logs, made with structlog: each entry is the name of an event, with keys.
+"""The log, written by structlog: each entry is the name of an event with keys, such as `bundle deployed` with `partitions`.
 
-An entry may hold ids of customers, but never an address or a text.
+An entry may have ids of customers, but never an address or the text of a message.
 """
 
 import logging

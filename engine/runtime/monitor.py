@@ -1,7 +1,7 @@
-"""The watch over one worker: its metrics, its health, and the port that serves both.
+"""The monitor of one worker: its metrics, its health, and the HTTP server for both.
 
-Called by the worker, which reports what happens (`wrote`, `loaded`, `ticked`) and, once a second, how its partitions stand.
-Nothing here decides, writes to Kafka or ends the process.
+The worker reports events here (`wrote`, `loaded`, `ticked`) and, once a second, the progress of its partitions. The monitor does
+not decide, write to Kafka or end the process.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from engine.runtime.monitoring import health, metrics, probes, tracing
 from engine.runtime.partition import partition
 
 BEAT: Final = 1.0
-"""Seconds between two looks at the worker."""
+"""Seconds between two observations of the worker."""
 
 _log = logs.log()
 
 
 class Watch:
-    """The observations of one worker, and the server and tracer that report them; `wall` is the log's time in seconds."""
+    """The observations of one worker, with the server and the tracer that report them. `wall` is the broker's time in seconds."""
 
     def __init__(self, chosen: settings.Settings, wall: Callable[[], float] = time.time) -> None:
         self._settings, self._wall = chosen, wall
@@ -33,7 +33,7 @@ class Watch:
         self._rebalances = 0
 
     def open(self) -> None:
-        """Start the server and the tracer that are asked for; raise an `errors.RuntimeFailure` if that is not possible."""
+        """Start the server and the tracer if the settings ask for them; raise an `errors.RuntimeFailure` if one cannot start."""
         self._tracer = tracing.tracer(self._settings.tracing)
         if self._settings.metrics_port is not None:
             self._server = probes.Server(self._settings.metrics_host, self._settings.metrics_port, self.metrics, self.health)
@@ -49,7 +49,7 @@ class Watch:
             self._server = None
 
     def over(self) -> tuple[metrics.Wrote, Callable[..., inputs.Record]]:
-        """Return two functions for one partition: one to report its batches to, and one to decode its records with."""
+        """Return two functions for one partition: the first takes its written batches, the second decodes its records."""
         if (tracer := self._tracer) is None:
             return self.metrics.wrote, inputs.decode
         stopwatch = tracing.Stopwatch()
@@ -61,7 +61,7 @@ class Watch:
         return wrote, stopwatch.decode
 
     async def beat(self, look: Callable[[], health.Seen]) -> None:
-        """Look at the worker again and again; `/health` fails if this stops."""
+        """Observe the worker every `BEAT` seconds, without end; `/health` fails if this stops."""
         while True:
             self.health.turned()
             seen = self._looked(look)
@@ -111,7 +111,7 @@ class Watch:
             customers=store.customers,
             bytes=store.bytes,
             waiting=store.waiting,
-            overdue=store.calendar.overdue,
+            overdue=store.timer_queue.overdue,
             silent=silent,
         )
 

@@ -1,7 +1,7 @@
 """The public contract, made from the models: JSON Schemas of the records, and the AsyncAPI 3 document of the topics.
 
-Called by `dalang schema`. The CI checks the files for drift: a change of shape needs a new schema version, an upcaster and a
-history.
+Called by `dalang schema`. The CI fails if the files differ from the models. A changed shape needs a new schema version, an
+upcaster and a saved history.
 """
 
 import inspect
@@ -33,7 +33,7 @@ def files() -> dict[str, str]:
 
 
 def event() -> dict[str, Any]:
-    """Return the schema of a CloudEvent 1.0 as `customer.events` takes it (CloudEvents JSON format, structured mode)."""
+    """Return the schema of a CloudEvent 1.0 on `customer.events` (CloudEvents JSON format, structured mode)."""
     return {
         "$schema": _DRAFT,
         "$id": "dalang/event.schema.json",

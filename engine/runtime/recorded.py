@@ -1,4 +1,4 @@
-"""The records of a live run: its decisions and actions from the topics, in the order in which a replay writes them.
+"""The records of a live run: its decisions and actions from the topics, in the order of a replay.
 
 Called by the demo and the tests, to compare a live run with its replay. Everything is kept in memory.
 """
@@ -50,7 +50,7 @@ async def read(broker: connection.Address, names: topics.Topics) -> Recorded:
 
 
 def _action_of(line: bytes) -> str | None:
-    """Return the id of the action that a decision asked for, None if it asked for none."""
+    """Return the id of the action that a decision leads to, or None if it leads to none."""
     if decisions.MessageRequested.type.encode() not in line:
         return None
     data = decisions.decode(line).data

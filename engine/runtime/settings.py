@@ -1,7 +1,7 @@
 """The settings of the worker and its tools, from flags, `DALANG_*` variables and `.env`.
 
-Read by the command line alone. The docstring of an attribute is its line in docs/settings.md, which is made from this file
-(`dalang schema settings`). A secret is a `SecretStr`: it has no flag, and no log, error or help shows it.
+Only the command line reads them. docs/settings.md is made from this file (`dalang schema settings`): the docstring of an
+attribute is its line there. A secret is a `SecretStr`: it has no flag, and no log, error or help text shows it.
 """
 
 import pathlib
@@ -163,7 +163,7 @@ def read(kind: type[S], **given: Any) -> S:
 
 
 def in_the_clear(chosen: S) -> S:
-    """Return the settings without TLS and SASL, for the embedded broker, which has neither."""
+    """Return the settings without TLS and SASL, because the embedded broker has neither."""
     secured = [name for name in Access.model_fields if name.startswith(("tls_", "sasl_"))]
     return chosen.model_copy(update={**dict.fromkeys(secured), "tls": False})
 

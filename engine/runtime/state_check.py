@@ -1,8 +1,8 @@
-"""The check of the last minutes: committed states, decisions and actions must be what the fold makes of the log.
+"""The check of the last minutes: committed states, decisions and actions are compared with a new fold of the same inputs.
 
-Called by `dalang state check`, above all after a cluster has died. The check takes the states as they were some minutes ago,
-which is possible because earlier records of `customer.state` stay for a while. It decides the inputs since then again, and
-compares. It writes nothing and may run beside workers: what they write meanwhile is left out.
+Called by `dalang state check`, above all after a whole cluster has failed. The check starts from the states of some minutes ago,
+which are still in `customer.state` because compaction waits. It decides the inputs since then again, and compares the results
+with the topics. It writes nothing. Workers may run at the same time; their newer records are not checked.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from engine.runtime.partition import partition, tails, writer
 from engine.runtime.state import codec, store
 
 MOST: Final = 1_000
-"""Greatest number of differences of one partition that are named."""
+"""The most differences of one partition that are listed."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -49,8 +49,7 @@ class Difference(msgspec.Struct, frozen=True):
 class Checked(msgspec.Struct):
     """The result of the check of one partition.
 
-    `since` is the time of the partition record from which the check goes on (seconds since 1970), None if nothing can be
-    checked.
+    `since` is the time of the partition record at which the check begins (seconds since 1970); None if nothing can be checked.
     """
 
     since: float | None = None
@@ -59,7 +58,7 @@ class Checked(msgspec.Struct):
     outputs: int = 0
     differences: list[Difference] = []
     more: int = 0
-    """Number of differences beyond those that are named."""
+    """Number of further differences, which are not listed."""
 
 
 class _Own(msgspec.Struct):
@@ -75,7 +74,7 @@ class _Collecting(writer.Writer):
 
     def __init__(self) -> None:
         self.decided: dict[tuple[str, str], list[writer.Output]] = {}
-        """Outputs by topic and id; two may have one id, if a customer was erased and came back with the same key."""
+        """`{(topic, id): outputs}`. Two outputs have one id if a customer was erased and came back with the same key."""
 
     async def write(self, outputs: list[writer.Output], states: list[writer.Output]) -> None:
         """Keep the outputs in memory."""
@@ -91,14 +90,14 @@ class _Span:
         self.starts = {topic: tail.after for topic, tail in after.record.tails.items() if topic in end.record.tails}
         """The offset after which the outputs of the span begin, for each topic that can be checked."""
         self.states = store.AsOf(store.Store(), base.offset)
-        """The states as they were at the base; the fold goes on from there."""
+        """The states at the base, from which the fold starts."""
         self.committed: dict[bytes, bytes | None] = {}
         self.found: dict[tuple[str, str], list[bytes | None]] = {}
         self.keys: dict[tuple[str, str], bytes] = {}
         self._beyond = Counter[str]()
 
     def remember(self, record: Any) -> None:
-        """Take one record of `customer.state` into the span."""
+        """Add one record of `customer.state` to the span."""
         if record.offset > self.end.offset:
             return
         self.states.take([record])
@@ -106,7 +105,7 @@ class _Span:
             self.committed[record.key] = record.value
 
     def read(self, topic: str, name: str, record: Any) -> None:
-        """Take one record of an output topic into the span; records that workers wrote after the end are skipped."""
+        """Add one record of an output topic to the span; records after the end of the span are skipped."""
         if topic not in self.starts or (id_ := tails.id_of(topic, record)) is None:
             return
         last = self.end.record.tails[topic]
@@ -121,7 +120,7 @@ class _Span:
 async def check(
     broker: connection.Address, names: topics.Topics, minutes: float, *, heard: Callable[[int], None] = lambda _: None
 ) -> dict[int, Checked]:
-    """Check the last minutes of each partition, as far back as `customer.state` still knows them; return the results.
+    """Check the last minutes of each partition, as far back as `customer.state` has the states; return the results.
 
     `heard` is called with the number of records of each chunk.
     """
@@ -145,8 +144,8 @@ async def check(
 def _chosen(own: list[_Own], since: float) -> list[tuple[_Own, _Own, _Own]]:
     """Return the possible spans of a check, the best first, each as its base, the record after its base, and the last record.
 
-    A record can be the base if the record after it counts its tails from there. The best base is the last one before `since`
-    (ms); if that cannot be used, a later one may.
+    A record can be the base if the tails of the record after it begin at the base. The best base is the last one before `since`
+    (ms). If that one cannot be used, a later one is tried.
     """
     # A record without tails, as `dalang state rebuild` writes it, starts a new count: nothing before it can be checked.
     anew = max((index for index, each in enumerate(own) if not each.record.tails), default=-1)
@@ -164,7 +163,7 @@ async def _spans(
 ) -> dict[int, _Span]:
     """Return a span with its states for each partition; partitions without a usable span are left out.
 
-    If compaction has removed states that a span needs, a span that starts half of the way later is tried.
+    If compaction has removed states that a span needs, a span with half the length is tried.
     """
     done: dict[int, _Span] = {}
     ways = {number: each for number, each in chosen.items() if each}
@@ -180,7 +179,7 @@ async def _spans(
 
 
 async def _there(broker: connection.Address, names: topics.Topics, spans: dict[int, _Span]) -> dict[int, _Span]:
-    """Return the spans whose inputs are all on the log, without the topics from which retention has removed outputs."""
+    """Return the spans whose inputs are all still on `customer.events`. Topics with outputs removed by retention are left out."""
     for topic in tails.TOPICS:
         for tp, begin in (await history.begins(broker, names.name(topic))).items():
             if (span := spans.get(tp.partition)) is None:

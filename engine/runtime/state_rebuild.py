@@ -1,7 +1,8 @@
-"""The rebuilding of `customer.state` from the log by the worker's own fold, whose decisions and actions are dropped.
+"""The rebuilding of `customer.state` from `customer.events`, by the worker's own fold without its decisions and actions.
 
-Called by `dalang state rebuild`, while no worker runs. Everything is folded in memory first and written at the end, each
-partition in one transaction. So a state is the old one or the new one, and no decision or action is written a second time.
+Called by `dalang state rebuild`, while no worker runs. All states are computed in memory first and written at the end, each
+partition in one transaction. So a partition has either its old states or the new ones, and no decision or action is written a
+second time.
 """
 
 from collections.abc import Callable
@@ -41,7 +42,7 @@ class Rebuilt(msgspec.Struct, frozen=True):
 
 
 class _Dropping(writer.Writer):
-    """A writer that writes nothing: the outputs of the fold are on their topics since they were first decided."""
+    """A writer that writes nothing, because the outputs of the fold are on their topics already."""
 
     def __init__(self) -> None:
         pass
@@ -60,8 +61,8 @@ async def rebuild(
 ) -> dict[int, Rebuilt]:
     """Fold the log from its start and write the states; return the result of each partition.
 
-    `heard` is called with the number of records of each chunk. The transactional ids of the partitions are taken, which ends a
-    worker that still runs (it leaves with 70).
+    `heard` is called with the number of records of each chunk. A worker that still runs is fenced,
+    and exits with 70.
 
     Raises `LogTooShort` if retention has removed the start of the log, unless `partial`, and `WorkerRunning` if a worker takes
     a partition meanwhile.
@@ -104,7 +105,7 @@ async def _fold(broker: connection.Address, names: topics.Topics, count: int, he
 
 
 async def _keys(broker: connection.Address, names: topics.Topics) -> dict[int, set[bytes]]:
-    """Return the keys that have a value in `customer.state`, by partition; values may be unreadable and are not decoded."""
+    """Return `{partition: keys with a value in customer.state}`; the values are not decoded, so they may be unreadable."""
     found: dict[int, set[bytes]] = {}
     async for fetched in history.records(broker, names.name(topics.STATE)):
         keys = found.setdefault(fetched[0].partition, set())

@@ -1,8 +1,8 @@
-"""The worker: Faust's group membership around the partitions, the clock, and the ways to leave.
+"""The worker: it runs the partitions that Faust assigns to it, sends timers that are due, and ends the process after a failure.
 
-The agent hands each fetched chunk to the task of its partition and goes on. The task takes everything that waits into one
-batch: small when idle, large under load. Exit codes: 0 after a stop; 2 if a restart does not help; 70 if the worker must not go
-on and its supervisor starts it again.
+Faust's agent passes each fetched chunk to the task of its partition. The task handles all waiting chunks in one batch: a small
+one when idle, a large one under load. Exit codes: 0 after a stop; 2 if a restart does not help; 70 if the worker cannot continue
+and its supervisor must start it again.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ from engine.runtime.state import codec, rocksdb_store, store
 
 MUST_LEAVE: Final = 70
 REFUSED: Final = 2
-"""The exit code if starting again will not help: somebody has to do what the log says."""
+"""The exit code if a restart does not help. The log says what an operator has to do."""
 TICK: Final = 0.2
-"""Seconds between two looks at the timer queues."""
+"""Seconds between two checks of the timer queues."""
 STOP_WITHIN: Final = 9.0
 LOAD_WITHIN: Final = 60.0
 _DEPLOYS: Final = 5
@@ -78,7 +78,7 @@ class Worker:
         _log.info("worker starting", partitions=count, transactions=self.transactions, clock=self.settings.clock)
         await self.registry.refresh()
         await self._deploy()
-        self.clock = producers.plain(self.broker)
+        self.clock = producers.without_transactions(self.broker)
         await self.clock.start()
         self.app = faust_app.app(self.settings, self.broker, self.names.name(topics.EVENTS), count, self._hand_over)
         self._on_signals()
@@ -95,9 +95,10 @@ class Worker:
         return 0
 
     async def _deploy(self) -> None:
-        """Deploy the worker's own directory and clock, once, if they differ from what is live; later deploys are followed.
+        """Deploy the worker's own directory and clock once, if they differ from the live ones.
 
-        Several workers may start at once. A worker that is overtaken looks again, and finds what the other worker deployed.
+        Several workers may start at once. If another worker's deploy comes later, this worker tries again, and mostly finds that
+        the same bundle is live already.
         """
         clock = self.settings.clock if self.bundle is not None or "clock" in self.settings.model_fields_set else None
         if self.bundle is None and clock is None:
@@ -150,7 +151,7 @@ class Worker:
                 self._room.set()
 
     def _next(self, number: int) -> list[Any]:
-        """Return the chunks of one transaction: the chunks that wait, up to the batch size."""
+        """Return the chunks for one batch: all waiting chunks, up to the batch size."""
         waiting, count = self._waiting.get(number, []), 0
         for index, event in enumerate(waiting, 1):
             count += len(event.value)
@@ -162,9 +163,9 @@ class Worker:
         return waiting
 
     async def _ready(self, number: int, generation: int) -> partition.Partition:
-        """Call `_ensure`, again and again for up to `LOAD_WITHIN` seconds if the broker fails.
+        """Call `_ensure`, and repeat it for up to `LOAD_WITHIN` seconds if the broker fails.
 
-        Repeating is safe, because nothing is ahead of the broker yet. It helps, because leaders and coordinators move.
+        A repeat is safe, because memory is not ahead of the broker yet. It helps while a leader or a coordinator moves.
         """
         deadline = asyncio.get_running_loop().time() + LOAD_WITHIN
         while True:
@@ -182,8 +183,8 @@ class Worker:
     async def _ensure(self, number: int, generation: int) -> partition.Partition:
         """Return the partition, loaded in this generation of the group.
 
-        A partition that stays with this worker is brought up to date in a new generation, because other workers may have had it
-        meanwhile. Only what is new is read.
+        If this worker had the partition before, only newer states are read, because another worker may have had the partition
+        since then.
         """
         known = self._partitions.get(number)
         if known is not None and known[0] == generation:
@@ -211,7 +212,7 @@ class Worker:
         return partition.Partition(number, self.names, self.registry, held, own, *self.watch.over())
 
     async def _begins(self, current: partition.Partition, generation: int) -> None:
-        """Raise `layout.AheadOfState` if the group began to read after the end of the state; set the group back first."""
+        """If the group began to read after the end of the state, set the group back and raise `partition_checks.AheadOfState`."""
         tp = TP(self.names.name(topics.EVENTS), current.number)
         consumer, wanted = self.app.consumer, current.store.record.offset + 1
         if consumer.sought.get(tp, 0) > wanted and self._holds(current.number, generation):
@@ -224,12 +225,12 @@ class Worker:
         return TP(self.names.name(topics.EVENTS), number) in self.app.consumer.assignment()
 
     def _holds(self, number: int, generation: int) -> bool:
-        """Return True if the partition is still this worker's, in the generation of the group in which it was read."""
+        """Return True if this worker still has the partition, in the generation of the group in which its records were read."""
         same = self.app.consumer_generation_id == generation and not self.app.rebalancing
         return same and not self.stopping.is_set() and self._is_mine(number)
 
     async def _failed(self, number: int, generation: int, exc: Exception) -> None:
-        """End the process, unless the partition was lost meanwhile: then its new owner has fenced this worker, as it should."""
+        """End the process, unless another worker has the partition now and has fenced this one: then the error is expected."""
         if isinstance(exc, ProducerFenced):
             # A worker that slept is fenced before it learns that the group went on without it, so wait for that news.
             for _ in range(round(2 * self.settings.session_timeout / TICK)):
@@ -245,13 +246,13 @@ class Worker:
         _log.warning("partition lost", partition=number, error=type(exc).__name__)
 
     def _leave(self, exc: BaseException, number: int | None = None) -> None:
-        """End the process here and now."""
+        """End the process at once, without cleaning up."""
         told = str(exc) if isinstance(exc, errors.DalangError) else f"{type(exc).__name__}: {exc}"
         _log.error("worker exits", error=told, **({} if number is None else {"partition": number}))
         os._exit(REFUSED if isinstance(exc, partition_checks.PartitionsChanged) else MUST_LEAVE)
 
     def _look(self) -> health.Seen:
-        """Return an observation of the worker as it is now, for the watch."""
+        """Return an observation of the worker, for the monitor."""
         stopping = self.stopping.is_set()
         if not self._started or self.app.rebalancing_count == 0:
             return health.Seen(stopping=stopping)
@@ -280,9 +281,9 @@ class Worker:
     # The clock.
 
     def _clock_ended(self, ticking: asyncio.Task[None]) -> None:
-        """End the process if the clock or the watch has ended, so that it is started again.
+        """End the process if the task of the clock or of the monitor has ended, so that the supervisor starts it again.
 
-        Without a clock no timer would fire, and without a watch nobody would see the worker.
+        Without the clock no timer would fire. Without the monitor the worker would have no metrics and no health.
         """
         if not ticking.cancelled():
             self._leave(ticking.exception() or RuntimeError("the clock ended"))
@@ -333,9 +334,9 @@ class Worker:
                 await known[1].close()
 
     async def _send_due(self, current: partition.Partition, due: list[tuple[datetime.datetime, list[str]]]) -> None:
-        """Write these due timers to the log.
+        """Write `timer.due` events for these timers to `customer.events`.
 
-        Raises `TimeoutError` if nobody answers, as when the producer's own tasks are dead; then a new start helps.
+        Raises `TimeoutError` without an answer, for example if the tasks of the producer have ended; a restart then helps.
         """
         for at, customers in due:
             self._sent += 1
@@ -379,7 +380,7 @@ class Worker:
 
 
 def run(chosen: settings.Settings) -> int:
-    """Run a worker until it is told to stop, and return the exit code; raise `errors.DalangError` if it cannot start."""
+    """Run a worker until a signal stops it, and return the exit code; raise `errors.DalangError` if it cannot start."""
     logs.configure(chosen.log_format)
     gc.set_threshold(100_000, 50, 50)  # states and batches are trees: looking for cycles in them finds none
     bundle = None if chosen.journeys is None else catalogs.bundle(chosen.journeys)

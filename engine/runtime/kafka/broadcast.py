@@ -47,7 +47,7 @@ class Broadcast:
                 self._transactions = await producers.begun(self._producer)
             if not self._transactions:
                 await self._stop()
-                self._producer = producers.plain(self._broker)
+                self._producer = producers.without_transactions(self._broker)
                 await self._producer.start()
         except BaseException:
             await self._stop()

@@ -1,1 +1,1 @@
-"""Monitoring: metrics, health, probes and traces of a worker. Nothing here changes what a worker does."""
+"""Monitoring: metrics, health, probes and traces of a worker. Monitoring never changes the work of a worker."""

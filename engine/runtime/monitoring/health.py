@@ -1,8 +1,8 @@
 """The answers of `/health` and `/ready`: whether the worker is alive, and whether it keeps up with its work.
 
-The worker's loop reports here (`turned`, `ticked`, `seen`), and the thread of probes.py asks. The worker's health does not
-depend on the broker, because a restart of the worker does not mend a broker. Nothing here waits or takes a lock, so a loop that
-stands still is still reported.
+The worker's event loop reports to this file (`turned`, `ticked`, `seen`), and the thread of probes.py reads the answers. The
+worker's health does not depend on the broker, because restarting a worker does not repair a broker. No function here waits or
+takes a lock, so a blocked event loop is reported too.
 """
 
 import time
@@ -14,18 +14,18 @@ import msgspec
 from engine.runtime.monitoring import metrics
 
 LOOP_WITHIN: Final = 30.0
-"""Seconds without a turn after which the event loop is dead. A batch of everybody's timers may take some of them."""
+"""Seconds without a turn after which the event loop counts as dead. A large batch may block it for some seconds."""
 CLOCK_WITHIN: Final = 120.0
-"""Seconds without a tick after which the clock is dead. It may wait for the broker for up to 40 s at a time."""
+"""Seconds without a tick after which the clock counts as dead. A tick may wait for the broker for up to 40 s."""
 SILENT_WITHIN: Final = 10.0
-"""Seconds without an answer to a fetch after which the broker is away. It answers idle fetches every 1.5 s."""
+"""Seconds without an answer to a fetch after which the broker counts as away. It answers idle fetches every 1.5 s."""
 
 
 class Seen(msgspec.Struct, kw_only=True, frozen=True):
     """An observation of the worker at one moment."""
 
     joined: bool = False
-    """True if the worker is in the group and knows its partitions, which may be none."""
+    """True if the worker is in the group and has got its assignment, which may be empty."""
     rebalancing: bool = False
     rebalances: int = 0
     """The number of rebalances so far."""
@@ -53,7 +53,7 @@ class Answer(msgspec.Struct, frozen=True):
 class Health:
     """The observations of one worker and the answers made from them.
 
-    `monotonic` and `wall` are clocks in seconds; tests give their own.
+    `monotonic` and `wall` are functions that return seconds; tests pass their own.
     """
 
     def __init__(
@@ -71,19 +71,19 @@ class Health:
         self._seen = Seen()
 
     def turned(self) -> None:
-        """Note that the event loop turns."""
+        """Note that the event loop has made a turn."""
         self._turned = self._monotonic()
 
     def ticked(self) -> None:
-        """Note that the clock, which writes `timer.due`, goes on."""
+        """Note that the clock, which writes `timer.due`, has made a tick."""
         self._ticked = self._monotonic()
 
     def seen(self, seen: Seen) -> None:
-        """Take over the newest observation of the worker."""
+        """Store the newest observation of the worker."""
         self._seen = seen
 
     def health(self) -> Answer:
-        """Return the answer of `/health`: the process is alive, or it is to be killed and started again."""
+        """Return the answer of `/health`: good, or the reasons why the process must be restarted."""
         now, seen = self._monotonic(), self._seen
         reasons = []
         if now - self._turned > self._loop_within:
@@ -95,7 +95,7 @@ class Health:
         return Answer(tuple(reasons), len(seen.standings))
 
     def ready(self) -> Answer:
-        """Return the answer of `/ready`: the worker handles records as they come, or it does not."""
+        """Return the answer of `/ready`: good, or the reasons why the worker does not keep up."""
         seen, reasons = self._seen, [*self.health().reasons]
         if seen.stopping:
             reasons.append("stopping")

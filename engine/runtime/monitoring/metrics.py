@@ -1,7 +1,7 @@
 """The metrics of a worker, under their Prometheus names.
 
-Called by the worker for each batch that is on the broker, with what the batch already holds; nothing is counted event by event.
-Labels come from definitions and from short lists alone. A customer, an address or a text must never be a label.
+The worker calls it once for each written batch; there is no work for each event. The values of labels come from definitions and
+from short fixed lists. A customer, an address or a text must never be a label.
 """
 
 import time
@@ -31,7 +31,7 @@ _REASONED: Final = frozenset(
 
 
 class Written(msgspec.Struct, kw_only=True):
-    """One batch of a partition that is on the broker.
+    """One batch of a partition that was written to the broker.
 
     `oldest` is the timestamp of the batch's first record (ms since 1970); the other times are durations in seconds.
     """
@@ -41,14 +41,14 @@ class Written(msgspec.Struct, kw_only=True):
     oldest: int
     decided: list[decisions.Decision] = []
     acted: Mapping[str, int] = {}
-    """Number of actions by channel."""
+    """`{channel: number of actions}`."""
     buried: Mapping[str, int] = {}
-    """Number of dead letters by reason."""
+    """`{reason: number of dead letters}`."""
     errors: Mapping[tuple[str, str], int] = {}
-    """Number of conditions without a value, by journey and path."""
+    """`{(journey, path): number of conditions that could not be evaluated}`."""
     activations: int = 0
     misplaced: int = 0
-    """Number of customers who are new in this partition and belong in another one."""
+    """Number of new customers who belong to another partition."""
     took: float = 0.0
     """Seconds from the first look at a record until the broker has confirmed the batch."""
     write_took: float = 0.0
@@ -60,13 +60,13 @@ Wrote = Callable[[Written], None]
 class Standing(msgspec.Struct, kw_only=True, frozen=True):
     """The progress of one assigned partition at one moment.
 
-    `behind` is the time since when a record waits to be handled (seconds since 1970), None if no record waits.
+    `behind` is the timestamp of the oldest waiting record (seconds since 1970), None if no record waits.
     """
 
     number: int
     loaded: bool = False
     lag: int = 0
-    """Number of records on the log that are not handled."""
+    """Number of records on the topic that are not handled."""
     behind: float | None = None
     customers: int = 0
     bytes: int = 0
@@ -78,12 +78,12 @@ class Standing(msgspec.Struct, kw_only=True, frozen=True):
     """Seconds since the broker last answered a fetch of this partition; 0 while a record waits to be handled."""
 
     def lag_seconds(self, now: float) -> float:
-        """Return the age in seconds of the oldest record that is not handled, 0 if there is none."""
+        """Return the age of the oldest waiting record in seconds, 0 if no record waits."""
         return 0.0 if self.behind is None else max(0.0, now - self.behind)
 
 
 class Metrics:
-    """The counters of one worker, in a registry of its own, so that two workers in one process share none."""
+    """The counters of one worker, in their own registry, so that two workers in one process do not share counters."""
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         self.registry = prometheus.CollectorRegistry()
@@ -150,7 +150,7 @@ class Metrics:
         return prometheus.Histogram(f"dalang_{name}", told, buckets=tuple(buckets), registry=self.registry)
 
     def wrote(self, batch: Written) -> None:
-        """Count one batch that is on the broker."""
+        """Count one batch that was written."""
         self._events.labels(str(batch.partition)).inc(batch.records)
         for channel, count in batch.acted.items():
             self._actions.labels(channel).inc(count)
@@ -188,19 +188,19 @@ class Metrics:
                         self._failures.labels(channel, failure).inc()
 
     def loaded(self, seconds: float) -> None:
-        """Record how many seconds the loading of one partition's states took."""
+        """Record the seconds that loading one partition's states took."""
         self._load.observe(seconds)
 
     def repaired(self, partition: int) -> None:
-        """Count a batch of this partition that was committed by half and is whole again."""
+        """Count a batch of this partition that was committed by half and was repaired."""
         self._repaired.labels(partition).inc()
 
     def unrepaired(self, partition: int) -> None:
-        """Count a batch of this partition that was committed by half and stays so."""
+        """Count a batch of this partition that was committed by half and could not be repaired."""
         self._unrepaired.labels(partition).inc()
 
     def rebalanced(self, times: int = 1) -> None:
-        """Count rebalances, in which the partitions are assigned anew."""
+        """Count rebalances of the consumer group."""
         self._rebalances.inc(times)
 
     def text(self) -> bytes:
@@ -213,7 +213,7 @@ class Metrics:
 
 
 class _Now(registry.Collector):
-    """The gauges, made from the latest standings when somebody asks, so that a lost partition leaves no number behind."""
+    """The gauges. They are made from the latest standings at each request, so a partition that was lost has no gauge."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -242,4 +242,4 @@ class _Now(registry.Collector):
 
 
 def uncounted(batch: Written) -> None:
-    """Count nothing: the default of a partition that nobody watches."""
+    """Count nothing; it is the default for a partition without a monitor."""

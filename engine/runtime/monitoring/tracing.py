@@ -1,8 +1,8 @@
-"""Traces for OpenTelemetry: a span for each batch, with the parts of its time.
+"""Traces for OpenTelemetry: a span for each batch, with child spans for its parts.
 
 Called by monitor.py. If no traces are asked for, OpenTelemetry is not imported. Traces are asked for by `DALANG_TRACING=true`, or
-by the standard variables that name an exporter or its endpoint. Everything else (endpoint, headers, sampler, service name) is
-set by OTEL_* variables alone. Attributes are counts, never a customer.
+by the standard variables that name an exporter or its endpoint. All other settings (endpoint, headers, sampler, service
+name) come from OTEL_* variables. Attributes are counts, never a customer.
 """
 
 import os
@@ -41,7 +41,7 @@ class UnknownExporter(errors.RuntimeFailure):
 
 
 class Stopwatch:
-    """`inputs.decode` with a sum of the seconds that it took; only a traced partition pays for reading the clock."""
+    """`inputs.decode` with a sum of its time. Only traced partitions use it, because reading the clock takes time."""
 
     def __init__(self) -> None:
         self._took = 0.0
@@ -61,7 +61,7 @@ class Stopwatch:
 
 
 class Tracer:
-    """The maker of the spans of a worker's batches, with a provider of its own: nothing global is set."""
+    """It makes the spans of a worker's batches, with its own trace provider; the global provider is not changed."""
 
     def __init__(self, provider: Any) -> None:
         self._provider = provider
@@ -70,8 +70,8 @@ class Tracer:
     def wrote(self, batch: metrics.Written, decode_took: float) -> None:
         """Make the span of one batch that is on the broker, with its children.
 
-        Decoding and deciding alternate, record by record. The children `decode` and `decide` are the sums, shown one after the
-        other.
+        The batch decodes and decides record by record. The child spans `decode` and `decide` show the sums of these times, one
+        after the other.
         """
         from opentelemetry import trace  # noqa: PLC0415 - an extra, imported where it was asked for
 
@@ -87,7 +87,7 @@ class Tracer:
         span.end(end)
 
     def close(self) -> None:
-        """Send the remaining spans, but do not let a collector without an answer hold the worker up."""
+        """Send the remaining spans; do not wait long for a collector that does not answer."""
         closing = threading.Thread(target=self._provider.shutdown, name="dalang-tracing", daemon=True)
         closing.start()
         closing.join(CLOSE_WITHIN)
@@ -106,8 +106,8 @@ def wanted(asked: bool | None, environment: Mapping[str, str]) -> bool:
 def tracer(asked: bool | None) -> Tracer | None:
     """Return the tracer, None if no traces are asked for.
 
-    Raises `NoTracing` or `UnknownExporter` if `DALANG_TRACING` asks for what is not there. A standard variable, which may be
-    meant for all programs of a host, must not stop the worker: then a warning is logged.
+    Raises `NoTracing` or `UnknownExporter` if `DALANG_TRACING` asks for traces that cannot be made. If a standard variable asks
+    for them, only a warning is logged, because that variable may be meant for all programs of a host.
     """
     if not wanted(asked, os.environ):
         return None

@@ -219,7 +219,7 @@ class Partition:
         """
         for key in self.store.keys():  # noqa: SIM118 - a store is no dictionary
             if (due := self.store.due_of(key)) != codec.NO_TIMER:
-                self.store.calendar.arm(due, key)
+                self.store.timer_queue.arm(due, key)
 
     def _count(self, batch: Batch, fresh: list[Any], started: float, write_took: float) -> None:
         """Report a written batch to the metrics.
@@ -308,7 +308,7 @@ class Partition:
         keys: Iterable[bytes] = self.everybody() if named is None else [each.encode() for each in named]
         latest = timestamps.milliseconds(timer_due.recorded)
         for key in keys:
-            expected = self.store.calendar.done(key)
+            expected = self.store.timer_queue.done(key)
             due = self._due(key)
             if due <= latest:
                 yield key
@@ -417,5 +417,5 @@ class Partition:
         here = self.store.record.stream_time if streaming else now
         steady = int(time.monotonic() * 1000)
         passed = steady - (now - self.passed) if behind else None
-        chunks = self.store.calendar.due(here, steady, self.store.due_of, strictly=streaming, passed=passed)
+        chunks = self.store.timer_queue.due(here, steady, self.store.due_of, strictly=streaming, passed=passed)
         return [(timestamps.instant(due), [key.decode() for key in keys]) for due, keys in chunks]

@@ -89,7 +89,9 @@ class Writer(_Connected):
         transactions: bool,
         clock: broker_clock.Wall | None = None,
     ) -> None:
-        producer = producers.transactional(broker, f"{app_id}-{partition}") if transactions else producers.plain(broker)
+        producer = (
+            producers.transactional(broker, f"{app_id}-{partition}") if transactions else producers.without_transactions(broker)
+        )
         super().__init__(partition, clock or broker_clock.Wall(), producer)
         self.transactions = transactions
 

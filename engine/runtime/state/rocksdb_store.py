@@ -152,7 +152,7 @@ class Store(store.Port):
 
     def _arm(self) -> None:
         for key, due in self._each(b"t"):
-            self.calendar.arm(_DUE.unpack(due)[0], key)
+            self.timer_queue.arm(_DUE.unpack(due)[0], key)
 
     def _each(self, kind: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield the key and the value of every entry whose key begins with `kind` (`b"c"` or `b"t"`).

@@ -51,7 +51,7 @@ class Port(abc.ABC):
         self._reset()
 
     def _reset(self) -> None:
-        self.calendar = timer_queue.Calendar()
+        self.timer_queue = timer_queue.TimerQueue()
         self.record = codec.PartitionRecord()
         self.mark = Mark()
         self.customers = self.bytes = self.waiting = 0
@@ -101,9 +101,9 @@ class Port(abc.ABC):
         for key, snapshot in snapshots.items():
             self._count(before[key], -1)
             self._count(snapshot, 1)
-            self.calendar.done(key)
+            self.timer_queue.done(key)
             if snapshot is not None and (due := codec.head(snapshot)[0]) != codec.NO_TIMER:
-                self.calendar.arm(due, key)
+                self.timer_queue.arm(due, key)
         self.record = record
         if mark.offset >= 0:
             self.mark = mark
@@ -168,7 +168,7 @@ class Store(Port):
         for key, snapshot in self.snapshots.items():
             self._count(snapshot, 1)
             if (due := codec.head(snapshot)[0]) != codec.NO_TIMER:
-                self.calendar.arm(due, key)
+                self.timer_queue.arm(due, key)
 
     def clear(self) -> None:
         """Start again with an empty dictionary, an empty timer queue and no mark."""
