@@ -14,9 +14,10 @@ from engine.runtime.consumer_group import faust_batches
 from engine.runtime.kafka import connection
 
 REQUEST_WITHIN: Final = 20.0
-"""The least time in seconds after which a request of the group's consumer fails without an answer.
+"""The shortest time in seconds for which the group's consumer waits for an answer from the broker.
 
-It is longer if the session timeout is long: a request to join the group may wait for the session timeout of other members.
+If the session timeout is long, the consumer waits longer. The reason is the request to join the group: the broker may answer it
+only after the session timeout of other members.
 """
 
 

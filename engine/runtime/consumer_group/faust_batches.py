@@ -68,8 +68,8 @@ class Fetched(NamedTuple):
 class Trail:
     """The offset of the last fetched record of each partition, noted directly after each fetch.
 
-    This is needed because Faust may drop records between the fetch and the agent: if a fetch returns during a rebalance. Faust
-    then seeks back to fetch the records again, but the seek can fail. The noted offsets show that records were dropped.
+    Faust drops the records of a fetch that returns during a rebalance, before the agent gets them. Faust then seeks back to fetch
+    these records again, but the seek can fail. The noted offsets show the worker that records were dropped.
     """
 
     def __init__(self) -> None:
@@ -80,13 +80,13 @@ class Trail:
         return self._last.get(tp, -1)
 
     def marked(self, fetched: Mapping[TP, list[Any]]) -> dict[TP, Chunk]:
-        """Turn the fetched records of each partition into a `Chunk` with its `follows`, and note the last offset."""
+        """Turn the fetched records of each partition into a `Chunk`, set `follows` in the chunk, and note its last offset."""
         found: dict[TP, Chunk] = {}
         for tp, records in fetched.items():
             chunk = Chunk(records)
             before = self._last.get(tp)
             # If the first offset is not greater than the last one before, there was a seek. Faust seeks to an offset before which
-            # every record was handled, so no dropped record needs to be found.
+            # every record was handled, so no record can be missing.
             chunk.follows = before if before is not None and before < chunk[0].offset else None
             self._last[tp] = chunk[-1].offset
             found[tp] = chunk

@@ -1,1 +1,1 @@
-"""Kafka: connections, topics, rights, clients and clocks, for all code that talks to a broker but knows no customer states."""
+"""Kafka: connections, topics, rights, producers, readers and the broker's clock; nothing here knows a customer's state."""

@@ -1,9 +1,9 @@
 """The rights that each process needs on Kafka, and the check that the broker grants them.
 
 The worker, deploys, commands, `dalang state rebuild` and `dalang state check` call `check` before they read or write anything.
-So the user learns of a missing right at once. The table and `rights` below are the only list of the rights: docs/rights.md is
-made from them, and the tests start a broker that grants exactly these rights. If a broker has no access control, or is too old
-to report rights, `check` assumes that everything is allowed.
+So the user learns of a missing right at once. `_TABLE` and the function `rights` are the only list of the rights: docs/rights.md
+is made from this list, and the tests start a broker that grants exactly these rights. If a broker has no access control, or is
+too old to report rights, `check` assumes that everything is allowed.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ Role = Literal[
 
 _BITS: Final[Mapping[Operation, int]] = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
 _UNKNOWN: Final = -(1 << 31)
-"""The value of the bit field if a broker does not report the allowed operations; then everything counts as allowed."""
+"""The value that a broker sends in place of the allowed operations if it does not report them; then `check` allows everything."""
 _ASKED: Final = 60
 _AGAIN: Final = 0.5
 _COMING: Final = (kafka.GroupCoordinatorNotAvailableError, kafka.NotCoordinatorForGroupError, kafka.GroupLoadInProgressError)
@@ -219,9 +219,9 @@ def _bits(told: Mapping[str, Any]) -> int:
 
 
 async def _group(broker: connection.Address, group: str) -> int:
-    """Return the operations that this user may do on a consumer group, as a bit field; `_UNKNOWN` if it is not reported.
+    """Return the operations that this user may do on a consumer group, as a bit field.
 
-    A cluster that has just started has no group coordinator yet. So the request is sent up to 60 times, every 0.5 seconds.
+    Returns `_UNKNOWN` if the broker does not report them. A cluster that has just started has no group coordinator yet. So the request is sent up to 60 times, every 0.5 seconds.
     """
     admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()

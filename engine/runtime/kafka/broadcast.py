@@ -1,4 +1,4 @@
-"""The writing of a deploy or a command to every partition of `customer.events`: one record per partition, in one transaction.
+"""A producer for deploys and commands: it writes one record to every partition of `customer.events`, in one transaction.
 
 Called by deploys.py and commands.py. Because of the transaction, either all partitions get their record or none does. All deploys
 and commands use the same transactional id. So a later one fences an earlier one that is not finished, and the records of several

@@ -1,8 +1,8 @@
 """The connections to Kafka: only this file makes the arguments with which aiokafka clients and the Faust app connect.
 
-Every command and the worker first call `reachable`, which checks that a broker accepts the connection. So a wrong address,
-certificate or password leads to an error message at once and not to a long wait. Passwords are kept only in `Broker`, which
-never prints them.
+The worker, and each command that needs Kafka, first call `reachable`, which checks that a broker accepts a connection. So a wrong
+address, certificate or password leads to an error message at once, and not to a long wait. The credentials are in `Broker`, whose
+`str` and `repr` do not show them.
 """
 
 import asyncio

@@ -51,7 +51,7 @@ class Embedded:
             "--kafka-cluster-id",
             "dalang",
         ]
-        with tempfile.TemporaryFile() as log:  # the system deletes this file when it is closed
+        with tempfile.TemporaryFile() as log:  # deleted by the system when it is closed
             self._process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_ends_with_us)  # noqa: PLW1509 - no thread yet
             deadline = time.monotonic() + _START_WITHIN
             while time.monotonic() < deadline and self._process.poll() is None:
@@ -74,7 +74,8 @@ class Embedded:
 def _ends_with_us() -> None:
     """Ask Linux to kill the broker when the process that started the broker ends (prctl(2)).
 
-    This runs in the new process before the broker does. Without it, the broker would keep running after a kill of `dalang dev`.
+    The new process calls this function before the broker's program starts in it. Without the call, the broker would keep running
+    after a kill of `dalang dev`.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,14 +1,15 @@
 """Topics as histories: a topic `kafka://host:port/topic` is read to its end, and its records become lines for a replay.
 
 Each line is an event as JSON, with three more attributes: `recordedtime` (when the broker received the event), `kafkapartition`
-and `kafkaoffset`. A line also has `kafkakey` if the record's key is not the event's subject. The worker writes such a record to
-the dead letters, and by `kafkakey` a replay does not decide this event either.
+and `kafkaoffset`. A line also has `kafkakey` if the record's key is not the event's subject. The worker makes such a record a
+dead letter, and `kafkakey` tells the replay to do the same.
 
-The worker uses the `recordedtime` that a producer has set only while the stream clock is in force in the partition (an event
-`bundle.activated` starts and ends this). So only then a line keeps this time; otherwise the record's timestamp replaces it. A
-record that is not an event is passed on unchanged, and the replay counts it.
+An event may have a `recordedtime` already, set by its producer. The worker uses it only under the stream clock; the newest
+`bundle.activated` of a partition says which clock is in force there. Under the stream clock, a line keeps this `recordedtime`.
+Otherwise the record's timestamp replaces it. So the replay uses the same times as the worker. A record that is not an event
+becomes a line unchanged, and the replay counts it.
 
-The module also writes histories to topics (`send`), and has the readers of topics that the worker and the commands use.
+The module also writes histories to topics (`send`), and reads topics for the worker and the commands.
 """
 
 import asyncio
@@ -73,7 +74,7 @@ async def records(
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
     """Yield the committed records of topics, in lists; each list has records of one partition.
 
-    Each partition is read up to the high watermark that the broker reports at the first fetch. The order within a partition is
+    Each partition is read up to the high watermark that the broker reports at its first fetch. The order within a partition is
     kept, but the lists of different partitions come in any order. `since` says at which offsets to begin; a partition that is
     not in `since` is read from its start. Raises `NotALog` if a topic does not exist.
     """
@@ -222,10 +223,10 @@ def _keyed(each: bytes) -> tuple[bytes | None, bytes, bool]:
 
 
 def line(record: ConsumerRecord, clocks: dict[int, str]) -> bytes:
-    """Convert one record to a line of a history (see the top of this file); a record that is not JSON keeps its bytes.
+    """Convert one record to a line of a history: the event as JSON, with the time, the partition and the offset of the record.
 
-    `clocks` is the clock in force in each partition, such as `{0: "stream"}`. If the record is an activation, its clock is
-    written to `clocks`.
+    A record that is not JSON keeps its bytes. `clocks` is the clock in force in each partition, such as `{0: "stream"}`. If the
+    record is an activation, its clock is written to `clocks`.
     """
     try:
         event = _JSON.decode(record.value or b"")

@@ -1,8 +1,8 @@
 """The home partition of a customer: the partition that Java's Kafka client, aiokafka and Dalang choose for the customer's key.
 
-Called by `partition/partition.py` for each new customer, to find misplaced customers. A producer may choose partitions in another
-way; librdkafka does by default. If its events and those of other producers are for the same customer, they are in two partitions,
-and the customer has a state in each of the two.
+Called by `partition/partition.py` for each new customer, to find misplaced customers. Some producers choose partitions in another
+way; librdkafka does by default. If producers of both kinds write events of one customer, the events are in two partitions, and
+the customer has a separate state in each of them.
 """
 
 from aiokafka.partitioner import murmur2

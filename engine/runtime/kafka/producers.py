@@ -76,7 +76,7 @@ def _without_log(name: str) -> Iterator[None]:
         logger.disabled = False
 
 
-def plain(broker: connection.Address) -> AIOKafkaProducer:
+def without_transactions(broker: connection.Address) -> AIOKafkaProducer:
     """Return a producer without transactions, not started yet.
 
     A record of this producer may be written twice. For some records this does no harm: `timer.due`, bundles, commands for one

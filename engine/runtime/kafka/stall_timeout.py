@@ -1,4 +1,4 @@
-"""A time limit for a reader of a topic that makes no progress.
+"""A time limit after which the reader of a topic gives up, if the reader makes no progress.
 
 Called by the functions that read a topic to its end. Two delays are normal for a reader of committed records. While a transaction
 is open, the reader must wait until the coordinator ends this transaction (20 s, and up to 10 s more). While a partition gets a

@@ -29,7 +29,7 @@ _DAY: Final = 86_400_000
 LARGEST: Final = 4 * 1024 * 1024
 """The size in bytes of the largest record that the topics accept.
 
-An event that is too large for the engine (`inputs.MAX_BYTES`) can be written up to this size, and fits into `dead.letters`.
+An event that is larger than `inputs.MAX_BYTES`, but not larger than this size, reaches the engine and becomes a dead letter.
 """
 TOMBSTONES: Final = _DAY
 """The least time in milliseconds for which Kafka must keep a tombstone of `customer.state`.
@@ -148,7 +148,7 @@ async def create(
 
     Existing topics are not changed. `partitions` is the number of partitions of each new topic. None means the number that
     `customer.events` has or, if that topic does not exist, `PARTITIONS`. `replication` is the replication factor, and `days` is
-    explained in `Topics.specs`. Raises `OtherCount` if `customer.events` exists and has not `partitions` partitions, and
+    explained in `Topics.specs`. Raises `OtherCount` if `customer.events` exists with another number of partitions, and
     `TopicsRefused` if the broker does not create the topics.
     """
     await connection.reachable(broker)
@@ -217,8 +217,8 @@ async def partitions(broker: connection.Address, topics: Topics) -> int:
 async def checked(broker: connection.Address, topics: Topics) -> list[str]:
     """Compare the configuration of `customer.state` and `journey.bundles` with what `create` sets; return the differences.
 
-    Each difference is a sentence for the user. Raises `WrongConfig` if a difference is harmful. Harmful is a configuration by
-    which Kafka deletes states or bundles because of their age, or removes tombstones before every worker has read them.
+    Each difference is a sentence for the user. Raises `WrongConfig` if a difference is harmful: if it makes Kafka delete states
+    or bundles because of their age, or remove tombstones before every worker has read them.
     """
     wanted = {spec.name: spec.config for spec in topics.specs() if spec.name in (topics.name(STATE), topics.name(BUNDLES))}
     found = await _configs(broker, list(wanted))

@@ -58,9 +58,9 @@ class Batch:
         self.driver = driver
         self.outputs: list[writer.Output] = []
         self.touched: dict[bytes, tuple[state.Customer | None, int, int]] = {}
-        """For each customer whose state has changed: the new state, the offset of its last input, its most bytes.
+        """For each customer with a changed state: the state, the offset of the last input in it, and its greatest size in bytes.
 
-        The new state is None after an erasure. `store.Port.customer` returns the same three values for stored customers.
+        The state is None after an erasure. `store.Port.customer` returns the same three values for the states in the store.
         """
         self.new: set[bytes] = set()
         """The customers who had no state before this batch."""
@@ -153,7 +153,7 @@ class Partition:
         return len(fresh)
 
     async def _transact(self, fresh: list[Any]) -> list[Any]:
-        """Decide records until there are `FULL` outputs, write the results in one transaction, and return the other records."""
+        """Decide records until there are `FULL` outputs, write the results in one transaction, and return the rest."""
         started, self.oldest = time.monotonic(), fresh[0].timestamp
         batch, taken = self.begin(), 0
         while taken < len(fresh) and len(batch.outputs) < FULL:
@@ -214,8 +214,8 @@ class Partition:
     def arm_all(self) -> None:
         """Put the earliest timer of every customer into the timer queue again.
 
-        Called after a batch was discarded. Its inputs may have marked timers in the queue as done, but these timers are still to
-        fire.
+        Called after a batch was discarded. When its inputs were decided, the queue noted that timers had fired, but the batch was
+        not written, so these timers must still fire.
         """
         for key in self.store.keys():  # noqa: SIM118 - a store is no dictionary
             if (due := self.store.due_of(key)) != codec.NO_TIMER:
@@ -224,7 +224,8 @@ class Partition:
     def _count(self, batch: Batch, fresh: list[Any], started: float, write_took: float) -> None:
         """Report a written batch to the metrics.
 
-        `fresh` are its records, `started` is the value of `time.monotonic` at its start, and `write_took` is in seconds.
+        `fresh` are the records of the batch. `started` is the value of `time.monotonic` when the batch began. `write_took` is the
+        time that the broker took, in seconds.
         """
         ended, self.oldest = time.monotonic(), None
         self._wrote(
@@ -314,12 +315,13 @@ class Partition:
                 yield key
             elif expected and due != codec.NO_TIMER:
                 # The `timer.due` came too early: the clock of its sender was ahead of the log's time.
-                self.store.calendar.arm(due, key)
+                self.store.timer_queue.arm(due, key)
 
     def decide(self, key: bytes, event: inputs.Event, *, before: bool = False) -> None:
         """Decide one input of one customer, and add the results to the batch.
 
-        With `before`, the input is only the time that passes before the record in `take`; the record is decided afterwards.
+        If `before` is True, the input is only the time that passes before the record that `take` is handling. The record itself
+        is decided afterwards.
         """
         batch, record = self._batch, self._record
         customer, offset, weighs = batch.touched.get(key) or self.store.customer(key)
@@ -380,7 +382,7 @@ class Partition:
         return timestamps.milliseconds(customer.next_due) if customer is not None and customer.timers else codec.NO_TIMER
 
     def _bury(self, reason: str, key: bytes | None = None) -> None:
-        """Add the record in `take` to the batch as a dead letter, with its position and the reason as headers.
+        """Add the record that `take` is handling to the batch as a dead letter, with its position and the reason as headers.
 
         `key` is the customer's key, None if the customer is not known. The record's key and value stay as they are, but a value
         of more than `topics.LARGEST` bytes is cut to half of this limit.

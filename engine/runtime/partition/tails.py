@@ -36,7 +36,7 @@ _read_id: Final = msgspec.json.Decoder(_Identified).decode
 
 
 class Found(msgspec.Struct):
-    """The records of one output topic that can be read after the offset of its tail: their ids and offsets, in topic order."""
+    """The records of one output topic that can be read after the offset of its tail: their ids and offsets, in order."""
 
     ids: list[str] = []
     offsets: list[int] = []
@@ -112,10 +112,11 @@ def moved(before: Mapping[str, codec.Tail], last: Mapping[str, int], names: topi
 
 
 class Counting:
-    """The count of a partition's writes since one partition record, for the tails in its next partition record.
+    """The counter of what a partition has written since one of its partition records.
 
-    `base` is the offset of that partition record in `customer.state`. `tails` are the tails from which the count begins. Without
-    tails nothing is counted: on a broker without transactions, and in a fold that writes nothing.
+    The next partition record gets the result as its tails. `base` is the offset in `customer.state` of the record at which the
+    count began, and `tails` are the tails at that moment. If there are no tails, nothing is counted: on a broker without
+    transactions, and if the partition writes nothing to Kafka (as in `dalang state rebuild`).
     """
 
     def __init__(self, names: topics.Topics) -> None:
@@ -141,7 +142,7 @@ class Counting:
 
         `last` has the offset of the last written record in each topic (`{full topic name: offset}`), or -1 if the broker did not
         report the offset. If all offsets are known, a new count begins after this write. Otherwise the next writes are counted
-        together with this one, until the broker has reported an offset for each of these topics.
+        together with this one, until the broker has reported an offset for every topic that had -1.
         """
         self._untold = {topic for topic in self._untold | last.keys() if last.get(topic, -1) < 0}
         if self._untold:
@@ -153,8 +154,8 @@ class Counting:
 def compared(record: codec.PartitionRecord, found: Mapping[str, Found]) -> Comparison:
     """Compare the tails of a partition record with the records that were found in the topics (`{topic: found records}`).
 
-    If the last transaction is complete, its records are the first ones after the tail in every topic. No earlier records can be
-    there, because each takeover completes the transaction that was the last one then.
+    If the last transaction is complete, its records are the first ones after the tail in every topic. An earlier transaction has
+    no records there, because each takeover completes the last transaction before a new one begins.
     """
     missing: dict[str, int] = {}
     extra: list[tuple[str, str]] = []

@@ -127,7 +127,7 @@ class Takeover:
     async def _found(self, number: int, record: codec.PartitionRecord, claims: Mapping[str, int]) -> dict[str, tails.Found]:
         """Return the ids and offsets of the committed records in each output topic, between its tail and its claim.
 
-        `customer.events` is not read if no emitted events can be among its records.
+        `customer.events` is not read if it cannot have events that a step emitted.
         """
         found = {topic: tails.Found() for topic in record.tails}
         after = {topic: tail.after for topic, tail in record.tails.items()}
@@ -221,9 +221,9 @@ class Takeover:
         """Decide the inputs after the partition record again, in a new batch that is not written here.
 
         `there` has the topic (without the prefix) and the id of outputs that are on the broker. Inputs are decided up to the
-        offset `until`, and then further, until every output in `there` has come out again. Inputs from the offset `end` on are
-        not read. Returns the batch, the offset of its last input, and the outputs in `there` that no input led to. Returns None
-        in place of these outputs if retention has removed the inputs.
+        offset `until`, and then further, until every output in `there` has been decided again. Inputs from the offset `end` on
+        are not read. Returns the batch, the offset of its last input, and the outputs in `there` that no input led to. Returns
+        None in place of these outputs if retention has removed the inputs.
         """
         events, start = self._names.name(topics.EVENTS), current.store.record.offset + 1
         tp, left, seen = TopicPartition(events, current.number), Counter(there), 0

@@ -113,7 +113,7 @@ class Writer(_Connected):
         self.reached = store.Mark(last[states[-1].topic], self._clock.now())
 
     async def _send(self, records: Iterable[Output]) -> dict[str, int]:
-        """Send the records to this partition of their topics, and wait until all are confirmed.
+        """Send each record to its topic, in the partition of this writer, and wait until all records are confirmed.
 
         Returns the offset of the last record in each topic (`{full topic name: offset}`), as `_send_topic` does.
         """
@@ -150,7 +150,7 @@ class Claimer(_Connected):
     """A producer that marks the end of every topic of one partition with a claim.
 
     A reader that reads up to the claims has read every record that was written before them. The end offset that a broker reports
-    is less safe: a leader that was just elected can report a too small offset for a moment. The claims are aborted, so readers of
+    is less safe: a leader that was just elected can report an offset that is too small. The claims are aborted, so readers of
     committed records do not see them. The claimer has another transactional id than the writer. If Kafka repeats the end marker
     of the aborted transaction, the marker can then abort only claims and no batch.
     """

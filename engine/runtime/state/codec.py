@@ -2,8 +2,8 @@
 
 A snapshot consists of the version of the format (1 byte), the due time of the earliest timer (8 bytes, ms), the offset of the
 last input in the state (8 bytes), and the state of the customer as msgpack. Most events need only the due time and the offset,
-which can be read without decoding the state. The partition record is stored in the same topic, with a key that no customer id can
-be equal to.
+which can be read without decoding the state. The partition record is stored in the same topic, under a key that cannot be a
+customer id.
 """
 
 import datetime
@@ -61,7 +61,7 @@ class PartitionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """The number of partitions when the record was written; 0 if it is not known."""
     held: tuple[str, ...] = ()
     lineage: str = ""
-    """A random name that is set once and then kept; a store with another lineage than the topic is no copy of this topic.
+    """A random name that is set once and then kept; a store with another lineage than the topic is not a copy of it.
 
     So a store recognises a topic that was deleted and created again with the same name.
     """
@@ -116,7 +116,7 @@ def read_partition_record(value: bytes) -> PartitionRecord:
 
 
 def timer_due(customers: list[str], at: datetime.datetime, id_: str) -> bytes:
-    """Return an event `timer.due` as JSON, which fires the timers of these customers that are due at `at`.
+    """Return an event `timer.due` as JSON, which fires the timers of these customers that are due by `at`.
 
     Its `time` and `recordedtime` are `at`, and its id is `id_`.
     """

@@ -83,7 +83,7 @@ class Store(store.Port):
             self.clear()
 
     def _remember(self) -> None:
-        """Load the mark, the counts and the timers from the directory; empty it if it is no complete copy of this topic."""
+        """Load the mark, the counts and the timers from the directory; empty it if it is not a complete copy of the topic."""
         told = self._db.get(_META)
         meta = None if told is None else msgspec.json.decode(told, type=Meta)
         if meta is None or (meta.layout, meta.format, meta.topic, meta.partition) != self._kind():

@@ -17,7 +17,7 @@ from engine.runtime.kafka import connection, history, stall_timeout
 from engine.runtime.state import codec, timer_queue
 
 _OTHER: Final = "of another topic, or made anew since"
-"""The logged reason why a store is no copy of the topic: the topic was created again, or `dalang state rebuild` wrote it."""
+"""The logged reason why a store is not a copy of the topic: the topic was created again, or `dalang state rebuild` wrote it."""
 STALE: Final = 12 * 3600 * 1000
 """The age in milliseconds from which a store is not brought up to date any more, but filled again from the whole topic.
 
@@ -55,7 +55,7 @@ class Port(abc.ABC):
         self.record = codec.PartitionRecord()
         self.mark = Mark()
         self.customers = self.bytes = self.waiting = 0
-        """Number of customers, bytes of their snapshots, and number of customers with a timer."""
+        """The number of customers, the size of all snapshots in bytes, and the number of customers with a timer."""
 
     @abc.abstractmethod
     def get(self, key: bytes) -> bytes | None:
@@ -74,7 +74,7 @@ class Port(abc.ABC):
 
     @abc.abstractmethod
     def filled(self, record: codec.PartitionRecord, mark: Mark) -> None:
-        """Finish the store after the whole topic was read: set the record and the mark, count customers, and queue timers."""
+        """Finish the store after the whole topic was read: set record and mark, count customers, and fill the timer queue."""
 
     @abc.abstractmethod
     def clear(self) -> None:
@@ -351,7 +351,10 @@ async def _caught_up(consumer: AIOKafkaConsumer, tp: TopicPartition, held: Port,
 
 
 async def _read(consumer: AIOKafkaConsumer, tp: TopicPartition, claimed: int) -> AsyncIterator[Sequence[Any]]:
-    """Yield the records of each fetch, from the consumer's position to the high watermark, and at least beyond `claimed`."""
+    """Yield the records of each fetch, from the consumer's position to the high watermark.
+
+    If `claimed` (the offset of a claim) is at or beyond the high watermark, more is fetched, until the claim has been passed.
+    """
     waiting = stall_timeout.Patience()
     while True:
         fetched = await consumer.getmany(tp, timeout_ms=200, max_records=10_000)

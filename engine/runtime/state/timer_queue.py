@@ -15,7 +15,7 @@ AGAIN: Final = 5_000
 """Milliseconds after which a `timer.due` is sent again if the timer has not fired, because the first record may be lost."""
 
 
-class Calendar:
+class TimerQueue:
     """A timer queue with one slot per second; a due time is rounded up to a full second, so that no timer fires too early."""
 
     def __init__(self) -> None:
