@@ -155,7 +155,7 @@ class BatchConsumer(driver.Consumer):
     def fetched(self, tp: TP) -> Fetched | None:
         """Return the progress of fetching in the partition `tp`, None if it is not known yet.
 
-        The values belong to another thread, which fetches. They are read without waiting for that thread.
+        Another thread fetches and changes these values. They are read without waiting for that thread.
         """
         subscription = self._thread._ensure_consumer()._subscription.subscription
         assignment = subscription and subscription.assignment

@@ -221,7 +221,8 @@ def _bits(told: Mapping[str, Any]) -> int:
 async def _group(broker: connection.Address, group: str) -> int:
     """Return the operations that this user may do on a consumer group, as a bit field.
 
-    Returns `_UNKNOWN` if the broker does not report them. A cluster that has just started has no group coordinator yet. So the request is sent up to 60 times, every 0.5 seconds.
+    Returns `_UNKNOWN` if the broker does not report them. A cluster that has just started has no group coordinator yet. So the
+    request is sent up to 60 times, every 0.5 seconds.
     """
     admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()

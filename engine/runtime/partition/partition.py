@@ -153,7 +153,7 @@ class Partition:
         return len(fresh)
 
     async def _transact(self, fresh: list[Any]) -> list[Any]:
-        """Decide records until there are `FULL` outputs, write the results in one transaction, and return the rest."""
+        """Decide records until there are `FULL` outputs, write them in one transaction, and return the records that are left."""
         started, self.oldest = time.monotonic(), fresh[0].timestamp
         batch, taken = self.begin(), 0
         while taken < len(fresh) and len(batch.outputs) < FULL:

@@ -86,7 +86,7 @@ def checksum(ids: Iterable[str]) -> int:
 
 
 def counted(before: Mapping[str, codec.Tail], outputs: Iterable[writer.Output], names: topics.Topics) -> dict[str, codec.Tail]:
-    """Return the tails `before` with the number and the ids of these outputs added (`{topic without the prefix: tail}`)."""
+    """Return the tails `before` with the number and the checksum of these outputs added (`{topic without the prefix: tail}`)."""
     written: dict[str, list[str]] = {}
     for output in outputs:
         written.setdefault(output.topic, []).append(output.id)

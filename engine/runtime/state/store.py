@@ -223,10 +223,7 @@ class AsOf:
 
     @property
     def lost(self) -> int:
-        """The number of customers whose state was written after the offset `at`, and whose snapshot before that is removed.
-
-        Compaction has removed it, so their states at that time are not known.
-        """
+        """The number of customers in `snapshots` whose state at that time is not known, because compaction has removed it."""
         return sum(value is None and NEW not in self._later[key].headers for key, value in self.snapshots.items())
 
 
