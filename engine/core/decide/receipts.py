@@ -1,6 +1,7 @@
 """Receipts and replies: the message that each belongs to, and the part of it that is new.
 
-The decider calls this file for every `message.*` event. This file records nothing.
+The decider calls this file for every `message.*` event. `new_report` finds late receipts: a late receipt is recorded with its
+cost and moves no instance (docs/semantics.md#a-late-receipt-does-not-undo-the-fallback). This file records nothing.
 """
 
 import datetime

@@ -1,6 +1,6 @@
 """Schedules: the times at which a customer enters a journey by the calendar.
 
-The decider calls this file when a customer is first known, when the customer's zone changes, at an activation and after each
+`enrolment.py` calls this file when a customer is first known, when the customer's zone changes, at an activation and after each
 scheduled entry. This file records nothing.
 """
 

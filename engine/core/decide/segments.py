@@ -1,7 +1,8 @@
 """Segments: the segments that a customer is in, and the moments at which a segment can change without an event.
 
-The decider calls this file after every input that changed the profile or a trait that segments read, and when the customer's
-segment timer fires. This file records nothing.
+`enrolment.py` calls it after every input that changed the profile or a trait that segments read, and when the customer's segment
+timer fires. `next_change` gives the time of that timer, from moments that `engine/authoring/cel/change_moments.py` found in the
+conditions. This file records nothing.
 """
 
 import datetime
