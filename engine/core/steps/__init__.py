@@ -1,7 +1,8 @@
-"""The steps, one file for each type, and the tables that say which function handles which type.
+"""The steps: one file for each type of step, and the tables that give the functions of each type.
 
-Each function returns a move. `begin` is called when an instance comes to the step. Some types also have `on_event`, `on_timer` or
-`on_receipt`. A step never moves an instance itself; `decide/step_runner.py` carries out its move.
+The decider calls a function by its table: `begin` when an instance comes to the step, `on_event` for an event that the step
+waits for, `on_timer` when a timer of the step fires, and `on_receipt` for a report about the step's message. A function returns
+a move, or None if nothing happens. No step moves an instance itself; `decide/step_runner.py` carries out the move.
 """
 
 from collections.abc import Callable, Mapping
