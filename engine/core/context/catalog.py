@@ -29,12 +29,12 @@ class Catalog:
     - `entries`: `{event type: journeys that a customer may enter by it}`, the highest priority first, then by name.
     - `joining`: `{segment: journeys that a customer enters when she comes into the segment}`, in the same order.
     - `scheduled`: the journeys that have a schedule, in the same order.
-    - `counting`: `{event type: traits that count events of the type}`.
+    - `counting`: `{event type: traits that are computed from events of the type}`.
     - `segmenting`: a pair `(trait, daily)` for each trait that a segment reads; the function `_read` explains `daily`.
     - `named`: all event types that a journey version or a trait names.
     - `screening`: the check that finds events without any effect on a customer.
     - `reach`: the length of time before now for which caps count messages; None if the policy has no caps.
-    - `hours`: a cache of the latest quiet hours for each rule and time zone.
+    - `hours`: a cache of the quiet hours that were computed last, for each rule and time zone.
     - `due`: a cache of schedules, `{(version, zone): (since, due)}`. At every moment from `since` until `due`, the next
       scheduled entry is at `due`.
     """
@@ -91,8 +91,8 @@ class Catalog:
         """Return True if the content of an event of this type may have an effect on a customer.
 
         The content may have an effect if a journey or a trait names the type, or if the type is one of the engine's own. The
-        first event of a customer (`known` is False) plans her schedules and evaluates the segments. So it has an effect with
-        any type, if the bundle has schedules or segments.
+        first event of a customer (`known` is False) plans her schedules and evaluates the segments. So it may have
+        an effect with any type, if the bundle has schedules or segments.
         """
         if event_type in self.named or event_type in inputs.BUILT_IN:
             return True
@@ -117,8 +117,8 @@ class Catalog:
     def zone_of(self, customer: state.Customer) -> datetime.tzinfo:
         """Return the customer's time zone.
 
-        The zone is the first known one of: the zone in the profile, the zone of the phone number's country, the workspace's
-        zone, UTC.
+        It is the first zone that is given: in the profile, by the country of the phone number, or for the workspace. It is UTC
+        if that zone is unknown.
         """
         profile = customer.profile
         if profile is not self._asked[0]:  # callers ask for one customer many times in a row: keep the last result
@@ -171,7 +171,8 @@ class Catalog:
     def coming(self, journey: definition.Journey, step: str) -> tuple[definition.WaitEvents, ...]:
         """Return the waits with `since: entry` or `since: previous_send` that an instance at `step` can still reach.
 
-        The decider keeps an event that one of these waits names, so that the event can end the wait later.
+        If an event matches one of these waits before the instance reaches it, the decider stores the event (`event.kept`). The
+        stored event can then end the wait.
         """
         known = self._coming.get((journey.version, step))
         if known is None:
@@ -184,7 +185,8 @@ class Catalog:
 def _read(bundle: definition.Bundle) -> Iterator[tuple[definition.Trait, bool]]:
     """Return a pair `(trait, daily)` for each trait that a segment reads.
 
-    `daily` is True if a segment that reads the trait may also read `recency_days` of an rfm trait, which changes every day.
+    `daily` is True if a segment that reads the trait may also read `recency_days` of an rfm trait. This number changes every
+    day.
     """
     named: dict[str, bool] = {}
     for segment in bundle.segments:

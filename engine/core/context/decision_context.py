@@ -52,10 +52,10 @@ class Context(msgspec.Struct):
         return self.catalog.zone_of(self.customer)
 
     def scope(self) -> expression_scope.Scope:
-        """Return the values that expressions may read in this context; they are built once.
+        """Return the scope for the expressions of this context; it is built only once.
 
-        If there is no current input because a timer fires, `event` is the last event that moved the instance, or else her
-        entry.
+        While a timer fires there is no current event. In expressions, `event` is then the last event that moved the instance,
+        or the entry event if no event has moved it.
         """
         if self.names is None:
             at = self.instance
@@ -85,9 +85,9 @@ class Context(msgspec.Struct):
         return result
 
     def given(self, values: Mapping[str, definition.Given]) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """Return the values that a step writes, `{name: value}`, and the names whose expressions failed.
+        """Return the values that a step writes, `{name: value}`, and the names of the values whose expressions failed.
 
-        The values are in the form that JSON has: a time is an RFC 3339 text, for example.
+        The values are as in JSON: a time becomes an RFC 3339 text, for example.
         """
         written, failed = {}, []
         for name, each in values.items():
@@ -99,7 +99,7 @@ class Context(msgspec.Struct):
         return written, tuple(failed)
 
     def paused(self, journey: str, key: str) -> bool:
-        """Return True if the journey is paused for this customer and this key of the journey.
+        """Return True if the journey is paused for this customer and this key (the value of `enter.key`).
 
         A journey is paused by the status of its live version, by an operator for all customers, or by an operator for this
         customer.
@@ -149,8 +149,8 @@ class Context(msgspec.Struct):
     def message(self) -> state.Message:
         """Return the open message of the instance's current step.
 
-        The function searches by instance and step, because it cannot compute the id: a migration may have brought the message
-        from a step with another name, and the id is a hash of that name.
+        A migration may have brought the message from a step with another name, and the message's id is a hash of that name. So
+        the function searches by instance and step.
         """
         at = self.here
         return next(
@@ -184,7 +184,7 @@ def finite_number(value: Any) -> float | None:
 
 
 def json_value(value: Any) -> Any:
-    """Return an expression's value in the form that JSON has, also inside maps and lists.
+    """Return an expression's value as JSON can hold it, also inside maps and lists.
 
     Times become RFC 3339 texts in UTC, and durations become numbers of seconds. NaN and infinity become null.
     """

@@ -16,7 +16,7 @@ NAMES: Final = ("event", "entry", "profile", "consent", "traits", "segments", "s
 
 
 def nothing(_: state.Customer, __: datetime.datetime, ___: Iterable[str] | None) -> Mapping[str, Any]:
-    """Return no trait values: `Scope.reckon` for a scope without traits."""
+    """Return no trait values; this function is the default of `Scope.reckon`."""
     return {}
 
 
@@ -56,7 +56,7 @@ class Scope(msgspec.Struct):
         return found
 
     def value(self, name: str) -> Any:
-        """Return the value of one of the names in `NAMES`; times are datetimes in UTC.
+        """Return the value of one of the names in `NAMES`, such as `profile`; times are datetimes in UTC.
 
         Raises `KeyError` for every other name.
         """
@@ -100,8 +100,8 @@ def consents(policy: definition.Policy, customer: state.Customer) -> dict[str, d
 def consented(policy: definition.Policy, customer: state.Customer, purpose: str, channel: str) -> bool:
     """Return True if the customer may be messaged for this purpose on this channel.
 
-    The customer's consent or withdrawal for this channel goes before one for all channels. If she has given neither, the
-    policy's rule for the purpose applies: `implied` allows, and `opt_in`, the default, does not (UU PDP 27/2022 art. 20, 22).
+    A consent or withdrawal for this channel counts more than one for all channels. If there is neither, the policy's rule for
+    the purpose applies: `implied` allows the message, and `opt_in`, the default, forbids it (UU PDP 27/2022 art. 20, 22).
     """
     said = customer.consent.get(purpose)
     if said is not None:

@@ -3,7 +3,7 @@
 An implementation must be pure: the same arguments always lead to the same result. `engine/authoring` implements the ports with
 CEL (`cel/expressions.py`), Liquid (`liquid/templates.py`) and the zone database (`public_calendars.py`). The classes
 `PythonExpressions`, `PlainTemplates` and `FixedZones` in this file are simple implementations in memory, for tests and for
-programs that use the core without YAML.
+programs that use the core without `engine/authoring`.
 """
 
 import datetime
@@ -17,7 +17,7 @@ from engine.core.context import expression_scope
 from engine.core.model import definition, inputs
 
 Screen = Callable[[inputs.Event], bool]
-"""A function that returns True if a condition is false for every customer, which the event alone shows.
+"""A function of an event that returns True if the event alone makes a condition false, for every customer.
 
 False means that the condition may be true for some customer.
 """
@@ -38,7 +38,7 @@ class Expressions(Protocol):
         ...
 
     def screen(self, condition: definition.Expression) -> Screen | None:
-        """Return a function that screens events for a condition, or None if no event alone can show that the condition is false.
+        """Return a function that finds events for which the condition is false, or None if no event alone can show this.
 
         If the function returns True for an event, `evaluate` would return False for every customer, without an error.
         """

@@ -1,9 +1,9 @@
 """Screening: a fast check for events that can have no effect on a customer.
 
 The decider calls `Screening.lets_by` for each event of a known customer before it handles the event. Many events have a type
-that a journey or a trait names, but meet no condition of any journey or trait, such as `event.data.path == "/pricing"`. The
-event alone shows that. Screening only saves time: an event that it skips would have had no effect. It never skips an event of
-the engine's own types.
+that a journey or a trait names, but do not meet its condition. For example, the condition is `event.data.path == "/pricing"`
+and the path in the event is `/cart`: the event alone shows that the condition is false for every customer. Screening only saves
+time: an event that it skips would have had no effect. It never skips an event of the engine's own types.
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,7 +42,7 @@ class Screening:
         self._watching: dict[tuple[str, str], Screens | None] = {}
 
     def lets_by(self, event: inputs.Event, customer: state.Customer) -> bool:
-        """Return True if the event certainly has no effect on the customer, and no timer of hers is due by then.
+        """Return True if the event has no effect on the customer and none of the customer's timers is due at the event's time.
 
         False means that the decider must handle the event, which may still have no effect.
         """

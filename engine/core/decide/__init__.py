@@ -8,5 +8,5 @@ decisions and moves instances. For each input, `decider.py` makes one object fro
 - `enrolment.py` keeps segments and schedules up to date, and begins instances.
 - `step_runner.py` moves the instances that have begun. No other file does.
 
-The functions of the other files only return results to these four files; they record nothing.
+The functions of the other files only return results to `decider.py` and these three files; they record nothing.
 """

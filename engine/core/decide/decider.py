@@ -51,8 +51,9 @@ from engine.core.steps import wait_for
 NOBODY: Final = frozenset[str]()
 
 MOST_ROUNDS: Final = 10
-"""The most rounds in which steps change the profile, this changes segments, and the customer enters journeys by these segments.
+"""The most rounds at the end of an instant in which a changed profile leads to changed segments and so to new entries.
 
+Without this limit, journeys that change each other's segments would never end:
 docs/semantics.md#journeys-that-change-each-others-segments-end
 """
 
@@ -104,6 +105,7 @@ def transition(
       time: docs/semantics.md#a-late-timer-runs-at-the-real-time
     - `held`: the names of the journeys that an operator has paused for all customers (`*`: all journeys). If this input is a
       command that changes the pauses, `held` are the names after the command.
+    - `trace`: an object that counts the errors of conditions, and stores the conditions if it is detailed; None for neither.
     - `weighs`: the `weighs` that the customer's previous transition returned, or 0 if it is not known. It only saves time.
 
     Raises `errors.StateTooLarge` if the state would grow past its limit; the whole input is then refused.
@@ -198,13 +200,13 @@ class _Handling:
     def _next_timer(self, at_input_time: bool) -> tuple[str, state.Timer, datetime.datetime] | None:
         """Return `(timer id, timer, time at which it fires)` for the timer that fires next, or None if no timer is due.
 
-        A timer fires at its due time, and a late timer at the input's time. Neither time is ever before the customer's own
-        clock.
+        A timer fires at its due time, and a late timer at the input's time. If the customer's clock has passed that time
+        already, the timer fires at the time of that clock.
         """
         customer, until = self.recorder.customer, self.until
         if customer is None:
             return None
-        # A timer leaves the state with the first decision that it causes. If it has only queued a message so far, skip it here.
+        # A timer leaves the state with the first decision that it causes. A timer that has only queued a message is still there.
         fired = {pending.cause for pending in self.runner.pending_sends}
         found = timer_order.next_timer(customer, until, at_until=at_input_time, fired=fired)
         if found is None:
@@ -307,7 +309,7 @@ class _Handling:
     # The instances that existed before the event.
 
     def _show_to_instances(self, event: inputs.Event, before: state.Customer) -> bool:
-        """Let the instances react that existed before the event; return True if the event may also enter journeys.
+        """Let the instances that existed before the event react to it; return True if the event may also enter journeys.
 
         `before` is the customer's state before the event.
         """
@@ -359,7 +361,7 @@ class _Handling:
                 return self.runner.leave(instance, rule.reason)
 
     def _check_goal(self, event: inputs.Event, id_: str) -> None:
-        """Record that a goal is reached if the event matches it, also when the instance has already left the journey.
+        """Record `goal.reached` if the event matches the goal, even if the instance has already left the journey.
 
         `id_` is the id of the instance whose entry the goal belongs to.
         """
@@ -380,7 +382,7 @@ class _Handling:
             recorder.record(goal.journey, goal.version, id_, "", reached)
 
     def _keep_for_waits(self, instance: state.Instance) -> None:
-        """Keep the current event for each `since` wait that matches the event and that the instance can still reach."""
+        """Store the event (`event.kept`) for each `since` wait that matches the event and that the instance can still reach."""
         recorder = self.recorder
         journey = self.runner.journey_of(instance)
         if journey is None or instance.id not in recorder.known.instances:
@@ -391,7 +393,7 @@ class _Handling:
                 recorder.record(journey.name, journey.version, instance.id, instance.step, kept)
 
     def _show_report(self, new: receipts.NewReport) -> None:
-        """Call the step that sent the message, so that the instance can go on.
+        """Call the step that sent the message with the new report, so that the instance can go on.
 
         The step is not called if the report is about an earlier attempt, if the message is closed, or if the instance has left
         the step.

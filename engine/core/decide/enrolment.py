@@ -33,9 +33,9 @@ class Enrolment:
     def update(self, before: state.Customer | None, *, already: bool) -> None:
         """Plan schedules again if the time zone has changed, and evaluate segments again if the profile or a trait has changed.
 
-        Segments are also evaluated if their timer is due. `before` is the state to compare with; None means that schedules and
-        segments are both done in any case. `already` is True at an activation: the customer then enters no journeys by the
-        segments that she is found in.
+        Segments are also evaluated if their timer is due. `before` is the state to compare with. If it is None, schedules are
+        planned and segments are evaluated in any case. `already` is True at an activation: the customer then enters no journeys
+        by the segments that she is found in.
         """
         recorder = self._recorder
         known, catalog = recorder.known, recorder.catalog
@@ -79,9 +79,10 @@ class Enrolment:
     # Entries.
 
     def enter_all(self, event: inputs.Event | None = None) -> None:
-        """Enter the journeys of the event (None: no event) and those of the segments that the customer has just come into.
+        """Enter the journeys with the entry event `event`, and the journeys of the segments that the customer has just come into.
 
-        The journey with the highest priority comes first; journeys with the same priority follow by name.
+        The journey with the highest priority comes first; journeys with the same priority follow by name. `event` is None if
+        there is only a change of segments.
         """
         recorder = self._recorder
         entrants = [] if event is None else [(journey, event) for journey in self._journeys_of(event)]

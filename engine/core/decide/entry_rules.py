@@ -33,8 +33,8 @@ class Admission(msgspec.Struct, frozen=True):
 def judge(context: decision_context.Context, event: inputs.Event, *, by_hand: bool) -> Admission | None:
     """Judge an entry into the context's journey; return None if the entry condition is not met, so nothing is to be recorded.
 
-    An operator's command (`by_hand`) has its own key, and skips the entry condition and `max_age`. All other rules hold for it
-    too.
+    An entry by an operator's command (`by_hand`) skips the entry condition and `max_age`, and takes the key from the command. All
+    other rules apply to it too.
     """
     enter = context.journey.enter
     if not by_hand and not context.holds(enter.when):
@@ -72,7 +72,7 @@ def _bars_reentry(context: decision_context.Context, key: str) -> bool:
 
 
 def held_out(journey: definition.Journey, customer: str) -> bool:
-    """Return True if the customer is in the journey's holdout.
+    """Return True if the customer is in the journey's holdout, so that she takes every step but gets no message.
 
     The result depends only on the journey's name, its holdout share and the customer's id.
     """

@@ -26,9 +26,10 @@ KINDS: Final[dict[str, type[definition.Step]]] = {
 def target(instance: state.Instance, live: definition.Journey | None) -> str | None:
     """Return the step of the version `live` at which the instance continues, `exit` if it leaves, or None if nothing changes.
 
-    `on_update: migrate` lets instances continue on the live version. Its map `migrations` gives the new step for an old step.
-    If an old step is not in the map, the instance continues at the step with the same id. If the live version has no such step,
-    the instance stays on its old version: docs/semantics.md#a-step-of-the-same-name-needs-no-map
+    `live` is None if the bundle does not have the journey. `on_update: migrate` lets instances continue on the live version.
+    Its map `migrations` gives the new step for an old step. If an old step is not in the map, the instance continues at the
+    step with the same id. If the live version has no such step, the instance stays on its old version:
+    docs/semantics.md#a-step-of-the-same-name-needs-no-map
     """
     if live is None or live.on_update != "migrate" or live.version == instance.version:
         return None
@@ -39,7 +40,7 @@ def target(instance: state.Instance, live: definition.Journey | None) -> str | N
 def carries_on(
     instance: state.Instance, before: definition.Journey | None, step: definition.Step, customer: state.Customer
 ) -> Literal["same", "anew"]:
-    """Return "same" if the instance continues in the middle of `step` with its timers, or "anew" if it begins `step` again.
+    """Return "same" if the instance continues in the middle of `step`, or "anew" if it begins `step` from the start.
 
     `step` is the step of the live version, and `before` is the old version. The result is "same" if the old and the new step
     have the same type and the instance still has a timer or an open message. If the old version is missing (`before` is None),

@@ -1,4 +1,4 @@
-"""Receipts and replies: the message that such an event is about, and what the event newly says about that message.
+"""Receipts and replies: the message that such an event is about, and what is new in the event.
 
 The decider calls this file for every receipt and every reply. This file records nothing.
 """
@@ -11,7 +11,7 @@ import msgspec
 from engine.core.model import channels, decisions, definition, inputs, state
 
 REPLY_WITHIN: Final = datetime.timedelta(hours=24)
-"""The longest time between an attempt and a reply without a message id, if the reply is to belong to that attempt's message.
+"""The greatest age of an attempt to whose message a reply without a message id can belong.
 
 docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message
 """

@@ -1,8 +1,8 @@
 """The recorder: the facts recorded so far for one input of one customer, and the state after these facts.
 
 `decider.py` makes one recorder for each input and shares it with `step_runner.py` and `enrolment.py`. All three pass their
-facts to the recorder. The recorder turns each fact into a decision and applies the decision to the state. It does not choose
-any facts.
+facts to the recorder. The recorder turns each fact into a decision and applies the decision to the state. It does not
+choose the facts.
 """
 
 from collections.abc import Iterable
@@ -117,8 +117,8 @@ class Recorder:
 
 
 def emissions(decision: decisions.Decision) -> tuple[inputs.Event, ...]:
-    """Return the events that the worker writes to `customer.events` because of a decision: at most one, an emitted event.
+    """Return the events that a decision adds to `customer.events`: the event of `event.emitted`, nothing for all other decisions.
 
-    The engine has processed such an event already; the record on the topic is for other systems.
+    The engine has processed this event already; the record on the topic is for other systems.
     """
     return (decision.data.event,) if isinstance(decision.data, decisions.EventEmitted) else ()

@@ -33,8 +33,8 @@ def unchanged(
 def changes(context: decision_context.Context, *, already: bool) -> tuple[Change, ...]:
     """Return a fact for each segment that the customer enters or leaves, in the order of the bundle.
 
-    The customer leaves a segment that is not in the bundle any more. `already` is True at an activation. It marks the facts,
-    because the segment's definition is new and the customer may have met its condition before.
+    The customer leaves a segment that is not in the bundle any more. `already` is True at an activation and is stored in the
+    facts: the customer may have met the condition before the segment was defined.
     """
     within = context.customer.segments
     found: list[Change] = []
@@ -68,10 +68,10 @@ def _moments(context: decision_context.Context) -> Iterator[datetime.datetime]:
 
 
 def _whole(at: datetime.datetime, offset: int) -> Iterator[datetime.datetime]:
-    """Yield the moment `at` plus `offset` milliseconds as a whole millisecond, or the two around it if it lies between two.
+    """Yield `at` plus `offset` milliseconds, in whole milliseconds; a time between two milliseconds yields both of them.
 
-    The engine's time has whole milliseconds only. A condition may change exactly at the moment or just after it, so both
-    neighbours are needed. A moment outside the calendar yields nothing.
+    The engine's time has whole milliseconds only. A condition may change exactly at the time or just after it, so both
+    neighbours are needed. A time outside the calendar yields nothing.
     """
     try:
         flips = at + offset * inputs.MILLISECOND

@@ -22,7 +22,7 @@ LARGEST: Final = 1 << 20
 LARGEST_BY_TIME: Final = 2 * LARGEST
 """The most bytes that a state may have after one of the engine's own inputs, such as `timer.due` (2 MiB).
 
-This limit is higher, so that the timers of a large state still fire. What they do can make the state smaller again.
+This limit is higher, so that the timers of a large state still fire. They can make the state smaller again.
 """
 
 _TIMES: Final = 3
@@ -68,8 +68,8 @@ def check(
 def _growth(before: state.Customer | None, after: state.Customer, facts: Facts, unknown: int) -> int:
     """Return an upper bound of the bytes that the facts can have added to the state.
 
-    If the facts do not show such a bound, return `unknown` + 1. The caller passes the limit as `unknown`, so it then measures
-    the state.
+    If the facts do not show such a bound, return `unknown` + 1. The caller passes its limit as `unknown`, so a result above the
+    limit makes the caller measure the state.
     """
     try:
         growth = _TIMES * len(_encode(facts)) + _EACH * len(facts)

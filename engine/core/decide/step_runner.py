@@ -1,6 +1,6 @@
 """The step runner: it moves instances from step to step, to a newer version, and out of their journeys.
 
-`decider.py` and `enrolment.py` call it; no other file moves an instance. A step's file in `steps/` answers with a move, and the
+`decider.py` and `enrolment.py` call it; no other file moves an instance. The functions in `steps/` return moves, and the
 step runner records the move and follows it from step to step. It also queues the messages of send steps, and requests them at the
 end of the instant. It does not choose which instances an input concerns, or which journeys a customer enters.
 """

@@ -42,7 +42,7 @@ def evolve(
 
 def apply_decision(customer: state.Customer, fact: Decision) -> state.Customer:
     """Return the customer's state after a decision."""
-    if fact.cause in customer.timers:  # a timer that has led to a decision has fired
+    if fact.cause in customer.timers:  # a timer led to the decision: it has fired, so remove it
         customer = _replace(customer, now=max(customer.now, fact.at), timers=_without(customer.timers, fact.cause))
     elif fact.at > customer.now:
         customer = _replace(customer, now=fact.at)
@@ -61,7 +61,8 @@ def apply_event(
     now = max(customer.now, event.recorded)
     after = _apply_content(customer, event, now)
     if after is not customer:
-        after = message_evolution.forgotten(after, now)  # only if the event changes something else too
+        # Old messages are removed only if the event changes something anyway: their removal alone is no effect.
+        after = message_evolution.forgotten(after, now)
     if catalog is None or event.type not in catalog.counting:
         return after
     detailed = trace is not None and trace.detailed
@@ -70,7 +71,8 @@ def apply_event(
         return after
     context = decision_context.Context(catalog, None, after, None, now, event, trace, cause=event.id)
     kept = after.traits
-    if not catalog.traits.keys() >= kept.keys():  # removed traits lose their tallies
+    # If a trait changes, also drop the tallies of traits that the bundle does not have any more.
+    if not catalog.traits.keys() >= kept.keys():
         kept = {name: tally for name, tally in kept.items() if name in catalog.traits}
     tallies = evaluate.take(counting, kept, event, now, context.zone, context.value)
     return after if tallies is kept else _replace(after, traits=tallies)

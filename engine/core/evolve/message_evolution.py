@@ -56,7 +56,7 @@ def deferred(customer: state.Customer, fact: Decision, data: decisions.MessageDe
 def suppressed(customer: state.Customer, fact: Decision, data: decisions.MessageSuppressed) -> state.Customer:
     """Remove a message that ends without a request.
 
-    If the customer is held out, the message still counts as the previous send of a wait with `since: previous_send`.
+    If the customer is held out, the message still counts as the previous send for a wait with `since: previous_send`.
     """
     if data.reason == "held_out":
         customer = with_instance(customer, _replace(customer.instances[fact.instance], sent_at=fact.at))

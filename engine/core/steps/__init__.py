@@ -1,8 +1,8 @@
-"""The steps: one file for each type of step, and the tables that give the functions of each type.
+"""The steps: one file for each type of step, and the tables from a type to its functions.
 
-The decider calls a function by its table: `begin` when an instance comes to the step, `on_event` for an event that the step
-waits for, `on_timer` when a timer of the step fires, and `on_receipt` for a report about the step's message. A function returns
-a move, or None if nothing happens. No step moves an instance itself; `decide/step_runner.py` carries out the move.
+The decider calls these functions: `begin` when an instance comes to the step, `on_event` for an event that the step waits for,
+`on_timer` when a timer of the step fires, and `on_receipt` for a report about the step's message. A function returns a move, or
+None if nothing happens. No step moves an instance itself; `decide/step_runner.py` carries out the move.
 """
 
 from collections.abc import Callable, Mapping

@@ -6,9 +6,10 @@ from engine.core.steps import results
 
 
 def begin(step: definition.Branch, context: decision_context.Context) -> results.Move:
-    """Go to the first arm whose condition is true; the arm `else` has no condition and is always taken when its turn comes.
+    """Go to the first arm whose condition is true; an arm without a condition is the arm `else`.
 
-    If no arm is taken, go to the step after the branch. The outcome is `arm 1`, `arm 2`, …, `else`, or `none` without an arm.
+    If no arm is taken, go to the step after the branch. The outcome is `arm 1`, `arm 2`, …, or `else`; it is `none` if no arm
+    is taken.
     """
     for index, arm in enumerate(step.arms):
         if context.holds(arm.condition):

@@ -1,4 +1,4 @@
-"""The step `choose`: it chooses the offer with the highest score among the candidates whose condition is true."""
+"""The step `choose`: it takes the offer with the highest score among the candidates whose condition is true."""
 
 from engine.core.context import decision_context
 from engine.core.model import decisions, definition

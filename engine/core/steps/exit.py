@@ -1,4 +1,4 @@
-"""The step `exit`: the instance leaves the journey, with the reason in the file."""
+"""The step `exit`: the instance leaves the journey, with the reason that is written in the step."""
 
 from engine.core.context import decision_context
 from engine.core.model import definition

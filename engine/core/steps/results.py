@@ -20,8 +20,7 @@ class Stay(msgspec.Struct, frozen=True):
 class Goto(msgspec.Struct, frozen=True):
     """The move that records the facts and the step's outcome, and sends the instance to `step` (None: the journey is complete).
 
-    `event` is the event that moves the instance. None means the current event; an event that was kept for a `since` wait is set
-    here.
+    `event` is an event that was kept for a `since` wait and now moves the instance. None means that the current event moves it.
     """
 
     facts: tuple[decisions.Payload, ...]

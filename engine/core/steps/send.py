@@ -1,7 +1,7 @@
 """The step `send`: one message on an ordered list of channels, with a fallback to the next channel after a time or a failure.
 
-The step's outcome is `reached`, `unreached`, `suppressed` or `held_out`. It is `requested` if the last channel names no status
-that counts as success. A channel that the policy refuses is skipped:
+The step's outcome is `reached`, `unreached`, `suppressed` or `held_out`. It is `requested` after a request on a channel without
+`success`, which only the last channel may be. A channel that the policy refuses is skipped:
 docs/semantics.md#a-skipped-channel-takes-no-attempt-number
 """
 
