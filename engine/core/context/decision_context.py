@@ -1,4 +1,4 @@
-"""The context: everything that a step may read, which is the definitions, the customer, the instance and the time.
+"""The context: everything that a step may read about the definitions, the customer, the instance and the time.
 
 The decider makes a context for one instance at one moment, and calls a step with it. The step reads the context and returns a
 move (`engine/core/steps/results.py`). A context changes nothing.
@@ -16,7 +16,7 @@ from engine.core.context import trace as traces
 from engine.core.model import decisions, definition, inputs, state
 
 NOTHING: Final = object()
-"""The value that marks a failed expression in `given`; None would not do, because an expression may have the value null."""
+"""The value that marks a failed expression in `given`; None cannot mark it, because an expression may have the value null."""
 
 
 class Context(msgspec.Struct):
@@ -132,10 +132,10 @@ class Context(msgspec.Struct):
         return self.now + milliseconds * inputs.MILLISECOND
 
     def timer(self, kind: state.TimerKind, due: datetime.datetime) -> decisions.TimerScheduled:
-        """Return the fact that sets a timer of the current step, which fires at `due`.
+        """Return the fact that sets a timer for the current step; the timer fires at `due`.
 
-        The timer's id is a hash of the instance, the step, the visit and the arming number. So the id is the same if the worker
-        decides this input again.
+        The timer's id is a hash of the instance, the step, the visit and the number of the timer within the visit. So the id is
+        the same if the worker decides this input again.
         """
         at = self.here
         return decisions.TimerScheduled(decisions.hashed(at.id, at.step, at.visit, at.armed + 1), kind, due)

@@ -19,9 +19,9 @@ class Screening:
 
     The screens for an event type are made when the type is first seen. There are three tables:
 
-    - `_anyone`: the screens of entries and traits, which concern every customer.
-    - `_inside`: the screens of a version's exits and waits, which concern the customers inside that version.
-    - `_watching`: the screens of a version's goal, which concern the customers whose goal is still watched.
+    - `_anyone`: the screens of entries and traits. They concern every customer.
+    - `_inside`: the screens of a version's exits and waits. They concern the customers inside that version.
+    - `_watching`: the screens of a version's goal. They concern the customers whose goal is still watched.
 
     None in a table means that at least one of the conditions has no screen, so the event cannot be skipped. An empty tuple
     means that no condition concerns the type.
@@ -44,7 +44,7 @@ class Screening:
     def lets_by(self, event: inputs.Event, customer: state.Customer) -> bool:
         """Return True if the event has no effect on the customer and none of the customer's timers is due at the event's time.
 
-        False means that the decider must handle the event, which may still have no effect.
+        If the result is False, the decider must handle the event. The event may still turn out to have no effect.
         """
         kind = event.type
         if kind in inputs.BUILT_IN or not self._stops(self._of_anyone(kind), event) or customer.is_due(event.recorded):

@@ -1,6 +1,6 @@
 """The trace: the conditions that were evaluated, each with its path in the YAML, its inputs and its result.
 
-Only `dalang explain` and the tests use a detailed trace, which stores each condition. Any other trace only counts errors.
+Only `dalang explain` and the tests use a detailed trace. It stores every condition; any other trace only counts errors.
 """
 
 from collections import Counter

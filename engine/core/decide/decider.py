@@ -2,7 +2,7 @@
 
 The replay and the worker call `transition` once for each input of each customer. It returns the facts (the event, if it had an
 effect, and the decisions, in their order) and the customer's state after these facts. It does no I/O, reads no clock and draws no
-random number: the time is the recorded time of the input.
+random number: it takes the time from the input's recorded time.
 
 1. An event that can have no effect on this customer is dropped at once: `context/prefilter.py`.
 2. Timers that are due before the event fire, in the order of `rules/timer_order.py`: `fire_timers_before_input`. A timer that is

@@ -54,9 +54,9 @@ class Enrolment:
         self.update(msgspec.structs.replace(self._recorder.known, profile=self.evaluated_profile or {}), already=False)
 
     def _update_segments(self, *, already: bool) -> None:
-        """Record the segments that the customer enters and leaves, and set a timer for the next change that time alone may cause.
+        """Record the segments that the customer enters and leaves, and set a timer for the next moment that may change them.
 
-        `already` is explained at `update`.
+        Such a moment is one when time alone may change a segment. `already` is explained at `update`.
         """
         recorder = self._recorder
         self.evaluated_profile = recorder.known.profile

@@ -125,7 +125,8 @@ def _code(event: inputs.Event) -> str:
 def _failure(channel: str, code: str, policy: definition.Policy) -> str:
     """Return the failure class of a failed attempt's error code; an unknown code has the class `next_channel`.
 
-    An adapter that gets an attempt too late to send it reports the code `dalang.too_late`, which has the class `too_late`.
+    The code `dalang.too_late` has the class `too_late`. An adapter reports it if it gets an attempt too late to send the
+    message.
     """
     if code == "dalang.too_late":
         return "too_late"

@@ -18,7 +18,7 @@ from engine.core import errors
 from engine.core.model import decisions, inputs, state
 
 LARGEST: Final = 1 << 20
-"""The most bytes that a state may have after an event (1 MiB), which is a quarter of the largest record that the topics allow."""
+"""The most bytes that a state may have after an event (1 MiB): a quarter of the largest record that the topics allow."""
 LARGEST_BY_TIME: Final = 2 * LARGEST
 """The most bytes that a state may have after one of the engine's own inputs, such as `timer.due` (2 MiB).
 

@@ -61,7 +61,7 @@ class StepRunner:
             self.leave(at, "failed")
 
     def _carry_out(self, journey: definition.Journey, instance: str, move: results.Move) -> None:
-        """Carry out a move, then the moves of the steps that the instance comes to, until it stays at a step or leaves."""
+        """Carry out a move, then the moves of the steps that follow, until the instance stays at a step or leaves."""
         recorder = self._recorder
         while True:
             here = recorder.known.instances[instance]

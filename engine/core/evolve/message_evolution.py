@@ -12,7 +12,7 @@ from engine.core.model import decisions, state
 from engine.core.model.decisions import Decision
 
 MOST_SENDS: Final = 1_000
-"""The most entries of `Customer.sends`, which caps count; the oldest entries are dropped first."""
+"""The most entries of `Customer.sends`, the list that caps count; the oldest entries are dropped first."""
 LATE_RECEIPTS_MS: Final = 30 * 24 * 3600 * 1000
 """The time in milliseconds after a message's first request, from which a closed message is removed from the state.
 

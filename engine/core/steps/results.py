@@ -1,4 +1,4 @@
-"""Moves: what a step returns, which are the facts to record and the way in which the instance continues.
+"""Moves: the values that steps return, with the facts to record and the way in which the instance continues.
 
 A move is only a value; `decide/step_runner.py` carries it out.
 """

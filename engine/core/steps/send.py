@@ -1,7 +1,7 @@
 """The step `send`: one message on an ordered list of channels, with a fallback to the next channel after a time or a failure.
 
-The step's outcome is `reached`, `unreached`, `suppressed` or `held_out`. It is `requested` after a request on a channel without
-`success`, which only the last channel may be. A channel that the policy refuses is skipped:
+The step's outcome is `reached`, `unreached`, `suppressed` or `held_out`. If the last channel has no `success`, a request on it
+ends the step with the outcome `requested`. A channel that the policy refuses is skipped:
 docs/semantics.md#a-skipped-channel-takes-no-attempt-number
 """
 
@@ -194,7 +194,7 @@ def _attempt(
 
 
 def _place(step: definition.Send, attempt: state.Attempt) -> int:
-    """Return the index of the attempt's channel in the step, which a migration may have changed since the attempt.
+    """Return the index of the attempt's channel in the step; a migration may have changed the step since the attempt.
 
     If the step does not have the channel any more, return the number of its channels, which is past the last index.
     """

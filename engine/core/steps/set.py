@@ -9,7 +9,7 @@ from engine.core.steps import results
 
 
 def begin(step: definition.Set, context: decision_context.Context) -> results.Move:
-    """Record which attributes change, which are removed and which expressions failed; record nothing if there are none."""
+    """Record the attributes that change, the attributes that are removed and the expressions that failed, if there are any."""
     written, failed = context.given(step.values)
     profile = context.customer.profile
     removed = tuple(name for name, value in written.items() if value is None and name in profile)

@@ -38,9 +38,9 @@ def on_timer(step: definition.WaitEvents, context: decision_context.Context, tim
 
 
 def keeps(step: definition.WaitEvents, context: decision_context.Context) -> decisions.EventKept | None:
-    """Return the fact that keeps the current event for this `since` wait, which the instance has not reached yet.
+    """Return the fact that stores the current event for this `since` wait before the instance reaches the wait.
 
-    Return None if the event does not match, or if the wait already has an earlier event.
+    Return None if the event does not match, or if an earlier event is already stored for the wait.
     """
     kept = context.here.kept.get(step.id)
     if context.event is None or (kept is not None and kept.at >= _counts_from(step, context.here)):
