@@ -108,7 +108,7 @@ class Registry:
         return self._recorded.emits
 
     async def put(self, bundle: definition.Bundle) -> None:
-        """Write a bundle to `journey.bundles` unless the registry has it; raise `BundleTooLarge` if it is too large for a record."""
+        """Write a bundle to `journey.bundles` unless the registry has it; raise `BundleTooLarge` if a record cannot hold it."""
         if bundle.id in self:
             return
         encoded = msgspec.json.encode(bundle)

@@ -37,7 +37,7 @@ class Watch:
         self._rebalances = 0
 
     def open(self) -> None:
-        """Start the HTTP server and the tracer if the settings ask for them; raise `errors.RuntimeFailure` if one cannot start."""
+        """Start the HTTP server and the tracer if the settings ask for them; raise `errors.RuntimeFailure` on a failure."""
         self._tracer = tracing.tracer(self._settings.tracing)
         if self._settings.metrics_port is not None:
             self._server = probes.Server(self._settings.metrics_host, self._settings.metrics_port, self.metrics, self.health)

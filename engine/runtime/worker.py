@@ -167,9 +167,9 @@ class Worker:
         return waiting
 
     async def _ready(self, number: int, generation: int) -> partition.Partition:
-        """Return the loaded partition from `_ensure`; after an error of Kafka, call `_ensure` again for up to `LOAD_WITHIN` seconds.
+        """Return the loaded partition from `_ensure`; after an error of Kafka, try again for up to `LOAD_WITHIN` seconds.
 
-        Calling again is safe, because no record was handled yet. It often helps, because Kafka chooses a new leader or
+        Trying again is safe, because no record was handled yet. It often helps, because Kafka chooses a new leader or
         coordinator meanwhile.
         """
         deadline = asyncio.get_running_loop().time() + LOAD_WITHIN
@@ -217,7 +217,7 @@ class Worker:
         return partition.Partition(number, self.names, self.registry, held, own, *self.watch.over())
 
     async def _begins(self, current: partition.Partition, generation: int) -> None:
-        """Raise `partition_checks.AheadOfState` if the consumer began to read after the offset that the partition's state needs next.
+        """Raise `partition_checks.AheadOfState` if the consumer began after the offset that the partition's state needs next.
 
         The records between the two offsets would be lost. So the group's committed offset is first set back, and after a
         restart the consumer begins at the right offset.
@@ -234,7 +234,7 @@ class Worker:
         return TP(self.names.name(topics.EVENTS), number) in self.app.consumer.assignment()
 
     def _holds(self, number: int, generation: int) -> bool:
-        """Return True if this worker still has the partition: no rebalance since this generation of the group, and no stop begun."""
+        """Return True if this worker still has the partition: no rebalance since this generation of the group, and no stop."""
         same = self.app.consumer_generation_id == generation and not self.app.rebalancing
         return same and not self.stopping.is_set() and self._is_mine(number)
 
@@ -293,7 +293,7 @@ class Worker:
     # The clock.
 
     def _clock_ended(self, ticking: asyncio.Task[None]) -> None:
-        """End the process if the task of the clock or of the monitoring has ended, so that the supervisor starts the worker again.
+        """End the process if the task of the clock or of the monitoring has ended; the supervisor starts the worker again.
 
         Without the clock no timer would fire, and without the monitoring nobody would notice that the worker is stuck.
         """
@@ -346,7 +346,7 @@ class Worker:
                 await known[1].close()
 
     async def _send_due(self, current: partition.Partition, due: list[tuple[datetime.datetime, list[str]]]) -> None:
-        """Write due timers to `customer.events`, as one `timer.due` for each pair (time of the event, ids of the customers) in `due`.
+        """Write due timers to `customer.events`, as one `timer.due` event for each item of `due`: (time, ids of customers).
 
         Raises `TimeoutError` if the producer does not confirm, for example because its background tasks have died. Then the
         process ends, and a restart helps.

@@ -80,7 +80,7 @@ class Standing(msgspec.Struct, kw_only=True, frozen=True):
     """Seconds since the broker last answered a fetch of this partition; 0 while a record waits to be handled."""
 
     def lag_seconds(self, now: float) -> float:
-        """Return how many seconds the oldest unhandled record has waited at the time `now` (seconds since 1970), 0 if none waits."""
+        """Return for how many seconds the oldest unhandled record has waited at `now` (seconds since 1970), 0 if none waits."""
         return 0.0 if self.behind is None else max(0.0, now - self.behind)
 
 
