@@ -14,9 +14,9 @@ A click may also lead to the events of `more.py`: logins with a code, questions 
 and doubts about the membership.
 
 Timestamps are read as Asia/Jakarta (UTC+7) and moved by 104 weeks, so that the half year is January to June 2026. Weekdays and
-hours stay the same, and a bundle knows the holidays of that year. Names, phones, prices, languages, consents and parcels come from
-a seed, so every machine makes the same file. Some events are in the file twice, because real shops also send duplicates. Lines are
-in order of time.
+hours stay the same, and a bundle knows the holidays of that year. Names, phones, prices, languages, consents and parcels come
+from a seed, so every machine makes the same file. Some events are in the file twice, because real shops also send duplicates.
+Lines are in order of time.
 """
 
 import csv

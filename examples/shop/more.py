@@ -27,7 +27,7 @@ class More:
         self.count = 0
 
     def addresses(self, name: str) -> dict[str, str]:
-        """Return the customer's email address and push token; eight customers in ten have an email address, four in ten the app."""
+        """Return the customer's email address and push token; eight customers in ten have an email, four in ten the app."""
         traits = {}
         if self.chance.random() < 0.8:
             traits["email"] = f"{name.lower()}.{self.number}@mail.example"
@@ -78,7 +78,10 @@ class More:
             yield self.make("support.closed", at + self._delay(3600, 5 * 86_400), ticket)
 
     def _scans(self, at: datetime.datetime) -> Iterator[Event]:
-        """Yield the events of a customer who scans the code on a pack, which opens a chat; her answer there is yes, no or missing."""
+        """Yield the events of a customer who scans the code on a pack, which opens a chat in WhatsApp.
+
+        In the chat she says yes (which grants consent), says no, or does not answer.
+        """
         yield self.make("message.received", at, {"channel": "whatsapp", "text": "IKUT KOPI2026"})
         at += datetime.timedelta(seconds=1)
         yield self.make("qr.scanned", at, {"campaign": "kopi-2026"})
