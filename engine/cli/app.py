@@ -44,7 +44,7 @@ def main() -> None:
         sys.stderr.write(f"dalang: {exc}\n")
         sys.exit(2)
     except BrokenPipeError:
-        sys.stderr.close()  # the pipe has no reader any more; Python would report that again as it ends
+        sys.stderr.close()  # nobody reads the pipe any more, and Python would report that a second time when it ends
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)

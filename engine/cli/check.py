@@ -87,7 +87,7 @@ def _findings(path: pathlib.Path, before: definition.Bundle | None) -> list[Find
 
 def shown(root: pathlib.Path, finding: Finding) -> Finding:
     """Return the finding with a path that the user can open: `root`, followed by the file's path inside `root`."""
-    inside = "." if finding.file == root.as_posix() else finding.file  # a finding about the root itself has its path already
+    inside = "." if finding.file == root.as_posix() else finding.file  # the file of a finding about `root` itself is `root`
     return msgspec.structs.replace(finding, file=(root / inside).as_posix())
 
 

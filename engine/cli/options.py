@@ -116,7 +116,7 @@ def unconcerned(customer: str, until: str = "") -> str:
 
 @contextlib.contextmanager
 def counting(what: str) -> Iterator[Callable[[int], None]]:
-    """Show a running count of `what` on standard error, and yield the function that adds to it.
+    """Show a running count of `what` on standard error, and yield the function that adds to the count.
 
     Nothing is shown if standard error is not a terminal.
     """

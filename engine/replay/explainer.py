@@ -66,7 +66,7 @@ class _Telling(replayer.Replayer):
         super().__init__(decided_by, options, self._told, trace.Trace())
 
     def _take(self, event: inputs.Event, driver: fold_driver.Driver[str], line: bytes) -> None:
-        """Handle an event, and add a chapter for it even if the replay ignores its type, which no journey and no trait names."""
+        """Handle an event, and add a chapter even if the replay ignores the event, because no definition names its type."""
         customer, in_force = event.subject, driver.catalog
         self._let_by = None if in_force.takes(event.type, known=customer in self.customers) else event
         super()._take(event, driver, line)
@@ -129,7 +129,7 @@ class _Telling(replayer.Replayer):
 def _apart(
     event: inputs.Event, looked_at: Iterable[trace.Condition], decided: Iterable[Decision], due: Mapping[str, datetime.datetime]
 ) -> tuple[list[Chapter], Chapter, list[Chapter]]:
-    """Return the chapters of the timers before an input, the chapter of the input, and the chapters of the timers after it.
+    """Return (chapters of timers that fired before an input, chapter of the input, chapters of timers that fired after it).
 
     Timers that fired at the same time have one chapter together. A condition or decision is in the chapter of its cause, which
     is the input or a timer. If the cause is an event that a step emitted, the chapter is that of the input or timer that led to

@@ -150,7 +150,7 @@ class JoinedHistory:
 
     @functools.cached_property
     def _ends(self) -> list[int]:
-        """The number of the last line of each part in the whole history, without the last part; computed at the first use."""
+        """For each part except the last: the number, in the whole history, of its last line; computed at the first use."""
         return [*itertools.accumulate(sum(1 for _ in each.lines()) for each in self._parts[:-1])]
 
 

@@ -60,7 +60,7 @@ class Receipt(_Model):
 
 
 class Channel(_Model):
-    """The statuses that one channel reports in a model; None for a status that it never reports."""
+    """The statuses that one channel reports in a model; None for a status that the channel never reports."""
 
     accepted: Receipt | None = None
     sent: Receipt | None = None

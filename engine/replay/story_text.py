@@ -54,7 +54,7 @@ def _verdict(condition: trace.Condition, hidden: bool) -> str:
 
 
 def _asked(chapter: Chapter) -> str:
-    """Return the words of an operator's command, such as ` pause cart-abandonment`; empty if the input is not a command."""
+    """Return the words of an operator's command, such as `pause cart-abandonment`; empty if the input is not a command."""
     if chapter.event != inputs.JOURNEY_COMMAND or not isinstance(chapter.data, dict):
         return ""
     journey, key = chapter.data.get("journey"), chapter.data.get("key")

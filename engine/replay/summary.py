@@ -89,7 +89,7 @@ class Summary:
             self.first_bad[reason] = skipped_records.read(number, line, why)
 
     def placed(self, place: Callable[[int], tuple[str, int]]) -> None:
-        """Replace the line numbers in `first_bad`, which count through the whole history, by a file and the line number in it.
+        """Replace the line numbers in `first_bad`, which count through the whole history, with a file and its line number.
 
         `place` returns (file, line number in the file) for a line number of the whole history.
         """

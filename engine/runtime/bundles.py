@@ -19,7 +19,7 @@ from engine.runtime.kafka import connection, history, producers, topics
 
 _log = logs.log()
 _ENVELOPE: Final = 1024
-"""Bytes reserved for everything in a Kafka record except the value, such as the key; no record needs as many."""
+"""Bytes reserved for everything in a Kafka record except the value, such as the key; every record needs fewer."""
 
 
 class NoBundles(errors.RuntimeFailure):

@@ -33,8 +33,8 @@ class BadCommand(errors.RuntimeFailure):
 class Command(msgspec.Struct, frozen=True):
     """One operator command; an empty `journey` means all journeys, an empty `customer` means all customers.
 
-    `key` names one instance of the customer in the journey; if it is empty, the command is about all of her instances. `data`
-    is the data of the entry event for `enter`. In the event, its fields are written beside the fields `command`, `journey` and
+    `key` names one instance of the customer in the journey; if `key` is empty, the command is about all of her instances.
+    `data` is the data of the entry event for `enter`; its fields are written into the event beside `command`, `journey` and
     `key`.
     """
 

@@ -1,6 +1,6 @@
 """The monitoring of one worker: it observes the worker, and serves the worker's metrics and health over HTTP.
 
-The worker reports events (`wrote`, `loaded`, `ticked`). Once a second, this module also asks the worker for the progress of its
+The worker reports its batches, loads and ticks. Once a second, this module also asks the worker for the progress of its
 partitions. Nothing here changes what the worker does: this module makes no decisions, writes nothing to Kafka, and never ends
 the process.
 """

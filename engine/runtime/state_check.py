@@ -156,9 +156,9 @@ async def check(
 def _chosen(own: list[_Own], since: float) -> list[tuple[_Own, _Own, _Own]]:
     """Return the possible spans of one partition, best first, each as (base, record after the base, last record).
 
-    `own` is every partition record of the partition, in the order of the topic. A record can be the base only if the next
-    record counts its outputs from this record on. The best base is the last one that is not later than `since` (ms since 1970).
-    The later ones follow, in case the best one cannot be used.
+    `own` holds all partition records of the partition, in the order of `customer.state`. A record can be the base only if the
+    next record counts its outputs from this record on. The best base is the last one that is not later than `since` (ms since
+    1970). The later ones follow, in case the best one cannot be used.
     """
     # A partition record without tails starts a new count (`dalang state rebuild` writes one). Nothing before it can be checked.
     anew = max((index for index, each in enumerate(own) if not each.record.tails), default=-1)
@@ -176,8 +176,8 @@ async def _spans(
 ) -> dict[int, _Span]:
     """Return `{partition: span}` with the states of each span; a partition without a usable span is left out.
 
-    A span cannot be used if compaction has removed states that it needs. Then the first half of the partition's remaining spans
-    is given up, and the next span is tried.
+    A span cannot be used if compaction has removed states that it needs. Then the first half of the partition's possible spans
+    is dropped, and the first remaining span is tried.
     """
     done: dict[int, _Span] = {}
     ways = {number: each for number, each in chosen.items() if each}

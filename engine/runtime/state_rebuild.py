@@ -1,8 +1,8 @@
 """The work of `dalang state rebuild`: compute all customers' states again from `customer.events`, and write them.
 
 Called while no worker runs. The worker's own code decides all events again, in memory. The decisions and actions are dropped,
-because the workers wrote them when the events came. At the end the states are written, each partition in one transaction. So a
-partition has either its old states or its new states, and no decision or action is written a second time.
+because the workers wrote them when the events came. At the end the states are written. On a broker with transactions, each
+partition is one transaction, so it has either its old states or its new states.
 """
 
 from collections.abc import Callable

@@ -217,10 +217,9 @@ class Worker:
         return partition.Partition(number, self.names, self.registry, held, own, *self.watch.over())
 
     async def _begins(self, current: partition.Partition, generation: int) -> None:
-        """Raise `partition_checks.AheadOfState` if the consumer began after the offset that the partition's state needs next.
+        """Raise `partition_checks.AheadOfState` if the consumer has skipped records that the partition's state still needs.
 
-        The records between the two offsets would be lost. So the group's committed offset is first set back, and after a
-        restart the consumer begins at the right offset.
+        The group's committed offset is set back first, so that after a restart the consumer begins with these records.
         """
         tp = TP(self.names.name(topics.EVENTS), current.number)
         consumer, wanted = self.app.consumer, current.store.record.offset + 1

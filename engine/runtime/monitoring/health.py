@@ -92,7 +92,7 @@ class Health:
         reasons = []
         if now - self._turned > self._loop_within:
             reasons.append(f"the event loop has not turned for {now - self._turned:.0f} s")
-        # While states are loaded the clock may wait for any time. Before the worker has joined the group there is no clock.
+        # The clock waits while states are loaded, which may take long. Before the worker joins the group there is no clock.
         waits = not seen.joined or seen.rebalancing or any(not each.loaded for each in seen.standings)
         if now - self._ticked > self._clock_within and not waits:
             reasons.append(f"the clock has not ticked for {now - self._ticked:.0f} s")

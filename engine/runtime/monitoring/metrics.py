@@ -1,8 +1,8 @@
 """The metrics of a worker, under their Prometheus names.
 
-Each partition calls `Metrics.wrote` once for each batch, after the broker has confirmed the batch, so a metric costs nothing
-for each event. The values of labels come only from journey definitions and from short fixed lists. A customer, an address or a
-text must never be a label.
+Each partition calls `Metrics.wrote` once for each batch, after the broker has confirmed the batch, so no metric needs work for
+each single event. The values of labels come only from journey definitions and from short fixed lists. A customer, an address or
+a text must never be a label.
 """
 
 import time
@@ -206,7 +206,7 @@ class Metrics:
         self._unrepaired.labels(partition).inc()
 
     def rebalanced(self, times: int = 1) -> None:
-        """Count rebalances of the consumer group: `times` that the partitions were assigned to the workers again."""
+        """Add `times` to the number of rebalances of the consumer group."""
         self._rebalances.inc(times)
 
     def text(self) -> bytes:

@@ -50,7 +50,7 @@ class Stopwatch:
         self._took = 0.0
 
     def decode(self, value: bytes | None, **given: Any) -> inputs.Record:
-        """Decode a record as `inputs.decode` does, and add the time that this took to the sum."""
+        """Decode a record as `inputs.decode` does, and add the seconds that decoding took to the sum."""
         started = time.perf_counter()
         try:
             return inputs.decode(value, **given)
