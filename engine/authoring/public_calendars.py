@@ -1,8 +1,7 @@
 """Public calendar data: holidays, time zones, and the zone of a calling code.
 
-Called when a policy is compiled, and by a fold that needs zones. This is the one module that knows `holidays`, `phonenumbers` and
-`tzdata`. Their data goes into the bundle or is pinned with it, so that the settings of a machine never decide. `today` comes from
-the caller.
+Called when a policy is compiled, and by the core through the port `Zones`. Only this module imports `holidays`, `phonenumbers`
+and `tzdata`. Their data goes into the bundle, or their versions are pinned, so the data of the machine is never used.
 """
 
 import datetime
@@ -30,22 +29,22 @@ _WEEK: Final = datetime.timedelta(days=7)
 
 
 class UnknownCountry(errors.BundleError):
-    """No public holidays are known of this country."""
+    """The public holidays of this country are not known."""
 
     code = "DLG301"
     hint = "Write the two letters of ISO 3166 under policy.calendar.country, such as ID."
 
 
 class Settings(Protocol):
-    """The settings of a policy under `calendar`."""
+    """The keys under `calendar` in policy.yaml."""
 
     @property
     def country(self) -> str:
-        """The country, by two letters of ISO 3166."""
+        """The code of the country: two letters (ISO 3166)."""
 
     @property
     def cuti_bersama(self) -> bool:
-        """True if the government's joint leave counts as holidays too."""
+        """True if the government's joint leave (cuti bersama) counts as holidays too."""
 
     @property
     def payday(self) -> int:
@@ -53,7 +52,7 @@ class Settings(Protocol):
 
     @property
     def payday_shift(self) -> Literal["previous", "next", "none"]:
-        """The side to which payday moves from a free day."""
+        """The direction in which payday moves if it falls on a weekend or a holiday."""
 
 
 def compiled(settings: Settings, today: datetime.date) -> definition.Calendar:
@@ -89,10 +88,10 @@ def known_until(country: str) -> int | None:
 
 
 class Zones:
-    """The port `Zones`: reads the PyPI package `tzdata` only, so that the system's database never decides."""
+    """The port `Zones`: it reads the PyPI package `tzdata` only, never the zone database of the machine."""
 
     def zone(self, name: str) -> datetime.tzinfo | None:
-        """Return the zone of that name; None if there is none.
+        """Return the zone of that name, or None if no zone has that name.
 
         Case and surrounding white space do not matter. Indonesia's own abbreviations (WIB, WITA, WIT: Keputusan Presiden 41/1987)
         are names too.
@@ -102,19 +101,19 @@ class Zones:
         return None if found is None else _zone(found)
 
     def known(self, name: str) -> bool:
-        """Return True if the tz database has a zone of exactly this spelling, which files have to use."""
+        """Return True if the zone database has this name in exactly this spelling; files must use this spelling."""
         return name in names()
 
 
 @functools.cache
 def _spelt() -> Mapping[str, str]:
-    """Return every zone's name by its lower-case form, as `{lower: name}`; no two names have the same one."""
+    """Return `{name in lower case: name}` of every zone; no two names are the same in lower case."""
     return {name.lower(): name for name in names()}
 
 
 @functools.cache
 def names() -> frozenset[str]:
-    """Return every zone's name, without `Factory`, which stands for a machine whose zone nobody has set."""
+    """Return every zone's name, without `Factory`, which means that a machine has no zone set."""
     listed = resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
     return frozenset(listed) - {"Factory"}
 
@@ -142,7 +141,7 @@ def _holidays(country: str, cuti_bersama: bool, years: tuple[int, ...]) -> holid
 def _zones_by_code(years: tuple[int, ...]) -> Mapping[str, str]:
     """Return `{calling code: zone}` for codes whose zones all show the same time in all these years.
 
-    The zones of a code are those of every country with that code.
+    The zones of a code are all zones of all countries with that code.
     """
     by_country = _zones_by_country()
     found = {}
@@ -173,9 +172,9 @@ def _agree(names: Sequence[str], years: tuple[int, ...]) -> bool:
 
 
 def _changes(zone: datetime.tzinfo, years: tuple[int, ...]) -> tuple[tuple[datetime.datetime, datetime.timedelta | None], ...]:
-    """Return when the clocks of a zone change in these years, and to which offset.
+    """Return the changes of a zone's clocks in these years, as (time, new offset).
 
-    The search goes week by week, so it needs each offset to last longer than a week.
+    The search looks at one moment a week, so it misses an offset that lasts less than a week.
     """
     at, end = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (years[0], years[-1] + 1))
     changes = []

@@ -76,7 +76,7 @@ def replay(
 def _unknown(names: frozenset[str], until: str) -> None:
     """Print a warning for each customer whom `--customer` names and who is not in the history.
 
-    Without the warning, a misspelt id would look like a customer to whom nothing happened.
+    Without the warning, a misspelt id would look like a customer without decisions.
     """
     for name in sorted(names):
         print(f"warning: {options.unconcerned(name, until)}", file=sys.stderr)

@@ -1,14 +1,14 @@
 """The errors of Dalang, as one tree.
 
     DalangError
-    ├── Malformed          DLG10x  an input that cannot be taken; it goes to the dead letters
-    ├── EvaluationError    DLG201  a condition that gives no value for this customer (false, and traced)
+    ├── Malformed          DLG10x  an input that is not valid; it goes to the dead letters
+    ├── EvaluationError    DLG201  a condition without a value for this customer; it counts as false
     ├── BundleError        DLG3xx  a directory of journeys that cannot be used
     ├── HistoryError, …    DLG4xx  a history or an output that cannot be used (`engine/replay`, `engine/cli`)
     └── RuntimeFailure     DLG5xx  the broker, the topics, the worker
 
-The docstring of an error is its default message, so every error has a sentence. `hint` says what the reader can do. The findings
-of `dalang check` are values, not errors: they live in `engine/authoring/findings/findings.py`.
+The docstring of an error class is its default message, so every error has a sentence. `hint` says what the reader can do. The
+findings of `dalang check` are values, not errors: see `engine/authoring/findings/findings.py`.
 """
 
 from typing import ClassVar

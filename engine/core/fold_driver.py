@@ -1,14 +1,15 @@
-"""The fold driver: it takes the inputs of one partition in the order of the log, and says which customers each one concerns.
+"""The fold driver: it takes the inputs of one partition in their order, and finds the customers that each input concerns.
 
-The replayer and the worker both call it, so a replay decides what the worker has decided. They keep the customers (`Customers`),
-and write what was decided. The driver does no I/O and reads no clock.
+The replayer and the worker both call it, so a replay makes the same decisions as the worker. The caller keeps the customers
+(`Customers`) and writes the decisions. The driver does no I/O and reads no clock.
 
-1. An input gets its time: `timed`. Under the stream clock that is the stream's time for an operator's input.
-2. An event of one customer is decided for that customer, unless no definition names its type; then it only lets time pass:
-   `input_for`.
-3. `timer.due` is decided for those of its customers who have a timer due: `take_for_all`.
+1. An input gets its time: `timed`. Under the stream clock, an operator's input gets the stream's time.
+2. An event of one customer is decided for that customer, unless no definition names its type. Then only timers may fire
+   until its time: `input_for`.
+3. A `timer.due` lists customers. It is decided for each of them who has a timer due: `take_for_all`.
 4. An activation or a command for everybody has three parts: `take_for_all`. First the timers that are due before it fire for
-   every customer. Then the bundle or the pause takes effect. Then the input is decided for every customer, if it can do anything.
+   every customer. Then the bundle or the pause takes effect. Then the input is decided for every customer, if it can have an
+   effect.
 """
 
 import datetime
@@ -23,9 +24,9 @@ from engine.core.decide import decider
 from engine.core.model import inputs, state
 
 UNKNOWN_BUNDLE: Final = "unknown_bundle"
-"""The reason to put aside a `bundle.activated` that names an unknown bundle; the bundle before it stays live."""
+"""The reason of a dead letter: `bundle.activated` names an unknown bundle. The bundle before it stays live."""
 FAILED: Final = "failed"
-"""The reason to put aside a valid input that made the decider itself raise an error, which is a bug in Dalang."""
+"""The reason of a dead letter: the decider raised an error for a valid input, which is a bug in Dalang."""
 
 Key = TypeVar("Key")
 """The name of a customer, as the caller keeps it: text or bytes."""
@@ -35,7 +36,7 @@ class Customers(Protocol[Key]):
     """The customers of one partition, as the replayer and the worker keep them."""
 
     def everybody(self) -> Iterable[Key]:
-        """Return all customers of the partition. Customers may be decided meanwhile."""
+        """Return all customers of the partition. The driver may decide inputs for them while it iterates."""
         ...
 
     def is_due(self, key: Key, until: datetime.datetime) -> bool:
@@ -47,23 +48,23 @@ class Customers(Protocol[Key]):
         ...
 
     def concerned(self, timer_due: inputs.Event) -> Iterable[Key]:
-        """Return those customers of a `timer.due` whose earliest timer is due at or before its time.
+        """Return the customers that a `timer.due` lists and whose earliest timer is due at or before its time.
 
-        Its customers are the named ones, or everybody in the partition.
+        Without a list, it stands for all customers of the partition.
         """
         ...
 
     def decide(self, key: Key, event: inputs.Event, *, before: bool = False) -> None:
         """Decide an input for one customer by `Driver.decided`, and keep the result.
 
-        With `before`, the input is the time that passes before the input that the driver has taken, which is still to come.
+        With `before`, the input only lets timers fire that are due before the input that the driver has just taken.
         """
         ...
 
 
 @final
 class PutAside(msgspec.Struct, frozen=True):
-    """An input that was not decided for a customer, whose state stays as it was; a worker sends it to the dead letters."""
+    """An input that could not be decided for a customer, whose state stays as it was. A worker makes it a dead letter."""
 
     reason: str
     error: Exception
@@ -75,9 +76,9 @@ class PutAside(msgspec.Struct, frozen=True):
 
 
 class Driver(Generic[Key]):
-    """The driver of one partition, with what is in force there: the live bundle, the clock and the pauses for everybody.
+    """The driver of one partition, with its live bundle, its clock and the pauses that hold for all its customers.
 
-    - `find`: returns the catalog in which a bundle is live, None if the bundle is not known.
+    - `find`: a function that returns the catalog of a bundle, or None if the bundle is not known.
     - `catalog`: the catalog of the live bundle.
     - `virtual`: True if the caller's virtual clock lets each timer fire exactly at its due time.
     - `streaming`: True under the stream clock.
@@ -101,7 +102,7 @@ class Driver(Generic[Key]):
         self._customers, self._find, self._tracing = customers, find, tracing
 
     def timed(self, event: inputs.Event) -> inputs.Event:
-        """Return the event with the time at which it happens in this partition, before anything else is done with it.
+        """Return the event with the time at which it happens in this partition. Call it first for every event.
 
         Under the stream clock an operator's input takes the stream's time, and so does the activation that starts the stream
         clock. All other inputs advance the stream's time: docs/semantics.md#the-stream-clock-goes-by-recorded-times
@@ -114,9 +115,10 @@ class Driver(Generic[Key]):
         return event
 
     def input_for(self, event: inputs.Event, key: Key, *, known: bool) -> inputs.Event | None:
-        """Return the input that an event of one customer leads to: the event, a tick for its time, or None if nothing can happen.
+        """Return the input to decide for an event of one customer: the event, a tick (see `inputs.tick`), or None for no input.
 
-        An event of a type that no definition names can only let time pass. `known`: the customer has a state.
+        If no definition names the event's type, the event can only make timers fire: then the input is a tick, or None if no
+        timer is due. `known` is True if the customer has a state.
         """
         if self.catalog.takes(event.type, known=known):
             return event
@@ -142,7 +144,7 @@ class Driver(Generic[Key]):
     def decided(
         self, customer: state.Customer | None, event: inputs.Event, customer_id: str, weighs: int
     ) -> decider.Transition | PutAside:
-        """Decide an input for one customer by what is in force; `decider.transition` explains the arguments.
+        """Decide an input for one customer by the live bundle, clock and pauses; `decider.transition` explains the arguments.
 
         An error of the decider is returned and not raised: one customer must not stop the others.
         """
@@ -163,7 +165,7 @@ class Driver(Generic[Key]):
             return PutAside(FAILED, exc)
 
     def _activate(self, event: inputs.Event) -> bool:
-        """Make a bundle live and its clock the one in force; return False if the bundle is unknown."""
+        """Make the bundle of an activation live, and switch to its clock; return False if the bundle is unknown."""
         bundle = event.field("bundle")
         live = self._find(bundle) if isinstance(bundle, str) else None
         if live is None:
@@ -175,7 +177,7 @@ class Driver(Generic[Key]):
         return True
 
     def _let_pass(self, event: inputs.Event) -> None:
-        """Fire the timers that are due before an input for everybody, by the bundle and the pauses in force until then.
+        """Fire all timers that are due before an input for everybody, under the bundle and the pauses from before the input.
 
         docs/semantics.md#timers-fire-before-inputs-for-everybody
         """

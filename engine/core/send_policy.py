@@ -1,8 +1,8 @@
 """The policy's answer for one attempt: may the message go on this channel, when, and if not, why.
 
 `steps/send.py` calls `judge` for every attempt at the moment of sending. The policy is always the newest one. The order of the
-checks is: expiry, pause, consent, reachability, the channel's window for free text, caps, quiet hours. The step checks the
-holdout, for messages that may go.
+checks is: expiry, pause, consent, reachability, the channel's window for free text, caps, quiet hours. After a
+message passes these checks, the step checks the holdout.
 """
 
 import datetime
@@ -15,10 +15,10 @@ from engine.core.rules import frequency_caps
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """The attempt that is judged.
+    """One attempt of a message: the question that `judge` answers.
 
-    `to` overrides the customer's own address; None: the address that the policy names. `tried` are the channels on which the
-    message was requested already; if there are none, this is its first attempt.
+    `to` replaces the customer's own address; None means the address that the policy gives. `tried` lists the channels on which
+    the message was requested before; for a first attempt it is empty.
     """
 
     channel: str
@@ -26,14 +26,14 @@ class Asked(msgspec.Struct, frozen=True):
     expires_at: datetime.datetime | None = None
     tried: tuple[str, ...] = ()
     free_text: bool = False
-    """True if the body is free text, which a channel with a window takes only within that time of the customer's last message."""
+    """True if the body is free text. WhatsApp takes free text only for 24 hours after the customer's last message."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
     """The answer: `send_at` is now, later, or None if the message may not go on this channel.
 
-    `reasons` say why not, or why not yet. `held`: the message waits for the end of a pause. `whole`: no other channel helps
-    either. An adapter must not send after `send_before`.
+    `reasons` say why the message may not go, or why it waits. `held`: it waits for the end of a pause. `whole`: the reason holds
+    for every channel, so no other channel needs to be tried. An adapter must not send the message after `send_before`.
     """
 
     send_at: datetime.datetime | None
@@ -45,10 +45,10 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def judge(context: decision_context.Context, asked: Asked) -> Verdict:
-    """Return the verdict on one attempt now.
+    """Judge one attempt at the context's time.
 
-    Reasons: `expired`, `paused`, `no_channel`, `no_consent` (UU PDP 27/2022 art. 20 and 40), `unreachable`, `stopped`,
-    `outside_window`, `cap`, `quiet_hours`.
+    The reasons of a verdict are `expired`, `paused`, `no_channel`, `no_consent` (UU PDP 27/2022 art. 20 and 40), `unreachable`,
+    `stopped`, `outside_window`, `cap`, `quiet_hours`.
     """
     if asked.expires_at is not None and context.now >= asked.expires_at:
         return Verdict(None, reasons=("expired",), whole=True)
@@ -65,7 +65,7 @@ def judge(context: decision_context.Context, asked: Asked) -> Verdict:
 
 
 def _barred(context: decision_context.Context, asked: Asked, address: str) -> tuple[str, ...]:
-    """Return the reasons, other than caps and quiet hours, why the channel may not or cannot carry the message."""
+    """Return the reasons why the channel may not or cannot carry the message; caps and quiet hours are not checked here."""
     reasons = []
     if not expression_scope.consented(context.catalog.policy, context.customer, context.journey.purpose, asked.channel):
         reasons.append("no_consent")
@@ -82,9 +82,9 @@ def _barred(context: decision_context.Context, asked: Asked, address: str) -> tu
 
 
 def _timed(context: decision_context.Context, asked: Asked, address: str) -> Verdict:
-    """Return when the message may go: at the first moment with a place under every cap and outside quiet hours.
+    """Return a verdict with the first moment at which every cap allows the message and no quiet hours hold.
 
-    The message may not go if that moment does not come before its expiry.
+    If the message expires before that moment, it may not go.
     """
     rule = hours(context)
     zone = context.zone
@@ -93,13 +93,13 @@ def _timed(context: decision_context.Context, asked: Asked, address: str) -> Ver
     if opens is None:
         return Verdict(None, reasons=("quiet_hours",), whole=True)
     for cap in _caps(context, asked):
-        # The place is needed at the moment when quiet hours end: a day that is full now may be over by then.
-        if frequency_caps.place_at(cap, context.customer.sends, opens, zone) <= opens:
+        # The cap must allow the message when quiet hours end: a day that is full now may be over by then.
+        if frequency_caps.free_at(cap, context.customer.sends, opens, zone) <= opens:
             continue
         if cap.channel or cap.then == "drop":
             return Verdict(None, reasons=("cap",), whole=not cap.channel)
-        at, reasons = max(at, frequency_caps.place_at(cap, context.customer.sends, context.now, zone)), ["cap"]
-    if at > context.now:  # a place becomes free later, so quiet hours are judged for that moment
+        at, reasons = max(at, frequency_caps.free_at(cap, context.customer.sends, context.now, zone)), ["cap"]
+    if at > context.now:  # the cap allows the message later, so quiet hours are judged for that moment
         opens = _opens(rule, at, context)
     if opens is None:
         return Verdict(None, reasons=(*reasons, "quiet_hours"), whole=True)
@@ -126,9 +126,10 @@ def hours(context: decision_context.Context) -> definition.QuietHours | None:
 
 
 def _caps(context: decision_context.Context, asked: Asked) -> list[definition.Cap]:
-    """Return the caps against which this attempt would count, and has not counted yet.
+    """Return the caps that would count this attempt.
 
-    A message's cap counts its first attempt. A channel's cap counts its first attempt on that channel.
+    A cap without a channel counts the first attempt of each message. A cap for a channel counts the first attempt of each message
+    on that channel.
     """
     journey = context.journey
     return [

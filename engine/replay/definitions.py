@@ -146,7 +146,7 @@ _given: Final = msgspec.json.Decoder(definition.Bundle | tuple[definition.Bundle
 
 
 def read(path: pathlib.Path) -> tuple[definition.Bundle, ...]:
-    """Return the bundles of a file of JSON lines; raise `NotBundles` if the file cannot be read or a line is no bundle."""
+    """Return the bundles of a file of JSON lines; raise `NotBundles` if the file cannot be read or a line is not a bundle."""
     try:
         lines = path.read_bytes().splitlines()
         return tuple(msgspec.json.decode(line, type=definition.Bundle) for line in lines if line)

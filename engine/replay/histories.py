@@ -45,7 +45,7 @@ class History(Protocol):
 
 
 class FileHistory:
-    """A file of JSON lines, gzipped if its first bytes say so.
+    """A file of JSON lines; its first bytes show whether it is gzipped.
 
     `name` is the name of the file in messages, empty for the path. `watched` shows a progress bar on standard error.
     """

@@ -114,7 +114,7 @@ class Registry:
         encoded = msgspec.json.encode(bundle)
         if len(encoded) > topics.LARGEST - _ENVELOPE:
             raise BundleTooLarge(f"The compiled bundle has {len(encoded)} bytes; the limit is {topics.LARGEST - _ENVELOPE}.")
-        producer = producers.plain(self._broker)
+        producer = producers.without_transactions(self._broker)
         await producer.start()
         try:
             await producer.send_and_wait(self._topic, encoded, key=bundle.id.encode())

@@ -112,7 +112,7 @@ async def send(broker: connection.Address, names: topics.Topics, told: Command) 
         async with broadcast.Broadcast(broker, names) as line:
             await line.send(dict.fromkeys(numbers, value))
         return tuple(numbers)
-    producer = producers.plain(broker)
+    producer = producers.without_transactions(broker)
     await producer.start()
     try:
         stands = await producer.send_and_wait(names.name(topics.EVENTS), value, key=told.customer.encode())

@@ -123,7 +123,7 @@ class Watch:
             customers=store.customers,
             bytes=store.bytes,
             waiting=store.waiting,
-            overdue=store.calendar.overdue,
+            overdue=store.timer_queue.overdue,
             silent=silent,
         )
 

@@ -81,7 +81,7 @@ class Worker:
         _log.info("worker starting", partitions=count, transactions=self.transactions, clock=self.settings.clock)
         await self.registry.refresh()
         await self._deploy()
-        self.clock = producers.plain(self.broker)
+        self.clock = producers.without_transactions(self.broker)
         await self.clock.start()
         self.app = faust_app.app(self.settings, self.broker, self.names.name(topics.EVENTS), count, self._hand_over)
         self._on_signals()

@@ -1,1 +1,1 @@
-"""CEL: expressions parsed, checked and evaluated through Google's runtime, and the faster ways around it."""
+"""CEL: expressions parsed, checked and evaluated by Google's runtime, or without it if they are simple."""

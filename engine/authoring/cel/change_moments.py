@@ -1,8 +1,8 @@
-"""The moments at which passing time changes a segment.
+"""The moments at which a segment can change without an event.
 
 Called by the linter and by `compile.py` with the text of a segment. A segment is examined at inputs and at these moments
-(docs/semantics.md#segments-are-examined-when-they-can-change). So an expression may use the clock in few forms only:
-`days_since(X) < 60` with a number, or a comparison of sums of times and lengths in which `now` stands once.
+(docs/semantics.md#segments-are-examined-when-they-can-change). So an expression may use the clock in two forms only:
+`days_since(X)` compared with a number, or `now` once in a comparison such as `profile.birthday + duration("24h") < now`.
 """
 
 import dataclasses
@@ -39,7 +39,7 @@ _UNITS: Final = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
 
 class _UnforeseenError(Exception):
-    """No moment can be computed for this node; never leaves this module."""
+    """The moments of this node cannot be computed. This error is caught in this module."""
 
     def __init__(self, node: syntax_tree.Node) -> None:
         super().__init__(node)
@@ -54,14 +54,14 @@ def check(text: str) -> Iterator[findings.Problem]:
 
 
 def _start(node: syntax_tree.Node, text: str) -> int:
-    """Return the offset at which the node's name starts; CEL gives a call the offset of its bracket."""
+    """Return the offset at which the node's name starts; for a call, CEL gives the offset of its bracket instead."""
     if isinstance(node, syntax_tree.Call) and node.function in environment.CLOCKED:
         return max(text.rfind(node.function, 0, node.offset + 1), 0)
     return node.offset
 
 
 def of(text: str, path: str) -> tuple[definition.Moment, ...]:
-    """Return the moments of a segment that has no errors, each once."""
+    """Return the moments of a valid segment, without repeats."""
     found = (each for each in _foreseen(text) if not isinstance(each, syntax_tree.Node))
     return tuple(
         definition.Moment(definition.Expression(at, path, expressions.roots(at)), offset) for at, offset in dict.fromkeys(found)
@@ -74,7 +74,7 @@ def _foreseen(text: str) -> tuple[tuple[str, int] | syntax_tree.Node, ...]:
 
 
 def _found(node: syntax_tree.Node) -> Iterator[tuple[str, int] | syntax_tree.Node]:
-    """Yield each moment as (CEL text, offset in milliseconds), and each node that uses the clock in another form."""
+    """Yield each moment as (CEL text, offset in milliseconds), and each node that uses the clock in a form without moments."""
     if not _clocked(node):
         return
     try:
@@ -150,8 +150,8 @@ def _reached(days: float, *, after: bool) -> int:
 class _Sum:
     """A sum of times and lengths.
 
-    `clock` is how often `now` stands in it, with its sign; `length` is the sum of the lengths in milliseconds; `others` are the
-    other terms with their signs.
+    `clock` is the number of times that `now` is in it, negative after a minus sign. `length` is the sum of the durations in
+    milliseconds. `others` are the other terms with their signs.
     """
 
     clock: int = 0
@@ -217,7 +217,7 @@ def _first_clock(node: syntax_tree.Node) -> syntax_tree.Node:
 def _written(node: syntax_tree.Node) -> str:
     """Return a node as CEL text.
 
-    Raises _UnforeseenError for a node that reads the clock, and for a form that is not listed here, such as a comprehension.
+    Raises _UnforeseenError for a node that reads the clock, and for a kind of node that this function does not write.
     """
     if _clocked(node):
         raise _UnforeseenError(_first_clock(node))

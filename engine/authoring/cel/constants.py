@@ -1,8 +1,8 @@
 """Constants that a CEL function cannot take: `duration("1d")`, a text that is not a time or a zone, a bad regular expression.
 
-Called by `expressions.py` once an expression compiles. CEL looks at such a constant only when it evaluates the expression. It
-would fail each time, and a condition that fails is false (docs/semantics.md#a-condition-that-fails-is-false). So the condition
-would never hold, and nobody would be told.
+Called by `expressions.py` after an expression has compiled. CEL checks such a constant only when it evaluates the expression. The
+evaluation fails each time, and a condition that fails is false (docs/semantics.md#a-condition-that-fails-is-false). So the
+condition would never be true, and its author would not know why.
 """
 
 import json
@@ -29,7 +29,7 @@ _CALLS: Final = {
     **{name: f"{name}({{}})" for name in ("duration", "timestamp", "int", "uint", "double")},
     **{f"get{part}": f'timestamp("2026-01-01T00:00:00Z").get{part}({{}})' for part in _PARTS},
 }
-"""`{function: call}`: the call has a value only if the function takes the constant, which is its last argument."""
+"""`{function: call}`. The call succeeds only if the function takes the constant, which is its last argument."""
 
 FUNCTIONS: Final = frozenset(_CALLS)
 

@@ -34,7 +34,7 @@ _KINDS: Final[Mapping[declared_names.Kind, Any]] = {
 
 
 class Clock:
-    """The time and the zone of the scope that is being evaluated, for the functions that need them."""
+    """The time and the zone of the present evaluation, for functions that need them."""
 
     __slots__ = ("now", "zone")
 
@@ -54,7 +54,7 @@ class Clock:
 def make(clock: Clock, declared: Iterable[tuple[str, declared_names.Kind]] = ()) -> Any:
     """Make an environment.
 
-    `declared` are paths whose values have one kind. Each of them is a variable of its own in the environment.
+    `declared` are paths whose values always have one type. Each becomes a typed variable in the environment.
     """
     types: dict[str, Any] = dict.fromkeys(expression_scope.NAMES, cel.Type.DYN)
     for of in ("event", "entry"):

@@ -48,10 +48,10 @@ _WANTED: Final[Mapping[fields.Wanted, tuple[str, frozenset[str], str]]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Compiled:
-    """An expression that is ready to be evaluated.
+    """A compiled expression.
 
-    `bindings` are its variables, each with the getter of its value and the fields to hand over (None: all). `lists` are the paths
-    that a `map` or `filter` goes through. `fetch` is set for a bare path only.
+    `bindings` are its variables, each with the function that gets its value and the fields that CEL needs (None: all). `lists`
+    are the paths that a `map` or `filter` iterates over. `fetch` is set for a bare path only, such as `profile.phone`.
     """
 
     program: Any
@@ -61,7 +61,7 @@ class _Compiled:
     fetch: Callable[[expression_scope.Scope], Any] | None
     shortcuts: fast_conditions.Shortcuts | None
     traits: bool
-    """True if the expression reads traits: a trait may be a time, which the binding takes only as a typed variable."""
+    """True if the expression reads traits. A trait may be a time, and the CEL binding takes times as typed variables only."""
     clocked: bool
 
 
@@ -122,7 +122,7 @@ class CelExpressions:
         return found
 
     def screen(self, condition: definition.Expression) -> ports.Screen | None:
-        """Return a function that tells from the event alone when the condition is false.
+        """Return a function that returns True if the event alone makes the condition false.
 
         Return None if no part of the condition compares a field of the event.
         """
@@ -157,8 +157,8 @@ class CelExpressions:
     def _for_times(self, text: str, compiled: _Compiled, data: dict[str, Any]) -> Any:
         """Return the program for this evaluation, in which each trait that is a time is a typed variable.
 
-        Such a trait gets into `data` as a variable of its own, and the text of the program names that variable. In the mapping
-        `data["traits"]` it stands as text.
+        The value of such a trait is added to `data` as a variable, and the program reads that variable. In `data["traits"]` the
+        trait is text.
         """
         held = data["traits"]
         times = {name: each for name, each in held.items() if isinstance(each, datetime.datetime)}
@@ -183,7 +183,7 @@ _ZONES: Final = public_calendars.Zones()
 
 
 def compiled(text: str, path: positions.Path) -> definition.Expression:
-    """Return the expression in the form in which a bundle holds it."""
+    """Return the expression in the form that a bundle stores."""
     return definition.Expression(text, positions.shown(path), roots(text))
 
 
@@ -204,13 +204,13 @@ def paths(text: str) -> tuple[field_reads.Path, ...]:
 
 
 def fields_of(text: str, name: str) -> tuple[str, ...] | None:
-    """Return the fields of a scope name that the expression uses, sorted; None if it uses the whole."""
+    """Return the fields of a scope name that the expression uses, sorted; None if it uses the whole value."""
     uses = [use for use in _read(text).uses if use.path[0] == name]
     return tuple(sorted({use.path[1] for use in uses})) if all(len(use.path) > 1 for use in uses) else None
 
 
 def kind(text: str, known: declared_names.Tree) -> str:
-    """Return CEL's name of the type that an expression gives; DYN if it cannot be known."""
+    """Return CEL's name of the type of an expression's value, or DYN if the type is not known."""
     try:
         return str(_environment(known.kinds, frozenset()).compile(text).return_type().name()).split("<")[0]
     except RuntimeError:
@@ -270,7 +270,7 @@ _GETTERS: Final[Mapping[str, Callable[[expression_scope.Scope], Any]]] = {
 
 
 def _getter(name: str, tree: _TREE | None) -> Callable[[expression_scope.Scope], Any]:
-    """Return the function that gets a variable's value; of the traits, it computes only those that are handed over."""
+    """Return the function that gets a variable's value. It computes only the traits that the expression reads."""
     if name != "traits" or tree is None:
         return _GETTERS[name]
     wanted = frozenset(tree)
@@ -280,7 +280,7 @@ def _getter(name: str, tree: _TREE | None) -> Callable[[expression_scope.Scope],
 def _bound(compiled: _Compiled, names: expression_scope.Scope) -> dict[str, Any]:
     """Return the values that CEL gets, as `{variable: value}`.
 
-    Raises ValueError for a `map` or `filter` over an object: CEL goes through the fields of an object in another order each time.
+    Raises ValueError for a `map` or `filter` over an object, because CEL's order of an object's fields is not fixed.
     """
     data = {}
     for name, get, tree in compiled.bindings:
@@ -300,7 +300,7 @@ def _picked(value: Any, tree: _TREE) -> Any:
 
 
 def _grow(trees: dict[str, Any], name: str, rest: field_reads.Path) -> None:
-    """Add a path to the fields that are handed over; if a value is handed over as a whole, its parts need no entry."""
+    """Add a path to the tree of fields that CEL gets. If a whole value is in the tree, its fields need no entries."""
     if name in trees and trees[name] is None:
         return
     if not rest:
@@ -312,7 +312,7 @@ def _grow(trees: dict[str, Any], name: str, rest: field_reads.Path) -> None:
 def _double(value: Any, path: field_reads.Path) -> Any:
     """Return the value with the whole number at the path turned into a double.
 
-    CEL has no arithmetic of a whole number and a double, and a sum over events may be one or the other by chance
+    CEL cannot add a whole number and a double, and whether a sum over events is one or the other depends on the events
     (docs/semantics.md#numeric-traits-compare-as-numbers).
     """
     if not path:
@@ -332,7 +332,7 @@ def _fetched(use: field_reads.Use) -> Callable[[expression_scope.Scope], Any] | 
 
 
 def _of_event(use: field_reads.Use) -> Callable[[inputs.Event], Any] | None:
-    """Return the function that fetches the value of a path from the event alone; None if the path is outside the event."""
+    """Return the function that fetches the value of a path from the event alone; None if the path does not read the event."""
     of, _, name = use.variable.partition(".")
     return _below(operator.attrgetter(name), use.rest) if of == "event" and name else None
 
@@ -371,7 +371,7 @@ def _follow(value: Any, path: field_reads.Path) -> Any:
 
 
 def tree(text: str) -> syntax_tree.Node:
-    """Return the syntax tree; raises RuntimeError if the text is no expression."""
+    """Return the syntax tree; raises RuntimeError if the text is not a valid expression."""
     return syntax_tree.decode(_checking.compile(text, disable_check=True).serialize())
 
 

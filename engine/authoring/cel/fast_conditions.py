@@ -3,9 +3,9 @@
 Most conditions compare a field with a text (`event.data.path == "/pricing"`) or a number, and most events do not meet them.
 `expressions.py` looks for the shortcuts of each condition once.
 
-A shortcut never differs from CEL. It answers only if both sides exist and are of one type (text, whole numbers, doubles), or if
-the field itself is true or false. A conjunction is false as soon as one of its parts is false (CEL specification, logical
-operators: `false && error` is false). In all other cases a shortcut has no answer, and CEL evaluates the condition.
+A shortcut always gives the same value as CEL. It gives a value only if both sides exist and are of one type (text, whole numbers,
+doubles), or if the field itself is true or false. A conjunction is false as soon as one of its parts is false (CEL specification,
+logical operators: `false && error` is false). In all other cases a shortcut gives None, and CEL evaluates the condition.
 """
 
 import operator
@@ -33,13 +33,13 @@ _LARGEST: Final = (1 << 63) - 1
 
 
 class Shortcuts(msgspec.Struct, frozen=True):
-    """The parts of a condition that have a shortcut; `whole` is true if these are all its parts."""
+    """The shortcuts of a condition; `whole` is true if every part of the condition has a shortcut."""
 
     parts: tuple[Part, ...]
     whole: bool
 
     def answer(self, names: Any) -> bool | None:
-        """Return the value of the condition if it is known without CEL; otherwise None."""
+        """Return the value of the condition, or None if CEL has to evaluate it."""
         known = self.whole
         for part in self.parts:
             found = part(names)
@@ -103,7 +103,7 @@ def _value(node: syntax_tree.Node, value_of: Callable[[field_reads.Use], Value |
 
 
 def _against(value_of: Value, constant: str | float, compare: Callable[[Any, Any], bool]) -> Part:
-    """Return a part that compares a value with a constant for which `_is_sure` is true."""
+    """Return a part that compares a field with a constant; `_is_sure` must be true for the constant."""
     kind = type(constant)
 
     def part(names: Any) -> bool | None:
@@ -122,7 +122,7 @@ def _compared(one: Value, other: Value, compare: Callable[[Any, Any], bool]) -> 
 
 
 def _itself(value_of: Value) -> Part:
-    """Return a part whose value is the field itself, if that is true or false."""
+    """Return a part for a field that is itself the condition, with a value if the field is true or false."""
 
     def part(names: Any) -> bool | None:
         value = value_of(names)
@@ -132,9 +132,9 @@ def _itself(value_of: Value) -> Part:
 
 
 def _is_sure(value: Any) -> bool:
-    """Return True if CEL certainly takes the value: ASCII text, a double, or a whole number of at most 64 bits.
+    """Return True if CEL certainly accepts the value: ASCII text, a double, or a whole number of at most 64 bits.
 
-    Other text may hold half of a surrogate pair, which CEL does not take.
+    Other text may contain half of a surrogate pair, which CEL refuses.
     """
     kind = type(value)
     if kind is str:

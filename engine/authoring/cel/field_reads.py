@@ -1,7 +1,7 @@
-"""The reads of a CEL expression: the paths that it names, and the lists that it goes through.
+"""The reads of a CEL expression: the paths of the fields that it reads, and the lists that it iterates over.
 
 Called by `expressions.py` with the syntax tree, before anything is evaluated, and by `constants.py`, `change_moments.py` and
-`fast_conditions.py`. Knows nothing of values.
+`fast_conditions.py`. No values are read here.
 """
 
 import dataclasses
@@ -31,12 +31,12 @@ class Use:
     rest: Path
     """The fields below the variable."""
     tested: bool = False
-    """True if the path was written as `has(…)`, which asks whether the last part exists."""
+    """True if the path is the argument of `has(…)`, which is true if the last part exists."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Range:
-    """The thing that a `map` or `filter` goes through: a path, or None if nothing is known of it."""
+    """The value that a `map` or `filter` iterates over: its path, or None if it is not a path."""
 
     offset: int
     use: Use | None
@@ -44,14 +44,14 @@ class Range:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reading:
-    """The reads of one expression; `direct` is set if the expression is nothing but that path."""
+    """The reads of one expression; `direct` is set if the whole expression is one path."""
 
     uses: tuple[Use, ...]
     ranges: tuple[Range, ...]
     direct: Use | None
     functions: frozenset[str]
     doubles: tuple[Path, ...]
-    """Traits that stand in arithmetic with a double, and so have to be doubles."""
+    """Traits in arithmetic with a double. CEL needs them as doubles."""
 
 
 def read(root: syntax_tree.Node) -> Reading:
@@ -75,7 +75,7 @@ def read(root: syntax_tree.Node) -> Reading:
 
 
 def nodes(node: syntax_tree.Node, own: frozenset[str] = frozenset()) -> Iterator[tuple[syntax_tree.Node, frozenset[str]]]:
-    """Yield the nodes, each with the names that the comprehensions around it define; a path counts as one node."""
+    """Yield the nodes, each with the variables of the comprehensions around it; a path counts as one node."""
     yield node, own
     match node:
         case syntax_tree.Comprehension():
@@ -94,7 +94,7 @@ def nodes(node: syntax_tree.Node, own: frozenset[str] = frozenset()) -> Iterator
 
 
 def _use(node: syntax_tree.Node, own: frozenset[str]) -> Use | None:
-    """Return the path that the node is: a name with fields after dots, or in brackets as text; None if it is no path."""
+    """Return the path of a node such as `profile.phone` or `profile["phone"]`; None for any other node."""
     parts: list[tuple[str, int, bool]] = []
     whole = node
     while True:
@@ -122,7 +122,7 @@ def _use(node: syntax_tree.Node, own: frozenset[str]) -> Use | None:
 
 
 def path_of(node: syntax_tree.Node) -> Use | None:
-    """Return the path that a node outside of any comprehension is; None if it is no path."""
+    """Return the path of a node that is in no comprehension; None if the node is not a path."""
     return _use(node, frozenset())
 
 
@@ -159,9 +159,9 @@ def renamed(text: str, reads: Reading, fields: Collection[str]) -> str:
 
 
 def _ranges(node: syntax_tree.Node, own: frozenset[str]) -> Iterator[Range]:
-    """Yield the list that a comprehension goes through, unless it is certainly a list.
+    """Yield the value that a comprehension iterates over, unless it is certainly a list.
 
-    An object would be wrong there: its fields have no order.
+    If the value is an object, the result is not defined, because the fields of an object have no order.
     """
     if isinstance(node, syntax_tree.Comprehension) and isinstance(node.start, syntax_tree.Group):
         return

@@ -1,6 +1,6 @@
-"""Error messages of CEL's runtime, turned into a sentence, or into problems at their places.
+"""Error messages of CEL's runtime, turned into one sentence, or into problems with their positions in the text.
 
-Called by `expressions.py` and `constants.py`. Knows the runtime's wording and nothing of expressions.
+Called by `expressions.py` and `constants.py`.
 """
 
 import re
@@ -31,5 +31,5 @@ def problems(text: str, exc: RuntimeError) -> Iterator[findings.Problem]:
 
 
 def sentence(told: object) -> str:
-    """Return the first line of an error, without its status code and its full stop."""
+    """Return the first line of an error, without its status code and without the full stop at its end."""
     return _STATUS.sub("", str(told).split("\n")[0])[:200].rstrip(".")

@@ -1,8 +1,8 @@
 """The syntax tree of a CEL expression, decoded from the bytes of `cel.expr.ParsedExpr`.
 
-Called by `expressions.py`; the other files of this folder read the tree, to learn which names and fields an expression reads, and
-where they stand. The binding gives its tree only as a serialized message. This module reads the few fields that are needed (field
-numbers of cel/expr/syntax.proto).
+Called by `expressions.py`. The other files of this folder search the tree for the names and fields that an expression reads. The
+CEL binding gives its tree as a serialized message only; this module decodes the fields that are needed (their numbers are in
+cel/expr/syntax.proto).
 """
 
 import dataclasses
@@ -20,14 +20,14 @@ INDEX: Final = "_[_]"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Node:
-    """A node, with the offset of its character in the text: the dot of a selection, the bracket of an index."""
+    """A node with its offset in the text: of its dot for a selection, of its bracket for an index."""
 
     offset: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Literal(Node):
-    """A constant; only the value of a string or a number is kept."""
+    """A constant. The value is decoded for texts and numbers only."""
 
     text: str | None
     number: int | float | None = None
@@ -35,14 +35,14 @@ class Literal(Node):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Name(Node):
-    """A name on its own."""
+    """A name, such as `profile`."""
 
     name: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Select(Node):
-    """`operand.field`; `test` is true if it was written as `has(operand.field)`."""
+    """The selection `operand.field`; `test` is true for `has(operand.field)`."""
 
     operand: Node
     field: str
@@ -67,7 +67,7 @@ class Group(Node):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Comprehension(Node):
-    """The macro `all`, `exists`, `map` or `filter`, as CEL expands it; `own` are the names that it defines itself."""
+    """The macro `all`, `exists`, `map` or `filter`, as CEL expands it; `own` are the variables that it defines."""
 
     own: frozenset[str]
     range: Node

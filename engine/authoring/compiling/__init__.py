@@ -1,1 +1,1 @@
-"""Compiling: a directory that was read and checked becomes a bundle, and a bundle becomes a catalog to decide by."""
+"""Compiling: a checked directory becomes a bundle, and a bundle becomes the catalog that the decider uses."""

@@ -1,7 +1,7 @@
-"""Catalogs: a bundle with Dalang's own expressions, templates and zones, ready to decide with.
+"""Catalogs: a bundle together with the CEL, Liquid and zone implementations that the decider needs.
 
-`bundle` is called by the CLI and the worker for a directory, and `load` by the demo. `of` is called by
-`engine/replay/definitions.py`, also for bundles that were read back from `journey.bundles`.
+The CLI and the worker call `bundle` for a directory, and the demo calls `load`. `engine/replay/definitions.py` calls `of`, also
+for bundles that were read from `journey.bundles`.
 """
 
 import pathlib
@@ -19,7 +19,7 @@ from engine.core.model import definition
 _EXPRESSIONS: Final = expressions.CelExpressions()
 _TEMPLATES: Final = templates.LiquidTemplates()
 _ZONES: Final = public_calendars.Zones()
-"""Shared by all catalogs, with the two above: an expression or a text stays compiled when the next bundle comes."""
+"""All catalogs share this object and the two above, so expressions and texts stay compiled when a new bundle comes."""
 
 
 def load(path: pathlib.Path | str) -> catalog.Catalog:
@@ -37,6 +37,6 @@ def bundle(path: pathlib.Path | str) -> definition.Bundle:
 
 
 def of(live: definition.Bundle, others: Iterable[definition.Bundle] = ()) -> catalog.Catalog:
-    """Return the catalog of a compiled bundle; `others` are older bundles, on whose versions instances may still be."""
+    """Return the catalog of a compiled bundle; `others` are older bundles that instances may still be on."""
     versions = {journey.version: journey for other in others for journey in other.journeys}
     return catalog.Catalog(live, _EXPRESSIONS, _TEMPLATES, versions, _ZONES)

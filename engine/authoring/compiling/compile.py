@@ -1,8 +1,8 @@
-"""The compiler: from a directory of YAML files to a bundle with its content hashes.
+"""The compiler: it turns a directory of YAML files into a bundle with content hashes.
 
-Called by the CLI (check, deploy), by `catalogs.py` and by the pages of findings. The same files give the same bytes. Nothing
-depends on the order in which a file system lists files, on hash seeds or on the name of the directory. Only the holidays in a
-bundle depend on the year in which it is made.
+Called by the CLI (check, deploy), by `catalogs.py` and by `docs/finding_pages.py`. The same files give the same bytes. The order
+of files in a file system, hash seeds and the name of the directory have no influence. Only the holidays in a bundle depend on the
+year in which it is made.
 """
 
 import datetime
@@ -37,15 +37,15 @@ class Result(msgspec.Struct, frozen=True):
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The findings that keep the directory from being used."""
+        """The findings that are errors. With an error, the directory cannot be used."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
 
 def compile_directory(path: pathlib.Path | str, today: datetime.date | None = None) -> Result:
     """Read, check and compile a directory.
 
-    Every fault is a finding; nothing is raised. The bundle holds the holidays from last year to five years ahead; `today` tells
-    the year.
+    Every fault is a finding; no error is raised. The bundle holds the holidays from last year to five years ahead, counted from
+    `today`.
     """
     read = directory_reader.read(pathlib.Path(path))
     today, scope = today or datetime.date.today(), lint.declared(read)
@@ -74,7 +74,7 @@ def compile_directory(path: pathlib.Path | str, today: datetime.date | None = No
 def compile_journey(
     journey: journey_file.Journey, steps: dict[str, definition.Step], read: directory_reader.Directory
 ) -> definition.Journey:
-    """Return one journey without errors, with its compiled steps, the templates that it names, and its version."""
+    """Return a valid journey as its compiled form, with its steps, the templates that it uses, and its version."""
     named = sorted({step.template for step in steps.values() if isinstance(step, definition.Send)})
     compiled = definition.Journey(
         name=journey.journey,

@@ -1,6 +1,6 @@
 """The steps of a journey as the fold reads them: a flat list in which each step names the step that follows.
 
-Called by `compile.py`. The last step of a nested list goes on with the step after the one that holds the list; None is the end of
+Called by `compile.py`. After the last step of a nested list comes the step after the list's outer step; None is the end of
 the journey.
 """
 
@@ -16,7 +16,7 @@ from engine.core.model import definition
 def flat(
     journey: str, written: Sequence[steps.Step], path: positions.Path = ("steps",), after: str | None = None
 ) -> Iterator[definition.Step]:
-    """Yield every step of a list, compiled, and after each step those of its nested lists.
+    """Yield every compiled step of a list, each followed by the steps of its nested lists.
 
     `after` is the id of the step that follows the list.
     """

@@ -1,7 +1,7 @@
 """The behaviour of the parts of the language: a sentence or two for each, with links to its rules and the files that use it.
 
-Called by `reference.py`, which puts them beside the keys. The models in `journey_file.py`, `steps.py` and the files beside them
-say what may be written; nothing here may repeat that.
+Called by `reference.py`, which puts them beside the keys. The models in `engine/authoring/language` describe the keys themselves;
+these sentences must not repeat that.
 """
 
 from collections.abc import Mapping
@@ -129,4 +129,4 @@ OF: Final[Mapping[str, Behaviour]] = {
         ("traits",),
     ),
 }
-"""The name of a model -> its behaviour; every kind of step has one."""
+"""`{name of a model: its behaviour}`; every kind of step is in it."""

@@ -1,7 +1,7 @@
-"""The pages of docs/lint: each finding with its reason, what to do, and an example that gives it.
+"""The pages of docs/lint: each finding with its reason, the remedy, and an example that leads to it.
 
 Called by `dalang schema`, which writes the pages and reports a page that differs from the classes and `examples.yaml`, and by the
-test that proves every example.
+test that checks every example.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ DLG622 in this file."). The examples change one thing in this directory:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Example:
-    """One example: the directory's files when wrong and when right, and the place of the finding."""
+    """One example: a directory with the fault and without it, and the line of the finding."""
 
     at: str
     told: Mapping[str, Any]
@@ -44,11 +44,11 @@ class Example:
     today: datetime.date
 
     def found(self) -> tuple[findings.Finding, ...]:
-        """Return the findings of the wrong directory."""
+        """Return the findings of the directory with the fault."""
         return _found(self.wrong, self)
 
     def found_right(self) -> tuple[findings.Finding, ...]:
-        """Return the findings of the right directory; none are expected."""
+        """Return the findings of the directory without the fault; there must be none."""
         return () if self.right is None else _found(self.right, self)
 
 
@@ -83,7 +83,7 @@ def _data() -> dict[str, Any]:
 
 
 def _example(told: dict[str, Any]) -> Example:
-    """Return the example of one entry of examples.yaml; the head of that file explains the keys."""
+    """Return the example of one entry of examples.yaml; the comment at the top of that file explains its keys."""
     files = {**_data()["base"], **told.get("files", {})}
     for name, changes in told.get("setup", {}).items():
         for old, new in changes.items():

@@ -1,7 +1,7 @@
-"""Tables in Markdown, written in one way for every page that the code makes.
+"""Tables in Markdown, for every page that the code generates.
 
-Called by `reference.py`, `finding_pages.py`, `settings.py`, `acl.py` and the table of the benchmarks. A cell is Markdown already:
-code and links are written by the caller.
+Called by `reference.py`, `finding_pages.py`, `settings.py`, `acl.py` and the table of the benchmarks. The caller passes
+cells in Markdown, with code and links.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,5 +22,5 @@ def row(*cells: str) -> str:
 
 
 def heading(*names: str) -> str:
-    """Return a line of headings, at the head of a table or inside it; an empty heading takes one space."""
+    """Return a line of headings, for the top of a table or between its rows; an empty heading is one space."""
     return "|" + "".join(f" {name} |" if name else " |" for name in names)

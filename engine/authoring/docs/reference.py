@@ -57,7 +57,7 @@ def _section(name: str, schema: Schema) -> str:
 
 
 def _behaviour(name: str) -> str:
-    """Return the paragraph on the behaviour of a model, or nothing for a model whose keys say all."""
+    """Return the paragraph on the behaviour of a model, or an empty text if `behaviour.py` has none for it."""
     found = behaviour.OF.get(name)
     if found is None:
         return ""
@@ -66,7 +66,7 @@ def _behaviour(name: str) -> str:
 
 
 def _in_order(schema: Schema) -> Iterator[tuple[str, Schema]]:
-    """Return the models that a file is made of, each after a model that names it."""
+    """Return the models of a file in an order in which each follows a model that refers to it."""
     definitions = schema.get("$defs", {})
     seen: list[str] = list(_named(schema.get("properties", {})))
     for name in seen:  # the list grows during the loop
@@ -146,7 +146,7 @@ def _example(field: Schema) -> str:
 
 
 def _written(value: Any) -> str:
-    """Return an example as it stands in YAML: JSON, but plain text without quotes."""
+    """Return an example in YAML: as JSON, but simple text without quotes."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

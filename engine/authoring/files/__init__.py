@@ -1,4 +1,4 @@
 """Files: a directory of YAML read into the models of `language`, with the line and column of every value.
 
-Nothing here judges whether well-formed files make sense together; that is `lint`.
+This package checks each file by itself; `lint` checks whether the files make sense together.
 """

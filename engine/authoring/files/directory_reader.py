@@ -1,8 +1,8 @@
-"""The files of one directory of journeys, each read and turned into its model.
+"""The reader of a directory of journeys: it turns each file into its model.
 
 Called by `compile.py`. Journeys, policy.yaml and traits.yaml are at the top of the directory, and templates are in
 templates/<name>.<language>.yaml. The files `*.test.yaml` belong to `dalang test` and are not read here. Files are read in the
-order of their names, so that no file system decides an order.
+order of their names, so the order is the same on every machine.
 """
 
 import dataclasses
@@ -50,7 +50,7 @@ class Directory:
 
 
 def read(root: pathlib.Path) -> Directory:
-    """Read all files of the directory, and collect the findings about each of them alone."""
+    """Read all files of the directory, and collect the findings about each single file."""
     directory = Directory()
     if not root.is_dir():
         why = "it is no directory" if root.exists() else "it does not exist"

@@ -1,6 +1,7 @@
-"""The places of values in a file: the tree of one YAML document, and the way from a character of a value back to the file.
+"""Positions in a file: the tree of one YAML document, in which every value knows its line and column.
 
-Made by `yaml_reader.py`. `validate.py`, `compile.py` and the linter ask it for plain data and for the places of findings.
+`yaml_reader.py` builds the tree. `validate.py`, `compile.py` and the linter read the data from it, and the positions for
+findings.
 """
 
 import bisect
@@ -12,7 +13,7 @@ from typing import Any, Final
 from engine.authoring.findings import findings
 
 Path = tuple[str | int, ...]
-"""The way to a value: keys and indices."""
+"""The path to a value: its keys and indices from the root, such as `("steps", 1, "wait")`."""
 
 _ESCAPED: Final = {"x": 2, "u": 4, "U": 8}
 
@@ -47,16 +48,16 @@ class Scalar:
     style: str
     source: Source
     reached: tuple[int, int] | None = None
-    """The offset that was asked for last, and its index in the file.
+    """The offset of the last search, and its index in the file.
 
-    The next search starts there: many offsets may be asked for, one after the other.
+    The next search starts there, because many offsets of one text may be searched one after the other.
     """
 
     def index(self, offset: int) -> int:
         """Return the index in the file of the character at `offset` of `text`.
 
-        Quotes, indentation and folding change only white space and escapes. So both texts are read side by side by their visible
-        characters. A white space stands right after the visible character before it.
+        `text` and the file differ only in quotes, escapes and white space. So the search compares their visible characters one by
+        one. White space gets the index after the visible character before it.
         """
         raw, (first, at) = self.source.text, self._from(offset)
         for position in range(first, len(self.text)):
@@ -77,7 +78,7 @@ class Scalar:
         return min(at, self.end)
 
     def _from(self, offset: int) -> tuple[int, int]:
-        """Return where to start reading: an offset at or before the one that is asked for, and its index."""
+        """Return the start of a search for `offset`: an offset not after it, and the index of that offset."""
         if self.reached is not None and self.reached[0] <= offset:
             return self.reached
         if self.style in ("|", ">"):
@@ -109,7 +110,7 @@ class Mapping:
     start: int
     entries: "list[tuple[Scalar, Node]]"
     index: "dict[str | int, tuple[Scalar, Node]] | None" = None
-    """The entries by key, made at the first look-up, when the file has been read; of two equal keys, the first counts."""
+    """The entries by key, made at the first look-up. If a key is there twice, the first one counts."""
 
     def get(self, name: str | int) -> "tuple[Scalar, Node] | None":
         """Return the key and its value; None if there is no such key."""
@@ -142,7 +143,7 @@ class Document:
         return self._find(path)[1]
 
     def start(self, path: SequenceOf[str | int]) -> int:
-        """Return the index of the value at a path; every alias has the index of its anchor."""
+        """Return the index of the value at a path; an alias has the index of its anchor."""
         node = self.node(path)
         return 0 if node is None else node.start
 
@@ -152,7 +153,7 @@ class Document:
         return self._at(key if key is not None else node)
 
     def place(self, path: SequenceOf[str | int], offset: int | None = None) -> findings.Place:
-        """Return the place of the value at the path (of its quote, if it has one), or of the character at `offset` in it."""
+        """Return the place of the value at the path (of its opening quote, if any), or of the character at `offset` in it."""
         node = self.node(path)
         if isinstance(node, Scalar) and offset is not None:
             return self.source.place(node.index(offset))

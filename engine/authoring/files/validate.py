@@ -1,6 +1,6 @@
-"""Findings for what the models of the language refuse, in the words of the language.
+"""Validation: a document against its model, with findings in the words of the language instead of pydantic's errors.
 
-Called by `directory_reader.py` and by the simulation, with the document of one file and the model that it has to fit.
+Called by `directory_reader.py` and by the simulation, with the document of one file and the model that it must fit.
 """
 
 import json
@@ -54,8 +54,7 @@ def validated(document: positions.Document, model: type[M]) -> tuple[M | None, l
 def _finding(error: ErrorDetails, document: positions.Document, model: type[pydantic.BaseModel]) -> findings.Sighting:
     """Return the finding for one error of pydantic.
 
-    There may be thousands of errors. So the details that need a look at the model are made later, only for findings that are
-    reported.
+    There may be thousands of errors. So the parts of a finding that are slow to make are made later, for reported findings only.
     """
     loc = error["loc"]
     path = tuple(part for part in loc if part not in _VARIANTS)
@@ -77,7 +76,7 @@ def _finding(error: ErrorDetails, document: positions.Document, model: type[pyda
 
 
 def _no_kind(step: object, document: positions.Document, path: positions.Path) -> findings.Sighting:
-    """Return the finding for a step that is of no kind, or of several."""
+    """Return the finding for a step with no key of a kind of step (such as `send`), or with several."""
     keys = list(step) if isinstance(step, dict) else []
     kinds = [key for key in keys if key in steps.KINDS]
     has = f"has {' and '.join(kinds)}" if kinds else "has none of them"
@@ -158,7 +157,7 @@ def _keys(owner: type[pydantic.BaseModel] | None) -> tuple[str, ...]:
 def _declared(
     model: type[pydantic.BaseModel], loc: Sequence[str | int]
 ) -> tuple[type[pydantic.BaseModel] | None, FieldInfo | None]:
-    """Return the model at a location, if there is one, and the field that leads to the location."""
+    """Return the model at a location, if there is one, and the field of the outer model that holds it."""
     here: Any = model
     field: FieldInfo | None = None
     for part in loc:

@@ -1,6 +1,6 @@
 """Walks through a well-formed file: every step, every expression and every text, each with its path.
 
-Called by `flat_steps.py` to compile, and by the linter. Knows no rule of the linter.
+Called by `flat_steps.py` and by the linter.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ Nested = tuple[positions.Path, Sequence[steps.Step]]
 
 
 def every(written: Sequence[steps.Step], path: positions.Path = ("steps",)) -> Iterator[tuple[positions.Path, steps.Step]]:
-    """Yield every step with its path; nested steps follow the step that holds them."""
+    """Yield every step with its path; the steps inside a step follow it."""
     for index, step in enumerate(written):
         here = (*path, index)
         yield here, step

@@ -1,8 +1,8 @@
 """YAML 1.2 read as plain data, with the line and column of every key and value.
 
 Called by `directory_reader.py` for each file, by the linter for a source of a bundle, and by the simulation. The module reads the
-events of ruamel.yaml and builds the tree itself. It refuses a hostile file at the first event that goes too far, so no memory
-grows with the size to which a file could expand. Faults are findings; nothing is raised.
+events of ruamel.yaml and builds the tree itself. It refuses a hostile file at the first event past a limit, so a file that would
+expand to gigabytes takes little memory. Faults are findings; no error is raised.
 """
 
 import dataclasses
@@ -25,9 +25,9 @@ MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 100
 MAX_NODES: Final = 50_000
 MAX_EXPANDED: Final = 10_000
-"""The most values in a file with aliases, where each alias counts with everything that it stands for."""
+"""The most values in a file; an alias counts as many values as its anchor has."""
 MAX_PLACEHOLDERS: Final = 10_000
-"""The most placeholders and tags of Liquid in a file: each costs twenty times as much as its text."""
+"""The most placeholders and tags of Liquid in a file. The check of each takes twenty times as long as that of plain text."""
 
 # YAML 1.2.2, section 10.3.2 (core schema). ruamel's own resolver would also make dates.
 _WORDS: Final = {
@@ -41,7 +41,7 @@ _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0
 
 _PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+)*")
 _UNSAFE: Final = re.compile("[\0\ud800-\udfff]")
-"""Characters that double quotes can write and that UTF-8 or CEL cannot hold."""
+"""Characters that YAML can write in double quotes, but that UTF-8 or CEL cannot represent."""
 
 # ruamel's time for a tag grows with the square of its length: a tag of a megabyte takes ten seconds. Tags are refused anyway.
 _LONG_TAG: Final = re.compile(r"(?:^|(?<=[\s\[{,]))!\S{1000}")
@@ -52,7 +52,7 @@ _TAB: Final = f"found character {chr(9)!r}"
 
 
 class _RefusedError(Exception):
-    """Ends the reading of one file with its finding; never leaves this module."""
+    """It ends the reading of one file with a finding. It is caught in this module."""
 
     def __init__(self, finding: findings.Sighting) -> None:
         super().__init__(finding)
@@ -60,7 +60,7 @@ class _RefusedError(Exception):
 
 
 class _TooDeepError(Exception):
-    """Ends the scanning of one file at an index; never leaves this module."""
+    """It ends the scanning of one file at an index. It is caught in this module."""
 
     def __init__(self, index: int) -> None:
         super().__init__(index)
@@ -68,9 +68,9 @@ class _TooDeepError(Exception):
 
 
 class _Scanner(ruamel.yaml.scanner.Scanner):
-    """A scanner that refuses brackets at a level that is too deep.
+    """A scanner that refuses brackets that are nested too deep.
 
-    ruamel would look ahead for a key over a thousand brackets, and go through all open brackets at each of them.
+    For a thousand open brackets, ruamel's own scanner would go through all of them at each character.
     """
 
     def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803  # ruamel's name
@@ -91,9 +91,9 @@ class _Open:
 
 
 def read(root: pathlib.Path, path: pathlib.Path) -> tuple[positions.Document | None, list[findings.Sighting]]:
-    """Return the document in `path`, named relative to `root`; None with findings if it must not or cannot be read.
+    """Return the document in `path`, named relative to `root`; None with findings if the file cannot be used.
 
-    A link is followed as long as its target is under `root`. A pipe is never opened.
+    A symbolic link is followed if its target is under `root`. A pipe is never opened.
     """
     shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     here = findings.Place(shown)
@@ -119,7 +119,7 @@ def read(root: pathlib.Path, path: pathlib.Path) -> tuple[positions.Document | N
 
 
 def parse(shown: str, text: str) -> tuple[positions.Document | None, list[findings.Sighting]]:
-    """Return the document of one file; None with findings if the text holds none."""
+    """Return the document of one file; None with findings if the text is not one valid document."""
     source = positions.Source(shown, text)
     if long_tag := _LONG_TAG.search(text):
         place = source.place(long_tag.start())
@@ -213,7 +213,7 @@ class _Reader:
         return positions.Scalar(start, event.end_mark.index, event.value, value, event.style or "", self.source)
 
     def _add(self, node: positions.Node, size: int, anchor: str | None) -> None:
-        """Put a complete node where it belongs."""
+        """Add a complete node to the mapping or sequence that is open, or make it the root."""
         if anchor:
             self.anchors[anchor] = (node, size)
         if not self.open:

@@ -1,4 +1,4 @@
 """Findings: every problem that `dalang check` can report, with its code, its sentence and its place in a file.
 
-To add a finding, add a class here, then report it from a check in `lint`. Nothing here reads files or runs a check.
+To add a finding, add a class in this package, then report it from a check in `lint`. This package runs no checks.
 """

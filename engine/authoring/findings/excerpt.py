@@ -1,7 +1,7 @@
-"""The findings that are reported: the first twenty of a kind in a file, and the number of the others.
+"""The excerpt of findings that is reported: the first twenty of a kind in a file, and the number of the others.
 
-Called by `compile.py` at the end, by `dalang check --base`, by a deploy and by a simulation. Only a finding that is reported is
-put into words.
+Called by `compile.py` at the end, by `dalang check --base`, by a deploy and by a simulation. Sentences
+are made for reported findings only.
 """
 
 import itertools
@@ -11,7 +11,7 @@ from typing import Final
 from engine.authoring.findings.findings import Finding, Sighting
 
 MOST: Final = 20
-"""The most findings of one kind that are reported for one file: thousands of them tell no more than twenty."""
+"""The most findings of one kind that are reported for one file, because nobody reads thousands of them."""
 
 
 class More(Finding, frozen=True):
@@ -37,7 +37,7 @@ def merged(*found: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _of_one_kind(found: Sequence[Sighting]) -> Iterator[Finding]:
-    """Yield the findings to report from `found`, which is of one kind in one file and sorted by place."""
+    """Yield the findings to report from `found`; these are all of one kind in one file, sorted by place."""
     told: dict[Finding, None] = {}  # different details may give the same sentence
     for index, each in enumerate(found):
         if len(told) == MOST and each.told() not in told:

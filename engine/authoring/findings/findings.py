@@ -1,9 +1,9 @@
 """Findings: the sentences of `dalang check` about the files of a directory.
 
 Findings are values and are never raised: all of them are collected and reported at once. There is one class for each kind. The
-first line of its docstring is its sentence, and `hint` says what to do; both are filled with the details. Codes are public, and a
-code is never given to another finding. A check yields sightings; `excerpt.py` picks those that are reported and puts them into
-words. `suggestions.py` makes details that cost time.
+first line of its docstring is its sentence, and `hint` says what to do; the details fill the placeholders of both. Codes are
+public, and a code is never used for another finding. A check yields sightings; `excerpt.py` chooses the sightings to report and
+makes their sentences. `suggestions.py` makes details that take time.
 """
 
 from collections.abc import Mapping
@@ -51,9 +51,9 @@ class Kind:
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """A kind of finding at a place, before it is put into words.
+    """A kind of finding at a place, without its sentence.
 
-    A file may hold thousands of them, of which twenty of a kind are reported.
+    Checks may yield thousands of sightings for a file, but only twenty of a kind are reported.
     """
 
     place: Place
@@ -86,9 +86,9 @@ def kinds() -> list[type[Kind]]:
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A finding about a text, before the place of the text in its file is known.
+    """A finding in a text whose place in the file is not known yet.
 
-    It holds the offset of the character in the text, the kind and its details.
+    It has the offset of a character in the text, the kind and its details.
     """
 
     offset: int
@@ -325,8 +325,8 @@ class UnforeseenTime(Kind):
 class ImpossibleConstant(Kind):
     """`{function}` cannot work with "{text}": {why}.
 
-    CEL looks at such a constant only when it evaluates the expression. It would fail each time, and a condition that fails is
-    false.
+    CEL checks such a constant only when it evaluates the expression. The evaluation then fails each time, and a condition that
+    fails is false.
     """
 
     code = "DLG656"

@@ -1,8 +1,7 @@
 """Findings about combinations that hurt in production, though each file is right by itself.
 
-As in `findings.py`, there is one class for each kind. The linter's rules for ways, hours, caps, splits, versions and the calendar
-give them, and so do `templates.py` and `unfilled_fields.py`. The docstring of a class has its sentence first; the text below says
-why, and is printed on the finding's page in docs/lint.
+As in `findings.py`, there is one class for each kind. They come from the checks in `engine/authoring/lint`. The first line of a
+class's docstring is its sentence. The text below it gives the reason; the finding's page in docs/lint prints it.
 """
 
 from engine.authoring.findings.findings import Kind
@@ -13,8 +12,8 @@ from engine.authoring.findings.findings import Kind
 class UnrelatedReceipt(Kind):
     """No message of this journey comes before this, so no `{event}` ever belongs to it.
 
-    A receipt or a reply concerns the one instance whose message it names, or, for a reply that names none, whose message was
-    the latest on its channel within 24 hours. An instance that has sent nothing by then is never concerned.
+    A receipt or a reply concerns only the instance that sent its message. A reply without a message id belongs to the latest
+    message on its channel within 24 hours. So an instance that has sent nothing never gets one.
     """
 
     code = "DLG680"
@@ -31,8 +30,8 @@ class ReportNeverComes(Kind):
 class ForgottenMessage(Kind):
     """This begins {days} days after the journey's last message at the earliest; after 30 days messages are forgotten.
 
-    `customer.events` keeps 30 days, and so long a closed message is kept in the customer's state to tell what a receipt is
-    about. All else that a long path needs (the entry, timers, kept events, traits) is in the state and does not age.
+    The topic `customer.events` keeps records for 30 days, and the customer's state keeps a closed message for the same time, so
+    that its receipts can be recognised. The other data of an instance (entry, timers, kept events, traits) has no such limit.
     """
 
     code = "DLG682"
@@ -53,8 +52,8 @@ class NothingSentBefore(Kind):
 class CapNeverPassed(Kind):
     """On one way this is message {number} within {window}, and a cap of the policy admits {at_most}: nobody gets it there.
 
-    The shortest way counts, each of its waits at its longest. Windows of one calendar day are told of when the messages are
-    less than twelve hours apart: nearly everybody's fall on one day.
+    The check takes the route with the fewest messages and the longest time of each wait. For a window of one calendar day, it
+    reports messages that are less than twelve hours apart, because these mostly fall on one day.
     """
 
     code = "DLG684"
@@ -65,7 +64,8 @@ class CapNeverPassed(Kind):
 class DeferAtChannel(Kind):
     """At the cap of a channel nothing waits: `{channel}` is skipped, and the message goes on to its next channel.
 
-    `then` is for caps without a channel, which hold for the whole message: it is dropped, or waits for a place.
+    `then` is for caps without a channel. Such a cap applies to the whole message, which is dropped or waits until the cap allows
+    it.
     """
 
     code = "DLG698"
@@ -106,8 +106,8 @@ class FallbackAfterExpiry(Kind):
 class SlowFallback(Kind):
     """A code sent by WhatsApp lives 10 minutes unless its template says otherwise; this waits longer for it.
 
-    Meta drops an authentication message that could not be delivered within its template's time to live (10 minutes; 30 to 900
-    seconds may be set), and reports nothing. Who waits longer waits for nothing, while the customer stands before a login.
+    Meta drops an authentication message that it could not deliver within the template's time to live (by default 10 minutes; 30
+    to 900 seconds can be set), and reports nothing. A longer wait only keeps the customer waiting at the login.
     """
 
     code = "DLG689"
@@ -118,7 +118,7 @@ class SlowFallback(Kind):
 class GoalTooShort(Kind):
     """The time for the goal is over before the first message can go.
 
-    So no message ever leads to it, and what is counted says nothing of the journey.
+    So no message of the journey can lead to the goal, and the number of goals does not measure the journey.
     """
 
     code = "DLG695"
@@ -132,7 +132,8 @@ class GoalTooShort(Kind):
 class ArmsByInstance(Kind):
     """Each entry draws an arm anew here, so who enters again may get another one.
 
-    People who have seen two arms tell nothing of either. With `reentry: never` each key has one draw, which may be meant.
+    A customer who has seen two arms cannot be counted for either. With `reentry: never`, each key gets one arm, which may be
+    intended.
     """
 
     code = "DLG690"
@@ -143,7 +144,8 @@ class ArmsByInstance(Kind):
 class SharedSalt(Kind):
     """The salt `{salt}` divides customers into other arms in {other}.
 
-    Two splits of one salt are meant to agree, which they do only with the same arms, weights and `by`.
+    Two splits with one salt are meant to give a customer the same arm. They do so only if their arms, weights and `by` are the
+    same.
     """
 
     code = "DLG691"
@@ -157,8 +159,8 @@ class SharedSalt(Kind):
 class MigrationOfLivingStep(Kind):
     """`{step}` is a step of this version: whoever waits there is moved at every later deploy, too.
 
-    The map is asked first, then the step of the same name. So each version to come, as long as this line stands, moves those
-    who wait at the step by then.
+    The map comes before the step of the same name. So as long as this line is there, each later version moves the instances that
+    wait at this step.
     """
 
     code = "DLG692"
@@ -177,7 +179,8 @@ class MigrationsPinned(Kind):
 class MigrationHole(Kind):
     """Instances that wait at `{step}` of the version before have no place in this one.
 
-    Found where the version before is known: by `dalang check --base DIR`. They would stay on their version until they end.
+    Only `dalang check --base DIR` and a deploy can find this, because they know the version before. Such instances stay on their
+    version until they end.
     """
 
     code = "DLG694"
@@ -190,7 +193,7 @@ class MigrationHole(Kind):
 class HolidaysEnd(Kind):
     """The public holidays of `{country}` are known up to {year} only.
 
-    After that paydays move over weekends alone, and `holidays_off` is quiet on no day.
+    After that year, paydays move for weekends only, and `holidays_off` has no effect.
     """
 
     code = "DLG696"

@@ -1,7 +1,7 @@
-"""Suggestions for an unknown name: the known name that was probably meant, and the names that are known.
+"""Suggestions for an unknown name: the most similar known name, and the list of known names.
 
-Used by every check that finds an unknown name. To look for a similar name costs more than to find that a name is unknown. So the
-suggestion is made when the finding is put into words.
+Used by every check that finds an unknown name. The search for a similar name is slow. So the suggestion is made later, for
+reported findings only.
 """
 
 import difflib
@@ -10,13 +10,13 @@ from typing import Final
 
 _SHOWN: Final = 20
 _COMPARED: Final = 2_000
-"""The most known names among which a similar name is looked for: nobody writes more names by hand."""
+"""The most known names that are compared; with more of them, no similar name is searched."""
 
 
 class Later:
-    """A text that is made when it is first asked for: `make(*of)`.
+    """A text that is made when it is first read, by `make(*of)`.
 
-    Two of them are equal if both `make` and `of` are equal.
+    Two such texts are equal if both `make` and `of` are equal.
     """
 
     __slots__ = ("_made", "make", "of")
@@ -38,12 +38,12 @@ class Later:
 
 
 def later(word: str, known: Collection[str], none: str = "") -> Later:
-    """Return `meant(word, known)` as a text that is made later; `none` is the text if no name is known."""
+    """Return the text of `meant(word, known)`, to be made later; `none` is the text if `known` is empty."""
     return Later(_or, word, known, none)
 
 
 def meant(word: str, known: Collection[str]) -> str:
-    """Return `Did you mean …? ` if a known name is similar, followed by the known names."""
+    """Return `Did you mean …? ` if a known name is similar to `word`, then the list of the known names."""
     in_order = sorted(known)
     near = difflib.get_close_matches(word[:100], in_order, 1) if len(in_order) <= _COMPARED else []
     guess = f"Did you mean {near[0]}? " if near else ""

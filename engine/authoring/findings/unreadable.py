@@ -1,7 +1,7 @@
-"""Findings about files that cannot be read at all.
+"""Findings about files that cannot be read.
 
-As in `findings.py`, there is one class for each kind. `yaml_reader.py`, `directory_reader.py` and `validate.py` give them before
-anything is known of the journeys. Hostile YAML ends with one of them.
+As in `findings.py`, there is one class for each kind. They come from `yaml_reader.py`, `directory_reader.py` and `validate.py`.
+Hostile YAML ends with one of them.
 """
 
 from engine.authoring.findings.findings import Kind
@@ -116,7 +116,7 @@ class PassedOver(Kind):
 class TooManyPlaceholders(Kind):
     """This file holds more than {limit:,} placeholders and tags.
 
-    Nobody writes so many by hand. Each costs time whenever the file is checked.
+    Each placeholder takes time whenever the file is checked. No real template has so many.
     """
 
     code = "DLG616"

@@ -1,8 +1,8 @@
 """The names that expressions and templates may use, as far as they are declared.
 
-They form a tree: name -> its fields, the kind of its value, or None if any field may follow. Nobody declares the fields of event
-data and profiles, so there any field may follow. Used by the linter and by the checks of expressions and templates. The values
-that a scope gives at run time are in `engine/core/context/expression_scope.py`.
+They form a tree: `{name: its fields, or the type of its value, or None}`. None means that any field may follow, as in event data
+and profiles, whose fields are not declared. Used by the linter and by the checks of expressions and templates. The values of
+these names at run time come from `engine/core/context/expression_scope.py`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,18 +23,18 @@ _POLICY: Final[Known] = dict.fromkeys(("timezone", "language"), "text")
 
 
 OWN_DATA: Final[Mapping[str, Known]] = {"schedule": dict.fromkeys(("journey", "due")), "segment": {"segment": None}}
-"""The fields of `event.data` where customers enter by a schedule or a segment.
+"""The fields of `event.data` of an entry by a schedule or a segment.
 
-The engine makes that event, so no other field can be there
+The engine makes that event, so it has no other fields
 (docs/semantics.md#a-scheduled-or-segment-entry-has-an-event-of-its-own).
 """
 
 
 class Kinds:
-    """The paths whose values have one declared kind, written with dots.
+    """The paths whose values have a declared type, written with dots, such as `traits.orders`.
 
-    Made once for all expressions of a directory. Two objects are equal only if they are the same object: there may be thousands
-    of paths, too many to compare.
+    Made once for all expressions of a directory. Two objects are equal only if they are the same object, because comparing
+    thousands of paths would be slow.
     """
 
     def __init__(self, *trees: Known) -> None:
@@ -42,7 +42,7 @@ class Kinds:
 
 
 class Tree(dict[str, "Known | Kind | None"]):
-    """A tree of names, with the kinds of their values."""
+    """A tree of names, with the types of their values."""
 
     def __init__(self, names: Known, kinds: Kinds) -> None:
         super().__init__(names)
@@ -71,7 +71,7 @@ class Workspace:
     def before(self, way: str = "event") -> Tree:
         """Return the names in scope before a customer has entered: there is no `entry`, and no step has an outcome.
 
-        `way` is how customers enter: `event`, with data that nobody declares, or one of `OWN_DATA`.
+        `way` is the way in: `event` (its data may have any field), or a key of `OWN_DATA`.
         """
         return Tree({"event": {**_EVENT, "data": OWN_DATA.get(way)}, **self.everywhere}, self.kinds)
 
@@ -111,7 +111,7 @@ def unknown(path: Sequence[str], tree: Known) -> int | None:
 
 
 def beside(path: Sequence[str], tree: Known) -> Collection[str]:
-    """Return the names that could stand in place of the last part of the path."""
+    """Return the declared names that the last part of the path could be."""
     here: Known | Kind | None = tree
     for part in path[:-1]:
         here = None if here is None or isinstance(here, str) else here.get(part)
@@ -119,7 +119,7 @@ def beside(path: Sequence[str], tree: Known) -> Collection[str]:
 
 
 def advice(path: Sequence[str], index: int, tree: Known) -> str:
-    """Return how to write a name that has to be written otherwise; empty text if there is no such advice."""
+    """Return advice on the right form of a name, such as `traits.x` for `trait.x`; an empty text if there is none."""
     if index == 0 and "consent" not in tree:
         readers = "A trait reads event and profile" if "event" in tree else "A segment reads profile, traits and now"
         return f"{readers} only."
@@ -137,5 +137,5 @@ def advice(path: Sequence[str], index: int, tree: Known) -> str:
 
 
 def told(path: Sequence[str], index: int, tree: Known) -> str:
-    """Return the advice on a name that does not exist: how to write it, or the name that was probably meant."""
+    """Return advice on a name that does not exist: its right form, or a similar name."""
     return advice(path, index, tree) or suggestions.meant(path[index], beside(path[: index + 1], tree))

@@ -1,7 +1,7 @@
 """Durations of the journey language: a whole number and `s`, `m`, `h`, `d` or `w`.
 
-Used by `fields.py` and `times.py` for every duration in a file, and by the simulation. Knows nothing of calendars: a day is 24
-hours here.
+Used by `fields.py` and `times.py` for every duration in a file, and by the simulation. A day is 24 hours here, whatever the
+calendar says.
 """
 
 import re
@@ -13,12 +13,12 @@ from pydantic_core import PydanticCustomError
 PATTERN: Final = r"^[0-9]{1,9}[smhdw]$"
 
 UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-"""Unit -> milliseconds."""
+"""`{unit: milliseconds}`."""
 
 LONGEST: Final = 3_650 * UNITS["d"]
 """The longest duration in milliseconds: ten years.
 
-An event's time is before the year 9001, so the end of a journey's waits is still a date of the calendar.
+An event's time is before the year 9001, so the time after all waits of a journey is still a valid date.
 """
 
 _DURATION: Final = re.compile(PATTERN, re.ASCII)
@@ -36,7 +36,7 @@ class TooLong(ValueError):
 def parse(text: object) -> int:
     """Return the milliseconds of a duration such as `45m` or `3d`.
 
-    Raises `TooLong` if the duration is longer than ten years, and ValueError with a sentence if the text is no duration.
+    Raises `TooLong` if the duration is longer than ten years, and ValueError with a sentence if the text is not a duration.
     """
     if isinstance(text, str) and _ENDLESS.fullmatch(text):
         raise TooLong
@@ -60,4 +60,4 @@ Duration = Annotated[
     pydantic.BeforeValidator(_field),
     pydantic.WithJsonSchema({"$comment": "duration", "type": "string", "pattern": PATTERN, "examples": ["45m", "3d"]}),
 ]
-"""A field that is written as `45m` and held in milliseconds."""
+"""A field that is written as `45m` and stored in milliseconds."""

@@ -1,6 +1,6 @@
-"""The building blocks of the language's models: kinds of text, expressions, constants, and variants told apart by type.
+"""The building blocks of the language's models: kinds of text, expressions, constants, and variants that the type selects.
 
-Used by the models of the files beside it. Fields for times and shares are in `times.py`.
+Used by the models in the other files of this folder. Fields for times and shares are in `times.py`.
 """
 
 import re
@@ -22,20 +22,20 @@ WORD: Final = r"^[a-z][a-z0-9_]{0,99}$"
 RULE: Final = r"^[a-z][a-z0-9_-]{0,99}$"
 
 Wanted = Literal["condition", "key", "address", "number", "moment", "value"]
-"""The kind of value that an expression must give; `value` is anything that can be kept."""
+"""The type that the value of an expression must have; `value` allows every type that a state can store."""
 
 
 class Marker:
-    """Marks a text as a CEL expression, and says which kind of value it must give."""
+    """Marks a text as a CEL expression, with the type that its value must have."""
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
 
 
 def marked(field: FieldInfo) -> Wanted | None:
-    """Return the kind of value that the field's expression must give; None if the field is no expression.
+    """Return the type that the value of the field's expression must have; None if the field is not an expression.
 
-    If the field is a mapping of expressions, return the kind that each of them must give.
+    For a mapping of expressions, return the type for each of them.
     """
     found = [*field.metadata]
     for variant in (field.annotation, *typing.get_args(field.annotation)):
@@ -78,9 +78,9 @@ def _named(pattern: str, told: str) -> pydantic.AfterValidator:
 
 
 def written(told: str, pattern: str) -> pydantic.WithJsonSchema:
-    """Return the JSON Schema of a text that is held as another type.
+    """Return the JSON Schema of a text that the model stores as another type.
 
-    `told` becomes the `$comment`, which is the type in the reference.
+    `told` goes to `$comment`, from which the reference takes the name of the type.
     """
     return pydantic.WithJsonSchema({"$comment": told, "type": "string", "pattern": pattern})
 
@@ -146,7 +146,7 @@ else:
     ChannelName = Literal[channels.NAMES]
 
 _MOST: Final = 2**63 - 1
-"""The greatest whole number that CEL and a saved state can hold."""
+"""The greatest whole number in CEL and in a stored state."""
 
 
 def _given(value: object) -> object:
@@ -172,7 +172,7 @@ Given = Annotated[
     Marker("value"),
     pydantic.WithJsonSchema({"$comment": "constant or value (CEL)", "type": ["boolean", "number", "string", "null"]}),
 ]
-"""A constant or an expression: numbers and booleans are themselves, text is CEL, null removes."""
+"""A constant or an expression: numbers and booleans are constants, a text is CEL, and null removes the attribute."""
 
 
 def either(**variants: type) -> Discriminator:

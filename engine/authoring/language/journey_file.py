@@ -1,8 +1,8 @@
 """The journey language: the strict model of a journey's file.
 
-With `steps.py`, `policy_file.py`, `template_file.py` and `traits_file.py`, it is the only definition of the language.
-`validate.py` makes findings of what the models refuse, `compile.py` compiles them, and the editors' JSON Schemas and the
-reference are made from them. So every key has a description and an example. Nothing here looks beyond one file.
+The language is defined only here and in `steps.py`, `policy_file.py`, `template_file.py` and `traits_file.py`. `validate.py`
+turns errors of the models into findings, and `compile.py` compiles the models. The JSON Schemas for editors and the reference
+come from them too, so every key has a description and an example. A model checks one file by itself.
 """
 
 from typing import Annotated, Any, Final, Literal

@@ -1,6 +1,6 @@
 """The model of policy.yaml.
 
-With `journey_file.py`, `steps.py`, `template_file.py` and `traits_file.py`, it is the only definition of the language.
+The language is defined only here and in `journey_file.py`, `steps.py`, `template_file.py` and `traits_file.py`.
 """
 
 from typing import Annotated, Literal

@@ -1,7 +1,7 @@
 """The steps of the journey language: strict models, one for each kind of step.
 
-With `journey_file.py`, they are the only definition of a journey's file. Every key has a description and an example: error
-messages, the editors' schemas and the reference come from them.
+A journey's file is defined only here and in `journey_file.py`. Every key has a description and an example, because error
+messages, the schemas for editors and the reference come from them.
 """
 
 from typing import Annotated, Final, Literal, get_args

@@ -1,7 +1,6 @@
 """The model of a template's file, made from the table of channels (`engine/core/model/channels.py`).
 
-With `journey_file.py`, `steps.py`, `policy_file.py` and `traits_file.py`, it is the only definition of the language. A channel of
-the table has a key here; each form of its body becomes one model.
+Each channel of the table has a key in the file, and each form of its body becomes one model.
 """
 
 from typing import Annotated, Any, Final
@@ -16,7 +15,7 @@ _KINDS: Final[dict[str, Any]] = {"text": Text, "texts": list[Text], "values": di
 
 
 def _field(field: channels.Field) -> tuple[Any, Any]:
-    """Return the type and the description of one key, in the form that pydantic takes."""
+    """Return the type and the description of one key, as pydantic's `create_model` needs them."""
     kind = _KINDS[field.kind]
     if field.required:
         return kind, Field(description=field.told, examples=[field.example])
@@ -34,11 +33,11 @@ BODIES: Final = {body.name: _body(body) for channel in channels.TABLE for body i
 """`{name of a body: its model}`."""
 
 FORMS: Final = frozenset(body.fields[0].name for channel in channels.TABLE for body in channel.bodies)
-"""The names of the forms of bodies: the first key of each."""
+"""The names of the forms of bodies. The name of a form is its first key."""
 
 
 def _chosen(bodies: tuple[channels.Body, ...]) -> Discriminator:
-    """Return a discriminator that chooses the form whose first key is there alone, or else the last form."""
+    """Return a discriminator that chooses the form by its first key; if it finds none or several, it chooses the last form."""
     firsts = [body.fields[0].name for body in bodies]
 
     def choose(value: object) -> str:
@@ -49,7 +48,7 @@ def _chosen(bodies: tuple[channels.Body, ...]) -> Discriminator:
 
 
 def _channel(channel: channels.Channel) -> tuple[Any, Any]:
-    """Return the type and the description of a channel's key; without a body, the channel is not reached."""
+    """Return the type and the description of a channel's key; a template without this key has no message for the channel."""
     forms: Any = BODIES[channel.bodies[0].name]
     if len(channel.bodies) > 1:
         tagged = [Annotated[BODIES[body.name], Tag(f"<{body.fields[0].name}>")] for body in channel.bodies]

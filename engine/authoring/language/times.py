@@ -1,7 +1,7 @@
 """Fields of the language about time: times of the day, days, dates, moved durations, windows, and shares in percent.
 
-Used by the models of the language. Each field is written in the form that people use. Times of the day, durations, windows and
-shares are held as whole numbers. A function raises ValueError with a sentence if it cannot read the value.
+Used by the models of the language. People write `09:00` or `10%`; the models store whole numbers. A function raises ValueError
+with a sentence if it cannot read the value.
 """
 
 import datetime
@@ -48,7 +48,7 @@ def share(value: object) -> int:
 
 
 def moved(value: object) -> int:
-    """Return the milliseconds of a duration that may point back, such as `-24h`."""
+    """Return the milliseconds of a duration that may be negative, such as `-24h`."""
     if isinstance(value, str) and value[:1] == "-":
         return -durations.parse(value[1:])
     return durations.parse(value)

@@ -1,8 +1,8 @@
-"""The linter: faults that show only when well-formed files are taken together.
+"""The linter: faults that are found only when the valid files of a directory are compared with each other.
 
-Called by `compile.py` with the directory that was read. `against` is called by `dalang check --base` and by a deploy with two
-bundles. The linter yields findings only. There is one file for each subject; messages and their languages are in `templates.py`,
-fields that nothing fills in `unfilled_fields.py`.
+Called by `compile.py` with the directory that was read. `dalang check --base` and a deploy call `against` with
+two bundles. The linter yields findings and changes nothing. There is one file for each subject, such as `waits.py`; messages and
+their languages are in `templates.py`.
 """
 
 import datetime
@@ -33,9 +33,9 @@ declared = policies.declared
 
 
 def workspace(read: Directory, scope: declared_names.Workspace, today: datetime.date) -> Found:
-    """Yield findings about the policy, the traits and segments, and about things that journeys must not share.
+    """Yield findings about the policy, the traits and segments, and about names and salts that two journeys must not share.
 
-    `today` tells which years matter.
+    `today` decides for which years holidays must be known.
     """
     if read.policy is not None:
         yield from policies.check(read.policy, read, scope, today)
@@ -52,7 +52,7 @@ def journey(
     scope: declared_names.Workspace,
     today: datetime.date,
 ) -> Found:
-    """Yield findings about one journey: its names and expressions, its sends, and then the ways through it.
+    """Yield findings about one journey: its names and expressions, its sends, and the routes through its steps.
 
     `steps` are the compiled steps.
     """
@@ -70,9 +70,9 @@ def journey(
 
 
 def against(before: definition.Bundle, after: definition.Bundle | None) -> Found:
-    """Yield a finding for each step of the bundle before that has no place in the bundle after.
+    """Yield a finding for each step of the bundle `before` whose instances cannot go on in the bundle `after`.
 
-    The places of the findings are in the sources that the bundle after holds.
+    The findings point into the source files of `after`, which the bundle holds.
     """
     was = {journey.name: journey for journey in before.journeys}
     for journey in after.journeys if after is not None else ():

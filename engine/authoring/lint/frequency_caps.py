@@ -1,6 +1,6 @@
-"""Caps that a way through a journey can never pass, and goals whose time is over before the first message.
+"""Caps that block a message on every route to it, and goals whose time is over before the first message.
 
-Called by the linter. One instance alone is counted; other journeys can only take more places.
+Called by the linter. Only the messages of one instance are counted; messages of other journeys can only make it worse.
 """
 
 import math
@@ -18,9 +18,9 @@ Found = Iterator[findings.Sighting]
 
 _HALF: Final = routes.DAY // 2
 _MOST: Final = 25
-"""The most caps that are examined, and the greatest `at_most` of such a cap.
+"""The most caps that are checked, and the greatest `at_most` of a checked cap.
 
-No journey comes near it, and the limit keeps a check short.
+Real policies have far fewer; the limit keeps the check short.
 """
 
 
@@ -41,9 +41,9 @@ def check(file: File[journey_file.Journey], way: routes.Routes, read: Directory)
 
 
 def _over(cap: rules.Cap, way: routes.Routes, slack: float) -> Iterator[tuple[str, int, str]]:
-    """Yield the sends that find no place on one of the ways to them.
+    """Yield the sends that the cap always blocks, at least on one of the routes to them.
 
-    Each is (step id, number of the message in the window, window in words).
+    Each is (step id, the message's number in the window, the window in words).
     """
     days, rolling = cap.per
     counted = {id_ for id_, step in way.steps.items() if isinstance(step, definition.Send) and _counts(cap, step)}
@@ -62,7 +62,7 @@ def _over(cap: rules.Cap, way: routes.Routes, slack: float) -> Iterator[tuple[st
 
 
 def _counts(cap: rules.Cap, step: definition.Send) -> bool:
-    """Return True if the send takes a place under the cap: under a channel's cap only if that channel is tried first."""
+    """Return True if the cap counts the send; a cap for a channel counts it only if that channel is tried first."""
     return cap.channel is None or step.places[0].channel == cap.channel
 
 

@@ -1,7 +1,7 @@
 """The linter's checks of one journey: its names and expressions, and its sends against policy and templates.
 
-Called by `lint/__init__.py`. Checks that need the compiled steps, or the time that they take, are in the other files of this
-folder.
+Called by `lint/__init__.py`. Checks that need the compiled steps, or the times of steps, are in the other files of
+this folder.
 """
 
 import functools
@@ -20,7 +20,7 @@ from engine.core.model import inputs
 Found = Iterator[findings.Sighting]
 
 UNSEEN: Final = frozenset({inputs.TIMER_DUE, inputs.BUNDLE_ACTIVATED, inputs.JOURNEY_COMMAND, inputs.ERASED})
-"""The engine's own events that lead no instance anywhere."""
+"""The built-in events that never move an instance."""
 
 
 def check(file: File[journey_file.Journey], read: Directory, scope: declared_names.Workspace) -> Found:
@@ -44,7 +44,7 @@ def check(file: File[journey_file.Journey], read: Directory, scope: declared_nam
 
 
 def names_taken(read: Directory) -> Found:
-    """Yield a finding for each journey whose name another journey has."""
+    """Yield a finding for each journey with the same name as another journey."""
     first: dict[str, str] = {}
     for journey in read.journeys:
         name = journey.model.journey
@@ -55,7 +55,7 @@ def names_taken(read: Directory) -> Found:
 
 
 def _step(file: File[journey_file.Journey], path: positions.Path, step: steps.Step, read: Directory) -> Found:
-    """Yield findings about one step by itself, or against policy and templates."""
+    """Yield findings about one step: by itself, and compared with policy and templates."""
     match step:
         case steps.SendStep(send=send):
             yield from _channels(file, (*path, "send"), send, read)
@@ -84,7 +84,7 @@ def _expressions(file: File[journey_file.Journey], before: declared_names.Tree, 
 
 
 def _channels(file: File[journey_file.Journey], path: positions.Path, send: steps.Send, read: Directory) -> Found:
-    """Yield findings about a send's channels: unknown to the policy, never with such a report, or without a way to the next."""
+    """Yield findings about a send's channels: not in the policy, a `success` that is never reported, or no way to the next."""
     declared = read.policy.model.policy.channels if read.policy is not None else {}
     none = "It has no channels yet." if read.policy is not None else "There is no policy.yaml in this directory: create it."
     for index, each in enumerate(send.channels):
@@ -137,7 +137,7 @@ def _arms(document: positions.Document, path: positions.Path, arms: Sequence[ste
 
 
 def _unique(document: positions.Document, path: positions.Path, arms: Sequence[steps.SplitArm | steps.Candidate]) -> Found:
-    """Yield a finding for each arm or offer whose id is taken: records name them by their ids."""
+    """Yield a finding for each arm or offer with an id that another one has, because decisions name them by their ids."""
     first: dict[str, int] = {}
     for index, arm in enumerate(arms):
         place = document.place((*path, index, "id"))
@@ -147,7 +147,7 @@ def _unique(document: positions.Document, path: positions.Path, arms: Sequence[s
 
 
 def _events(file: File[journey_file.Journey]) -> Found:
-    """Yield a finding for each trigger on an event that no instance ever sees."""
+    """Yield a finding for each trigger with an event type that is never shown to instances."""
     for path, event in triggers(file.model):
         if event in UNSEEN:
             yield findings.EngineEvent.at(file.document.place(path), event=event)
@@ -176,7 +176,7 @@ def triggers(model: journey_file.Journey) -> Iterator[tuple[positions.Path, str]
 
 
 def _named(file: File[journey_file.Journey], read: Directory, ids: Mapping[str, int]) -> Found:
-    """Yield findings about the segment, the quiet hours and the migration targets that a journey names."""
+    """Yield findings about names of segments, quiet hours and migration targets that do not exist."""
     document, model = file.document, file.model
     segment = model.enter.segment
     declared_segments = read.traits.model.segments if read.traits is not None else {}

@@ -1,6 +1,6 @@
-"""The maps under `migrations`: lines without their apparent effect, and steps that no line leads from.
+"""The map `migrations` of a journey: lines without effect, and steps of the former version that no line covers.
 
-`check` is called by the linter for one version. `holes` is called for two versions, by `against` in `lint/__init__.py`.
+The linter calls `check` for one version, and `holes` for two versions (by `against` in `lint/__init__.py`).
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ Found = Iterator[findings.Sighting]
 
 
 def check(file: File[journey_file.Journey]) -> Found:
-    """Yield findings about a map that can be made without the version before."""
+    """Yield findings about the map of one version, without the former version."""
     model, document = file.model, file.document
     if not model.migrations:
         return
@@ -29,9 +29,9 @@ def check(file: File[journey_file.Journey]) -> Found:
 
 
 def holes(before: definition.Journey, after: definition.Journey) -> tuple[str, ...]:
-    """Return the steps of `before` at which an instance may wait and that have no place in `after`, in the order of the file.
+    """Return the steps of `before` at which an instance may wait, and from which it cannot go on in `after`.
 
-    The result is empty if instances stay on their version, or if both versions are the same.
+    The result is in the order of the file. It is empty if instances stay on their version, or if both versions are the same.
     """
     if after.on_update != "migrate" or after.version == before.version:
         return ()
@@ -44,9 +44,9 @@ def holes(before: definition.Journey, after: definition.Journey) -> tuple[str, .
 
 
 def waits(step: definition.Step) -> bool:
-    """Return True if an instance may stand at the step between two inputs.
+    """Return True if an instance may be at the step between two inputs.
 
-    This is true for every send, because a message may be held or deferred on any channel.
+    This is true for every send, because a message may be deferred on any channel.
     """
     return isinstance(step, (definition.WaitDuration, definition.WaitUntil, definition.WaitEvents, definition.Send)) or (
         isinstance(step, definition.Handoff) and step.reply_within is not None

@@ -1,4 +1,4 @@
-"""The linter's checks of policy.yaml, and the names that it and traits.yaml declare to every expression.
+"""The linter's checks of policy.yaml, and the names that policy.yaml and traits.yaml declare for all expressions.
 
 Called by `lint/__init__.py`. `quiet_hours.py` and `frequency_caps.py` check how journeys use the policy's hours and caps.
 """
@@ -21,9 +21,9 @@ Found = Iterator[findings.Sighting]
 
 
 def declared(read: Directory) -> declared_names.Workspace:
-    """Return the names that the policy and traits.yaml declare.
+    """Return the names that policy.yaml and traits.yaml declare.
 
-    If such a file exists and cannot be used, its names are not known.
+    If one of these files exists but cannot be used, its names are not known.
     """
     names: tuple[str, ...] | None = None if read.policy_broken else ()
     if read.policy is not None:
@@ -63,7 +63,7 @@ def _country(file: File[rules.PolicyFile], today: datetime.date) -> Found:
 
 
 def _hours(file: File[rules.PolicyFile]) -> Found:
-    """Yield a finding for each rule that leaves no day open."""
+    """Yield a finding for each rule of quiet hours that is quiet all the time."""
     for name, rule in file.model.policy.quiet_hours.items():
         if isinstance(rule, rules.QuietRule) and len(set(rule.days_off)) == len(times.WEEKDAYS):
             yield hazards.NeverOpen.at(file.document.place(("policy", "quiet_hours", name, "days_off")))
@@ -81,7 +81,7 @@ def _reports(file: File[rules.PolicyFile]) -> Found:
 
 
 def _caps(file: File[rules.PolicyFile], read: Directory) -> Found:
-    """Yield findings about caps: unknown channels or journeys, and a `then` that means nothing."""
+    """Yield findings about caps: unknown channels or journeys, and a `then` without effect."""
     policy, written = file.model.policy, {each.model.journey for each in read.journeys}
     for index, cap in enumerate(policy.caps):
         here = ("policy", "caps", index)

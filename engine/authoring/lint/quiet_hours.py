@@ -1,7 +1,7 @@
-"""Quiet hours compared with times that are written down: messages that are always in quiet hours, or expire in them.
+"""Quiet hours compared with the known times of messages: messages that are always in quiet hours, or expire in them.
 
-Called by the linter. Only messages at a known time of the day are judged: right after a schedule or a wait until a time, moved by
-waits of a fixed length. Public holidays and changes of the clocks are left out.
+Called by the linter. A message's time of day is known if it comes after a schedule or a wait until a time, with only waits of a
+fixed length between. Public holidays and changes of the clocks are not considered.
 """
 
 import datetime
@@ -25,13 +25,13 @@ MINUTE: Final = 60_000
 WEEK: Final = 7 * 24 * 60
 _MONDAY: Final = datetime.datetime(2024, 1, 1)
 _HORIZON_YEARS: Final = 5
-"""The number of years ahead for which a bundle knows holidays (`calendars.compiled`)."""
+"""The number of years ahead for which a bundle knows holidays (`public_calendars.compiled`)."""
 
 Quiet = tuple[int, int] | rules.QuietRule
 
 
 def check(file: File[journey_file.Journey], read: Directory, today: datetime.date) -> Found:
-    """Yield findings about times in quiet hours, and about a schedule's date that is past or too far ahead."""
+    """Yield findings about messages in quiet hours, and about a schedule's date that is past or too far ahead."""
     model = file.model
     yield from _date(file, today)
     rule = read.policy.model.policy.quiet_hours.get(model.hours or model.purpose) if read.policy is not None else None
@@ -42,9 +42,9 @@ def check(file: File[journey_file.Journey], read: Directory, today: datetime.dat
 
 
 def longest(rule: Quiet | None) -> float:
-    """Return the longest time that the rule is quiet without a break, in milliseconds.
+    """Return the longest time in milliseconds for which the rule is quiet without a break.
 
-    Holidays are left out. No rule gives 0, and a rule that is never open gives infinity.
+    Holidays are not considered. Without a rule the result is 0; for a rule that is never open it is infinity.
     """
     if rule is None:
         return 0.0
@@ -99,10 +99,9 @@ def _messages(
     rule: definition.QuietHours,
     told: str,
 ) -> Found:
-    """Yield findings about the sends of a list of steps that are reached at known times.
+    """Yield findings about the sends in a list of steps that begins at the known times `at`.
 
-    `at` are the times at which the list begins. A list inside a branch, split or choice begins at the times of its step. A list
-    after an awaited event begins at any time.
+    A list inside a branch, split or choice begins at the times of that step. A list after an awaited event may begin at any time.
     """
     for index, step in enumerate(written):
         here = (*path, index)

@@ -1,7 +1,7 @@
-"""The ways through a journey: the steps before a step, and the least and the greatest time since them.
+"""Routes through a journey: the steps that come before a step, with the least and the greatest time between them.
 
-Used by the rules for waits, caps and goals with the compiled steps. Steps only lead forward, so one walk in the order of the file
-is enough. Knows no rule. Times are in milliseconds.
+Used by `waits.py`, `frequency_caps.py` and others with the compiled steps. Steps only lead forward, so one pass in the order of
+the file is enough. Times are in milliseconds.
 """
 
 import itertools
@@ -18,11 +18,11 @@ _WEEK: Final = 7 * DAY
 _MONTH: Final = 31 * DAY
 
 Way = tuple[str, float, float]
-"""A neighbour of a step, with the least and the greatest time from entering the first of the two to entering the second."""
+"""A step next to another, with the least and the greatest time between entering the two."""
 
 
 class Routes:
-    """The steps of one journey that can be reached, in the order of the file, each with the steps that lead to it."""
+    """The reachable steps of one journey, in the order of the file, each with the steps that lead to it."""
 
     def __init__(self, model: journey_file.Journey, steps: Mapping[str, definition.Step]) -> None:
         self.steps = steps
@@ -38,9 +38,9 @@ class Routes:
         return self._least({self.first: 0.0}, lambda _: False)
 
     def since(self, starts: Callable[[definition.Step], bool]) -> dict[str, float]:
-        """Return the least time since the latest step that `starts` names, as `{step: milliseconds}`.
+        """Return `{step: least time in milliseconds since the last step before it for which starts(step) is true}`.
 
-        It is infinite if no such step comes before.
+        The time is infinite if no such step comes before.
         """
         return self._least({}, starts)
 
@@ -51,7 +51,7 @@ class Routes:
         return known
 
     def met(self, named: Callable[[definition.Step], Iterable[str]]) -> dict[str, frozenset[str]]:
-        """Return for each step all names that `named` gives for the steps that may come before it."""
+        """Return `{step: all names that named(…) returns for the steps that may come before it}`."""
         known: dict[str, frozenset[str]] = {}
         for id_ in self._ordered():
             found = frozenset[str]()
@@ -61,11 +61,11 @@ class Routes:
         return known
 
     def spans(self, counts: Callable[[definition.Step], bool], slack: float, depth: int) -> dict[str, list[float]]:
-        """Return for each step how long ago the last steps that `counts` names can be, as `{step: [milliseconds]}`.
+        """Return `{step: [milliseconds since the last counted step before it, since the second last, …]}`.
 
-        The list begins with the last such step, then the second last, up to `depth` of them. On one way, a time is the longest
-        possible, with each wait at its longest. Of all ways, the way with the least such time counts. `slack` is how much later
-        than requested a message may go.
+        A step is counted if `counts` returns True for it; the list has at most `depth` times. On one route, each wait takes its
+        longest time. Of all routes, the one with the least time is used. `slack` is the time by which a message may go later
+        than requested.
         """
         known: dict[str, list[float]] = {}
         for id_ in self._ordered():
@@ -83,7 +83,7 @@ class Routes:
 
 
 def _least_of(one: list[float], other: list[float]) -> list[float]:
-    """Return the lesser of each pair; where one list ends, the value of the other."""
+    """Return the lesser number at each index; past the end of the shorter list, the number of the longer one."""
     return [min(pair) for pair in itertools.zip_longest(one, other, fillvalue=math.inf)]
 
 

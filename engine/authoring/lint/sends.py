@@ -1,4 +1,4 @@
-"""Sends whose next channel never has a turn, or has it too late.
+"""Sends whose next channel is never tried, or is tried too late.
 
 Called by the linter. Missing channels and templates are found by `journeys.py`.
 """
@@ -13,10 +13,7 @@ from engine.core.model import channels
 
 
 def check(file: File[journey_file.Journey]) -> Iterator[findings.Sighting]:
-    """Yield findings about every channel but the last of every send.
-
-    They compare `fallback_after` with the message's expiry and with the life of a code.
-    """
+    """Yield findings about each `fallback_after` that is later than the message's expiry or than the life of a code."""
     for path, step in walk.every(file.model.steps):
         if not isinstance(step, steps.SendStep):
             continue

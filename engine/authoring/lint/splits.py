@@ -1,4 +1,4 @@
-"""Splits that would show customers another arm than before.
+"""Splits that would give customers another arm than before.
 
 Called by the linter, for one journey and for all journeys of a directory.
 """
@@ -14,7 +14,7 @@ Found = Iterator[findings.Sighting]
 
 
 def check(file: File[journey_file.Journey]) -> Found:
-    """Yield a finding for each split that draws an arm anew for each entry, in a journey that customers may enter again."""
+    """Yield a finding for each split that assigns a new arm at each entry, in a journey that customers may enter again."""
     if file.model.enter.reentry == "never":
         return
     for path, _, split in _splits(file):
@@ -23,9 +23,9 @@ def check(file: File[journey_file.Journey]) -> Found:
 
 
 def shared(read: Directory) -> Found:
-    """Yield a finding for each salt that two splits share without the same arms.
+    """Yield a finding for each salt that two splits share although their arms differ.
 
-    The finding is at the later split, by file and line, that writes the salt.
+    The finding is at the later of the two splits, by file and line.
     """
     first: dict[str, tuple[str, tuple[object, ...]]] = {}
     written = [(file, *found) for file in read.journeys for found in _splits(file)]

@@ -1,6 +1,6 @@
 """The linter's checks of messages: templates, their languages, the cost of an SMS, and texts that a provider refuses.
 
-Called by `compile.py` with the directory that was read. Fields that nothing fills are found by `unfilled_fields.py`.
+Called by `compile.py` with the files of the directory. `unfilled_fields.py` checks the fields in texts.
 """
 
 import functools
@@ -21,7 +21,7 @@ from engine.core.rules import language_fallback, sms_parts
 Found = Iterator[findings.Sighting]
 
 _FEW: Final = 3
-"""The most characters outside GSM 7-bit that count as a slip: with more of them, the text is in another script."""
+"""The most characters outside GSM 7-bit that are taken for typing errors; a text with more of them is in another script."""
 
 _REFUSED: Final = re.compile(r"[\n\t\r]| {5,}")
 """White space that Meta refuses in a parameter."""
@@ -32,7 +32,7 @@ _UNBROKEN: Final = frozenset(
     for field in body.fields
     if field.refuses_breaks
 )
-"""The texts in which such white space is refused, as (channel, key)."""
+"""The texts in which Meta refuses such white space, as (channel, key of the body)."""
 
 TWO_LETTERS: Final = frozenset(
     re.findall(
@@ -47,7 +47,7 @@ TWO_LETTERS: Final = frozenset(
 
 
 def check(read: Directory, scope: declared_names.Workspace) -> Found:
-    """Yield every finding about the directory's messages that can be made without a customer."""
+    """Yield every finding about the directory's messages that needs no customer data."""
     if read.policy is not None:
         yield from _policy(read.policy, read)
     known = scope.after(None)
@@ -90,7 +90,7 @@ def _tag(tag: str, place: findings.Place) -> Found:
 
 
 def _files(name: str, files: dict[str, File[fields.Model] | None], read: Directory) -> Found:
-    """Yield findings about the languages of one template: missing in the policy's language, or under an unusual tag."""
+    """Yield findings about the languages of one template: missing in the policy's language, or with a tag in an unusual form."""
     for code in sorted(files):
         yield from _tag(code, findings.Place(f"templates/{name}.{code}.yaml"))
     code = read.policy.model.policy.language if read.policy is not None else "id"
@@ -119,9 +119,9 @@ def _template(file: File[fields.Model], known: declared_names.Known, prices: Map
 
 
 def _costly(text: str, price: float) -> Iterator[findings.Problem]:
-    """Yield a problem at the first of at most `_FEW` characters without which the SMS would take fewer parts.
+    """Yield a problem if at most `_FEW` characters make the SMS longer in parts; it points to the first of them.
 
-    The values of placeholders are not known, so only the written text counts.
+    The values of placeholders are not known, so only the text around them is counted.
     """
     outside = [
         (offset, character) for offset, character in enumerate(templates.blank(text)) if character not in sms_parts.ALPHABET
@@ -141,7 +141,7 @@ def _costly(text: str, price: float) -> Iterator[findings.Problem]:
 def _refused(text: str) -> Iterator[findings.Problem]:
     """Yield a problem for white space inside a parameter that Meta refuses.
 
-    White space at the start and end of a parameter is cut off before it is sent, so it is no problem.
+    White space at the start and end of a parameter is removed before sending, so it is allowed.
     """
     found = _REFUSED.search(text.strip())
     if found is not None:
@@ -154,10 +154,10 @@ def _refused(text: str) -> Iterator[findings.Problem]:
 
 
 def _window(file: File[journey_file.Journey], read: Directory) -> Found:
-    """Yield findings about free text on a channel whose window for it is most likely closed.
+    """Yield findings about free text on a channel whose window for free text is most likely closed.
 
-    That is so if no part of the journey makes the customer write first, and no message is a template that the customer may
-    answer.
+    It is open only after the customer has written. So the finding is given if the journey neither starts with nor waits for a
+    message from the customer, and sends no template that the customer may answer.
     """
     code = read.policy.model.policy.language if read.policy is not None else "id"
     free: list[findings.Place] = []

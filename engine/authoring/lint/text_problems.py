@@ -1,7 +1,7 @@
-"""The problems of the CEL and Liquid texts of one file.
+"""Problems of the CEL and Liquid texts of one file, each text checked once.
 
-Called by the linter. An alias may repeat one text ten thousand times. So each text is checked once, and its problems are reported
-once, at the anchor: the alias itself holds no text.
+Called by the linter. YAML aliases may repeat one text ten thousand times. So each text is checked once, and its problems are
+reported once, at the anchor of the aliases.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -21,9 +21,9 @@ class Texts:
     def found(
         self, path: positions.Path, rule: Hashable, text: str, check: Callable[[str], Iterable[findings.Problem]]
     ) -> Iterator[findings.Sighting]:
-        """Yield the problems that `check` finds in the text at a path; none if they were reported for that place before.
+        """Yield the problems that `check` finds in the text at a path; nothing if they were reported for that place before.
 
-        `rule` names the check. Checks with the same rule give the same problems for the same text at every place.
+        `rule` is the name of the check. The result for a rule and a text is cached.
         """
         key, written = (rule, text), self._document.start(path)
         if (written, key) in self._said:

@@ -1,6 +1,6 @@
-"""The linter's checks of traits.yaml: expressions, rising bands, and moments that can be computed in advance.
+"""The linter's checks of traits.yaml: expressions, bands that rise, and clocks in segments.
 
-Called by `lint/__init__.py`. `declared` is called by `policies.py` for the names that traits give to every other expression.
+Called by `lint/__init__.py`. `policies.py` calls `declared`.
 """
 
 import functools
@@ -18,7 +18,7 @@ from engine.core.model import definition
 
 
 def declared(written: Mapping[str, traits_file.Trait]) -> declared_names.Known:
-    """Return what is known of each trait's value: the fields of `rfm`, a list, or a time if the expression gives a time."""
+    """Return `{trait: its type}` as far as it is known: the fields of `rfm`, a list, or a time."""
     return {name: _value(trait) for name, trait in written.items()}
 
 

@@ -1,7 +1,7 @@
-"""Warnings about fields in templates that probably no event or profile ever fills.
+"""Warnings about fields in templates that are probably misspelt, and so are never filled.
 
-Called by `compile.py` with the directory that was read. Nobody declares the fields of events and profiles, so the check compares
-each field with the fields that are named elsewhere (decision 021). It only warns.
+Called by `compile.py` with the files of the directory. The fields of events and profiles are not declared anywhere. So the check
+compares each field with similar fields elsewhere in the directory (decision 021). It only warns.
 """
 
 import dataclasses
@@ -19,22 +19,23 @@ from engine.authoring.liquid import templates
 Path = tuple[str, ...]
 
 _SHORT: Final = 4
-"""The length up to which names are too similar by nature for some slips.
+"""The length of names for which only some slips are looked for, because short names are often similar.
 
-Shorter names are never compared letter by letter (lat and lon). In names of this length no letter may be changed (link and line).
+Shorter names are never compared letter by letter (lat and lon). In names of this length, a changed letter is no slip (link and
+line).
 """
 
 
 _LONG: Final = 100
-"""The greatest length of a name that can be a slip."""
+"""The greatest length of a name that is compared."""
 
 _MOST: Final = 50
-"""The most names that are compared with one name that may be a slip for all of them."""
+"""The most similar names that are compared with one name."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Use:
-    """A field in a text of a template: the text's place, the offset in it, and the names before `data` or the profile."""
+    """A field in a template's text: the place of the text, the offset in it, and the path before `data` or the profile."""
 
     document: positions.Document
     place: positions.Path
@@ -44,10 +45,10 @@ class _Use:
 
 @dataclasses.dataclass(slots=True)
 class _Field:
-    """One field.
+    """One field of events or profiles.
 
-    `firm` is true if an expression, a `set` or an `emit` names it. `files` are the texts that name it, by template and language;
-    the texts of a journey itself are under its name and an empty language.
+    `firm` is true if an expression, a `set` or an `emit` uses the field. `files` are the texts that use it, as (template,
+    language), or as (journey, "") for texts in a journey.
     """
 
     firm: bool = False
@@ -55,7 +56,7 @@ class _Field:
 
 
 def check(read: Directory) -> Iterator[findings.Sighting]:
-    """Yield a warning for each field that only one template file names and that is nearly another, better known field."""
+    """Yield a warning for each field that only one template file uses and whose name is nearly that of a better known field."""
     known = _fields(read)
     likely = _likely(known)
     policy = read.policy.model.policy.language if read.policy is not None else "id"
@@ -71,10 +72,10 @@ def check(read: Directory) -> Iterator[findings.Sighting]:
 
 
 def _better(other: _Field, file: tuple[str, str], policy: str) -> bool:
-    """Return True if the other field is better known than a field that only this file names.
+    """Return True if the other field is better known than a field that only this file uses.
 
-    That is so if an expression, a `set` or an `emit` names it, if two other files name it, or if only the same template in the
-    policy's language names it.
+    It is if an expression, a `set` or an `emit` uses it, if two other files use it, or if the same template in the policy's
+    language uses it.
     """
     name, language = file
     others = {each for each in other.files if each != file}
@@ -82,10 +83,10 @@ def _better(other: _Field, file: tuple[str, str], policy: str) -> bool:
 
 
 def near(name: str, other: str) -> bool:
-    """Return True if a name looks like a slip for another name.
+    """Return True if a name looks like a typing error of another name.
 
-    A slip is another case, or one letter added, lost, changed or swapped. Digits and a plural's s at the end make other names on
-    purpose, and nobody mistakes the first letter.
+    A typing error is another case, or one letter added, lost, changed or swapped. Not counted are digits, an s at the end and the
+    first letter, because names often differ in them on purpose.
     """
     if name == other:
         return False
@@ -105,7 +106,7 @@ def near(name: str, other: str) -> bool:
 def _slips(name: str) -> set[str]:
     """Return the name, and the name without any one letter.
 
-    Two names that are near to each other have at least one of these in common.
+    Two names that differ by one typing error have at least one of these in common.
     """
     folded = _folded(name)
     if len(folded) > _LONG:
@@ -114,9 +115,9 @@ def _slips(name: str) -> set[str]:
 
 
 def _likely(known: Iterable[Path]) -> dict[tuple[Path, str], list[str]]:
-    """Return `{(path before a field, slip of its name): [names that the slip may stand for]}`.
+    """Return `{(path before a field, name with at most one letter left out): [names]}`.
 
-    With it, not every name has to be compared with every other name.
+    This index avoids comparing every name with every other name.
     """
     likely: dict[tuple[Path, str], list[str]] = defaultdict(list)
     for path in known:
@@ -147,7 +148,7 @@ def _fields(read: Directory) -> dict[Path, _Field]:
 def _add(
     known: dict[Path, _Field], file: tuple[str, str], document: positions.Document, texts: Iterable[tuple[positions.Path, str]]
 ) -> None:
-    """Add the fields that Liquid texts name."""
+    """Add the fields that Liquid texts use."""
     seen: set[int] = set()  # starts of texts; an alias starts at its anchor and names the same fields
     for place, text in texts:
         start = document.start(place)
@@ -169,7 +170,7 @@ def _summaries(journey: journey_file.Journey) -> Iterator[tuple[positions.Path, 
 
 
 def _firm(read: Directory) -> Iterator[Path]:
-    """Yield the fields that expressions name, and the fields that journeys write themselves."""
+    """Yield the fields that expressions read, and the fields that steps write."""
     models: list[Any] = [*read.journeys, *filter(None, (read.policy, read.traits))]
     for file in models:
         for _, text, _ in walk.expressions(file.model):
@@ -192,7 +193,7 @@ def _made(value: Any) -> Iterator[Path]:
 def _field(path: Path) -> Path:
     """Return the path from `profile` or `data` on, for fields of a profile or of any event's data; empty for all other paths.
 
-    Nobody declares these fields.
+    The fields of profiles and events are not declared anywhere.
     """
     if path[:1] == ("profile",):
         return path

@@ -13,7 +13,7 @@ from engine.core.model import definition
 
 
 def check(file: File[journey_file.Journey], flat: Mapping[str, definition.Step]) -> Iterator[findings.Sighting]:
-    """Yield a finding for the first of each run of steps that no customer can reach.
+    """Yield a finding for each unreachable step, but only for the first of several in a row.
 
     `flat` are the compiled steps.
     """
@@ -33,7 +33,7 @@ def check(file: File[journey_file.Journey], flat: Mapping[str, definition.Step])
 
 
 def _leads_to(step: definition.Step) -> tuple[str | None, ...]:
-    """Return the result of `definition.goes_to`, except that a branch with an `else` never falls through."""
+    """Return the result of `definition.goes_to`, except that a branch with an `else` never leads to the step after it."""
     if isinstance(step, definition.Branch) and any(arm.condition is None for arm in step.arms):
         return tuple(arm.goto for arm in step.arms)
     return definition.goes_to(step)

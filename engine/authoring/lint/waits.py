@@ -1,6 +1,6 @@
-"""Waits for receipts and replies that can never be about a message of the instance that waits.
+"""Waits for receipts and replies that can never come for the waiting instance.
 
-Called by the linter. An event `message.…` concerns only the instance whose message it names
+Called by the linter. A `message.…` event concerns only the instance that sent the message
 (docs/semantics.md#a-receipt-belongs-to-the-message-that-it-names). So a wait always runs into its timeout if nothing was sent
 before it, or if the channels of the messages before it never report that status (decision 043).
 """
@@ -22,7 +22,7 @@ Awaited = tuple[positions.Path, str]
 ABOUT_MESSAGES: Final = frozenset({*inputs.RECEIPTS, inputs.MESSAGE_RECEIVED})
 
 HUMAN: Final = "a human"
-"""The name that stands for the channel of a handoff."""
+"""The channel name of a handoff."""
 
 
 def check(file: File[journey_file.Journey], way: routes.Routes, read: Directory) -> Found:
@@ -47,7 +47,7 @@ def check(file: File[journey_file.Journey], way: routes.Routes, read: Directory)
 
 
 def _channels(step: definition.Step) -> tuple[str, ...]:
-    """Return the channels of the step's message; none if the step has no message."""
+    """Return the channels of the step's message; an empty tuple if the step sends no message."""
     match step:
         case definition.Send(places=places):
             return tuple(place.channel for place in places)
@@ -62,7 +62,7 @@ def _since(file: File[journey_file.Journey], path: positions.Path, step: steps.W
 
 
 def _awaited(path: positions.Path, step: steps.WaitStep) -> Iterator[Awaited]:
-    """Yield the events that end the wait or start it again, each with its path."""
+    """Yield the event types that end or restart the wait, each with its path."""
     match step.restart_on:
         case steps.Trigger(event=event):
             yield (*path, "restart_on", "event"), event
@@ -92,7 +92,7 @@ def _exits(file: File[journey_file.Journey], way: routes.Routes, read: Directory
 def _reported(place: findings.Place, event: str, channels: frozenset[str], read: Directory) -> Found:
     """Yield a finding for a receipt that none of the channels reports.
 
-    After a handoff there is none: nobody declares what a human's desk reports.
+    After a handoff no finding is given, because the reports of the agents' desk are not declared.
     """
     status = inputs.RECEIPTS.get(event)
     if status is None or read.policy is None or HUMAN in channels:

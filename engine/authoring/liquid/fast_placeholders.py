@@ -1,9 +1,9 @@
-"""Placeholders that are filled without Liquid, for speed alone.
+"""Placeholders that are filled without Liquid, for speed only.
 
-Most placeholders write a field (`{{ profile.name }}`), perhaps with a default text, or through one filter of Dalang's own.
-`renderer.py` looks once for the function of each node of a text without tags. That function never differs from Liquid: it answers
-only if the field holds text or a number, or if the field is missing or empty and the placeholder has a default. In all other
-cases it has no answer, and Liquid renders the node.
+Most placeholders write a field (`{{ profile.name }}`), perhaps with a default text, or through one filter of Dalang's own. For
+each node of a text without tags, `renderer.py` gets such a function once. The function always gives the same text as Liquid. It
+gives a text only if the field holds text or a number, or if the field is missing or empty and the placeholder has a default. In
+all other cases it gives None, and Liquid renders the node.
 """
 
 import operator
@@ -16,10 +16,10 @@ from liquid.builtin.expressions import arguments
 from engine.core.context import expression_scope
 
 Filled = Callable[[Any], str | None]
-"""A function that fills a placeholder from a rendering; it returns None if Liquid has to render the node."""
+"""A function that gets a rendering and returns the text of a placeholder, or None if Liquid has to render it."""
 
 _OTHERWISE: Final = frozenset({"size", "first", "last"})
-"""Names that Liquid counts or picks from a value that has no such field."""
+"""Names that have a meaning in Liquid for values without such a field: `size`, `first` and `last`."""
 _WRITTEN: Final = frozenset({str, int, float})
 _ABSENT: Final = object()
 
@@ -48,7 +48,7 @@ def of(node: Any, filters: Mapping[str, tuple[int, Callable[..., Any]]]) -> Fill
 
 
 def _value(left: Any) -> Callable[[Any], Any] | None:
-    """Return the function that fetches the field of a path; None if the value is not such a path.
+    """Return the function that fetches the field of a path; None if the value is not a path of fields.
 
     The function returns `_ABSENT` if the path leads through a value that is not an object.
     """
@@ -73,9 +73,9 @@ def _value(left: Any) -> Callable[[Any], Any] | None:
 
 
 def _root(path: Any) -> tuple[Callable[[Any], Any], tuple[str, ...]]:
-    """Return the function that fetches the first value of a path, and the fields below it.
+    """Return the function that fetches the first value of a path, and the names of the fields below it.
 
-    Of an event it makes only the part that is asked for.
+    Only the part of an event that is needed is made.
     """
     match tuple(path):
         case ("profile", *rest):

@@ -1,8 +1,8 @@
 """Dalang's own Liquid filters: dates, numbers and plurals.
 
-Pure functions of the value, the tongue of the body and the customer's zone. `renderer.py` gives them to Liquid, `templates.py`
-uses them to check a text, and the CLI writes rupiah with them. No filter knows a clock: the text "now" is not a time. A filter
-raises ValueError with the reason if it cannot write the value.
+Pure functions of the value, the language of the body (`locale_formats.Tongue`) and the customer's zone. `renderer.py` gives them
+to Liquid, `templates.py` uses them to check a text, and the CLI writes rupiah with them. No filter reads a clock: the text "now"
+is not a time. A filter raises ValueError with the reason if it cannot write the value.
 """
 
 import datetime
@@ -88,7 +88,7 @@ def weekday(value: Any, tongue: locale_formats.Tongue, zone: datetime.tzinfo) ->
 def clock(value: Any, tongue: locale_formats.Tongue, zone: datetime.tzinfo) -> str:
     """Write the time of the day, for the filter `jam`: 09.00, in English 09:00.
 
-    Raises ValueError for a bare date, which has no time of day: no customer is told to come at midnight.
+    Raises ValueError for a bare date: it has no time of day, and midnight would be wrong.
     """
     if isinstance(value, str) and _BARE.fullmatch(value):
         raise ValueError(f"{value} is a day without an hour")

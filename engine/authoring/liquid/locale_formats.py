@@ -1,8 +1,8 @@
-"""Tongues: the way in which a language writes days, months, clock times and numbers.
+"""Locale formats: the way in which a language writes days, months, clock times and numbers.
 
 Called by `renderer.py` for the language of a body, and used by `filters.py`. Source: Unicode CLDR 47 (as Babel 2.18.0 ships it):
-the names in format, wide and abbreviated, the separator of the short time, the symbols of decimal numbers. No library of the
-machine is asked, so that a replay in any year writes the text that was sent.
+the names in format, wide and abbreviated, the separator of the short time, the symbols of decimal numbers. The locale
+data of the machine is not used, so a replay in any year writes the text that was sent.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import msgspec
 
 
 class Tongue(msgspec.Struct, frozen=True):
-    """One language.
+    """The formats of one language.
 
     Weeks start with Monday, as in Python. `halves` are the words for the two halves of a day (AM, PM), and `clock` is the
     separator between hours and minutes.
@@ -124,7 +124,7 @@ TONGUES: Final = {
 
 
 def of(*tags: str) -> Tongue:
-    """Return the tongue of the first tag whose language is known here; English if there is none."""
+    """Return the formats of the first tag whose language is in this file, or the English ones."""
     for tag in tags:
         found = TONGUES.get(tag.partition("-")[0])
         if found is not None:

@@ -1,7 +1,7 @@
-"""The Liquid environment: renders a text, and leaves out the parts of Liquid that depend on the machine or the clock.
+"""The Liquid environment: it renders a text, without the parts of Liquid that depend on the machine or the clock.
 
-Used by `templates.py` alone. A placeholder or tag that cannot be rendered is left out and noted, and never stops the text around
-it. Nothing here reads the clock, the machine's time zone or its files.
+Only `templates.py` uses it. A placeholder or tag that cannot be rendered is left out and noted; the rest of the text is rendered.
+The clock, the time zone and the files of the machine are never read.
 """
 
 import datetime
@@ -37,7 +37,7 @@ class Rendering:
 
     @property
     def tongue(self) -> locale_formats.Tongue:
-        """The tongue of the body's language; if that language is not known, the tongue of the policy's language."""
+        """The formats of the body's language; if that language is not known, those of the policy's default language."""
         if self._tongue is None:
             self._tongue = locale_formats.of(self.language, self.names.policy.language)
         return self._tongue
@@ -51,7 +51,7 @@ class Rendering:
 
 
 class _Values(dict[str, Any]):
-    """The names of a scope with their values; each value is made when it is first asked for."""
+    """The names of a scope with their values; each value is made when it is first read."""
 
     __slots__ = ("names",)
 
@@ -88,7 +88,7 @@ TIMES: Final = ("date", "tanggal", "hari", "jam")
 class Environment(liquid.Environment):
     """A Liquid environment that parses strictly and renders leniently.
 
-    While it parses, any fault is raised. While it renders, a part that cannot be rendered is left out and noted.
+    A fault found while parsing is raised. A part that cannot be rendered is left out and noted.
     """
 
     loop_iteration_limit = _MOST_LOOPS
@@ -128,9 +128,9 @@ class Environment(liquid.Environment):
             self._rendering = None
 
     def _parsed(self, text: str) -> tuple[liquid.BoundTemplate, _Filling]:
-        """Parse the text, and pair each of its nodes with the function that fills the node without Liquid.
+        """Parse the text, and find for each node the function that fills the node without Liquid, if there is one.
 
-        Where values are escaped (`autoescape`), Liquid renders every node, so there is no such function.
+        If values must be escaped (`autoescape`), Liquid renders every node.
         """
         template = self.from_string(text)
         filling = [(node, None if self.autoescape else fast_placeholders.of(node, FILTERS)) for node in template.nodes]
@@ -150,8 +150,8 @@ class Environment(liquid.Environment):
     def _output(self, node: Any, template: liquid.BoundTemplate, rendering: Rendering) -> str:
         """Render one node by Liquid.
 
-        A node without tags changes nothing in its context, and to make a context costs more than to render a node. So all nodes
-        of a body share one context.
+        A node without tags does not change its context, and making a context takes longer than rendering a node. So all nodes of
+        a body share one context.
         """
         context = rendering.contexts.get(self.autoescape)
         if context is None:
@@ -180,7 +180,7 @@ class Environment(liquid.Environment):
     def _filter(self, function: "_Filter") -> Callable[..., Any]:
         """Wrap a function of `filters.py` in the form in which Liquid calls a filter.
 
-        A missing field stays missing. A wrong value becomes a FilterArgumentError, which leaves out the placeholder.
+        A missing field stays missing. For a wrong value it raises FilterArgumentError, and the placeholder is left out.
         """
 
         def applied(value: Any, *arguments: Any) -> Any:
@@ -197,7 +197,7 @@ class Environment(liquid.Environment):
         environment = self
 
         class Missing(undefined.Undefined):
-            """A missing field: it renders empty, and is noted as soon as it is used for output."""
+            """A missing field: it renders empty, and is noted when it is rendered."""
 
             def __str__(self) -> str:
                 self.note()
@@ -217,7 +217,7 @@ class Environment(liquid.Environment):
 def _context(template: liquid.BoundTemplate, rendering: Rendering) -> liquid.RenderContext:
     """Make a context without Liquid's own `now` and `today`, which read the clock.
 
-    They must not exist at all: `[entry.data.field]` could name them at run time.
+    They must not exist at all: `{{ [entry.data.field] }}` could read them under a name that comes from an event.
     """
     context = liquid.RenderContext(template, globals=rendering.values)
     context.scope = chain_map.ReadOnlyChainMap(context.locals, context.globals, context.counters)
@@ -227,7 +227,7 @@ def _context(template: liquid.BoundTemplate, rendering: Rendering) -> liquid.Ren
 def _shown(root: str, value: Any) -> Any:
     """Return a value in the form that a template shows: times as RFC 3339 text in UTC.
 
-    Only the roots `now`, `event`, `entry` and `traits` hold times that are not text yet.
+    Only the roots `now`, `event`, `entry` and `traits` may hold times; everywhere else times are text.
     """
     if root == "now":
         return inputs.text(value)
@@ -246,10 +246,10 @@ def _told(value: Any) -> Any:
 
 
 def _lenient(kind: Any) -> Any:
-    """Return a subclass of a kind of node that leaves itself out and notes it when it cannot be rendered.
+    """Return a subclass of a node class. If a node of it cannot be rendered, the node is left out and noted.
 
-    So the text around the node is not lost. Liquid's own filters and tags let errors of Python through: a division by text, a
-    loop to infinity.
+    So the text around the node is still sent. It also catches Python's own errors from Liquid's filters and tags, such as a
+    division by a text.
     """
 
     class Lenient(kind):  # type: ignore[misc]

@@ -1,7 +1,7 @@
 """Templates in Liquid, rendered by python-liquid.
 
-The decider renders with `LiquidTemplates`, and the linter calls `check` and `paths`. A check is strict, and a send is lenient: a
-missing field renders empty and is listed. A text is compiled once. `renderer.py` holds the rules of rendering.
+The decider renders with `LiquidTemplates`, and the linter calls `check` and `paths`. A check is strict. Rendering is lenient:
+a missing field renders empty and is listed. A text is compiled once. `renderer.py` holds the rules of rendering.
 """
 
 import datetime
@@ -23,9 +23,9 @@ from engine.core.model import channels
 
 _FIELDS: Final = [(channel.name, field) for channel in channels.TABLE for body in channel.bodies for field in body.fields]
 _HTML: Final = frozenset((name, field.name) for name, field in _FIELDS if field.html)
-"""The texts in which values are escaped, as (channel, key)."""
+"""The texts whose placeholders are escaped for HTML, as (channel, key of the body)."""
 _ONE_LINE: Final = frozenset((name, field.name) for name, field in _FIELDS if field.one_line)
-"""The texts that are made one line, as (channel, key)."""
+"""The texts that are made one line, as (channel, key of the body)."""
 
 
 class LiquidTemplates:
@@ -98,7 +98,8 @@ def check(text: str, known: declared_names.Known) -> Iterator[findings.Problem]:
 def paths(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
     """Yield the fields that a text names, each with its offset.
 
-    A path ends before an index or before a field that is named by a value. An invalid template has no paths; `check` reports it.
+    A path ends before an index, and before a field whose name is computed. An invalid template gives no paths; `check` reports
+    it.
     """
     try:
         analysis = _parsed(text)[1]
@@ -114,7 +115,7 @@ def plain(text: str) -> str:
 
 
 def blank(text: str, by: str = "\n") -> str:
-    """Return the text with a line break for each character of a placeholder or tag, so that all others keep their offsets."""
+    """Return the text with each character of its placeholders and tags replaced by a line break; all offsets stay the same."""
     parts: list[str] = []
     done = 0
     for start, end in _spans(text):
@@ -140,10 +141,7 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _bound(text: str) -> None:
-    """Raise LiquidSyntaxError for markup that Liquid's parser would read for minutes.
-
-    The parser goes through white space again and again.
-    """
+    """Raise LiquidSyntaxError for markup that Liquid's parser would need minutes for: long runs of white space."""
     for start, end in _spans(text):
         markup = text[start:end]
         if len(markup) > _LONGEST or _GAP.search(markup):
@@ -156,7 +154,7 @@ def _path(variable: Any) -> tuple[str, ...]:
 
 
 def _filtered(nodes: Iterable[Any]) -> Iterator[expressions.FilteredExpression]:
-    """Yield every value that goes through filters, nested tags included."""
+    """Yield every value with filters, also inside nested tags."""
     for node in nodes:
         for expression in node.expressions():
             if isinstance(expression, expressions.FilteredExpression):
@@ -167,7 +165,7 @@ def _filtered(nodes: Iterable[Any]) -> Iterator[expressions.FilteredExpression]:
 def _misused(expression: expressions.FilteredExpression) -> Iterator[findings.Problem]:
     """Yield the uses of Dalang's own filters that can never work.
 
-    The number of arguments, the letters of a date pattern, or a text that is not a time may be wrong.
+    The fault may be the number of arguments, a letter of a date pattern, or a constant that is not a time.
     """
     for index, each in enumerate(expression.filters or ()):
         wanted, _ = renderer.FILTERS.get(each.name, (None, None))
@@ -192,10 +190,9 @@ def _why(exc: exceptions.LiquidError) -> str:
 
 
 def _offset(exc: exceptions.LiquidError, text: str) -> int:
-    """Return the offset of the fault.
+    """Return the offset of the fault that `exc` reports.
 
-    If Liquid knows only that something ended too soon, return the start of the markup that has the same fault when it stands
-    alone.
+    If Liquid reports only an unexpected end, return the start of the first placeholder or tag with the same fault by itself.
     """
     index = getattr(exc.token, "start_index", 0)
     if 0 <= index <= len(text):

@@ -1,1 +1,1 @@
-"""Policy: `policy.yaml` as the fold reads it, with the usual failure classes of its channels."""
+"""Policy: the compiled form of `policy.yaml`, with the default failure classes of its channels."""

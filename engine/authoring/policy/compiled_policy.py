@@ -1,6 +1,6 @@
-"""The compiled policy, in the form that the fold reads.
+"""The compiled policy: policy.yaml in the form that the fold reads.
 
-Called by `compile.py`. The linter calls `quiet` too.
+Called by `compile.py`; the linter calls `quiet`.
 """
 
 import datetime
@@ -16,7 +16,7 @@ from engine.core.model import definition
 def compiled(policy: policy_file.Policy, today: datetime.date) -> definition.Policy:
     """Return the compiled policy.
 
-    A failure class of the file overrides the engine's usual one. `today` decides the years of which the holidays are in the
+    A failure class in the file overrides the engine's default. The year of `today` decides which years' holidays are in the
     bundle.
     """
     written: dict[str, dict[str, definition.FailureClass]] = {
@@ -45,7 +45,7 @@ def compiled(policy: policy_file.Policy, today: datetime.date) -> definition.Pol
 def _failures(
     written: Mapping[str, Mapping[str, definition.FailureClass]], channels: Iterable[str]
 ) -> dict[str, dict[str, definition.FailureClass]]:
-    """Return `{channel: {code: failure class}}` for the policy's `channels`; a written class overrides the usual one."""
+    """Return `{channel: {code: failure class}}` for the policy's `channels`; a class in the file overrides the default."""
     names = sorted({*channels, *written})
     return {name: dict(sorted({**known_channels.of(name).failures, **written.get(name, {})}.items())) for name in names}
 

@@ -1,4 +1,4 @@
-"""The catalog: the live bundle with every version that an instance may still be on, and the ports that evaluate and render.
+"""The catalog: the live bundle, older versions that instances are still on, and the ports that evaluate and render.
 
 `engine/authoring/compiling/catalogs.py` builds it once per activation. The decider reads it for every event.
 """
@@ -16,20 +16,20 @@ from engine.core.traits import evaluate
 MOST_ZONES: Final = 1_000
 MOST_LANGUAGES: Final = 1_000
 LONGEST_LANGUAGE: Final = 35
-"""The longest wish, in characters, whose order is kept; no tag in use is longer (RFC 5646 section 4.4.1)."""
+"""The longest language tag of a profile, in characters, that is cached. No tag in use is longer (RFC 5646 section 4.4.1)."""
 
 
 class Catalog:
-    """The definitions by which the decider decides, with tables and caches made from them.
+    """The definitions that the decider uses, with tables and caches made from them.
 
     - `entries`: `{event type: journeys that it may enter}`, by priority, then name.
-    - `joining`: the same for each segment.
+    - `joining`: `{segment: journeys that it enters}`, in the same order.
     - `scheduled`: the journeys that enter by the calendar.
     - `counting`: `{event type: traits that it changes}`.
-    - `segmenting`: the traits that segments read (`_read`).
-    - `named`: every event type that any version or trait names; all other types cost nothing.
-    - `reach`: how far back caps look.
-    - `hours`: the quiet hours that were found last.
+    - `segmenting`: the traits that segments read, as `_read` yields them.
+    - `named`: every event type that any version or trait names; events of other types are not decided.
+    - `reach`: the longest window of a cap; None without caps.
+    - `hours`: the cache of quiet hours.
     - `due`: `{(version, zone): (since, due)}` of the schedules; `due` is the next entry for every moment from `since` until
       `due`.
     """
@@ -85,17 +85,17 @@ class Catalog:
     def takes(self, event_type: str, *, known: bool) -> bool:
         """Return True if an event of that type can have an effect by itself.
 
-        That is so if the type is named or the engine's own. It is also so if the customer is not `known`, because the first event
-        plans schedules and examines segments, if the bundle has any.
+        It can if the type is named or built in. It also can if the customer is not `known` and the bundle has schedules or
+        segments, because the first event plans schedules and evaluates segments.
         """
         if event_type in self.named or event_type in inputs.BUILT_IN:
             return True
         return not known and bool(self.scheduled or self.segments)
 
     def concerns_all(self, before: "Catalog") -> bool:
-        """Return True if the activation of this catalog after `before` can have an effect on every customer.
+        """Return True if replacing the catalog `before` by this one can have an effect on any customer.
 
-        Schedules, segments and migrations of either catalog can have one, and so can the end of a pause.
+        It can if one of the two has schedules, segments or migrations, or if a journey is not paused any more.
         """
         if self is before:
             return False
@@ -108,7 +108,7 @@ class Catalog:
         return bool(self.scheduled or self.segments or migrating)
 
     def zone_of(self, customer: state.Customer) -> datetime.tzinfo:
-        """Return the customer's time zone: the profile's, else that of the phone's country, else the workspace's, else UTC."""
+        """Return the customer's time zone: of the profile, the phone's country or the workspace, else UTC."""
         profile = customer.profile
         if profile is not self._asked[0]:  # the same customer is asked about many times in a row
             name = customer_zone.zone_of(profile, self.policy.calendar, self.policy.timezone, self._knows)
@@ -116,7 +116,7 @@ class Catalog:
         return self._asked[1]
 
     def reckoned(self, customer: state.Customer, now: datetime.datetime, wanted: Iterable[str] | None) -> Mapping[str, Any]:
-        """Return the values of the customer's traits at a time, of those that are wanted (None: of all)."""
+        """Return `{trait: value}` of the customer's traits at `now`; `wanted` are their names (None: all)."""
         known = self.traits
         chosen = known.values() if wanted is None else [known[name] for name in wanted if name in known]
         return evaluate.values(chosen, customer.traits, now, self.zone_of(customer))
@@ -151,7 +151,7 @@ class Catalog:
             raise errors.BundleError(f"No bundle here holds the journey version {version}.") from None
 
     def coming(self, journey: definition.Journey, step: str) -> tuple[definition.WaitEvents, ...]:
-        """Return the `since` waits that an instance at `step` may still come to; events that they name are kept."""
+        """Return the `since` waits that an instance at `step` may still reach. Events for these waits must be kept."""
         known = self._coming.get((journey.version, step))
         if known is None:
             later = (journey.steps[id_] for id_ in definition.reachable(journey, step))

@@ -1,6 +1,6 @@
-"""The view: all that a step may read, which is the definitions, the customer, the instance and the moment.
+"""The decision context: everything that a step may read about the definitions, the customer, the instance and the time.
 
-The decider makes a view of one instance at one moment. Steps read it and answer with a move. A view changes nothing.
+The decider makes a context for one instance at one moment. A step reads it and returns a move. A context changes nothing.
 """
 
 import datetime
@@ -15,14 +15,14 @@ from engine.core.context import trace as traces
 from engine.core.model import decisions, definition, inputs, state
 
 NOTHING: Final = object()
-"""The mark for an expression that failed."""
+"""The result of `value` for an expression that failed."""
 
 
 class Context(msgspec.Struct):
-    """One instance at `now`; for entries, segments and schedules the customer without an instance.
+    """What a decision may read: the customer at `now`, with the instance if the decision is about one.
 
-    `event` is the current input, None while a timer fires. `held` are the journeys that are paused for everybody (`*`: all of
-    them). `cause` is for the trace: the id of the event or timer that led here.
+    `event` is the current event, or None while a timer fires. `held` are the journeys that are paused for everybody (`*`: all
+    journeys). `cause` is the id of the event or timer that led to the decision; the trace needs it.
     """
 
     catalog: catalog.Catalog
@@ -38,7 +38,7 @@ class Context(msgspec.Struct):
 
     @property
     def journey(self) -> definition.Journey:
-        """The version of the journey in this view."""
+        """The journey of this context, in the version that applies."""
         assert self.of is not None
         return self.of
 
@@ -48,7 +48,7 @@ class Context(msgspec.Struct):
         return self.catalog.zone_of(self.customer)
 
     def scope(self) -> expression_scope.Scope:
-        """Return the names for expressions; after a timer, `event` is the last event that moved the instance."""
+        """Return the scope for expressions. While a timer fires, its `event` is the last event that moved the instance."""
         if self.names is None:
             at = self.instance
             self.names = expression_scope.Scope(
@@ -66,7 +66,7 @@ class Context(msgspec.Struct):
         return self.names
 
     def value(self, expression: definition.Expression, *, failed: Any = None) -> Any:
-        """Return the expression's value, or `failed` if it gives none; the error is traced and counted."""
+        """Return the expression's value, or `failed` if the evaluation fails; the error goes to the trace."""
         result, error = failed, ""
         try:
             result = self.catalog.expressions.evaluate(expression, self.scope())
@@ -76,25 +76,25 @@ class Context(msgspec.Struct):
         return result
 
     def given(self, values: Mapping[str, definition.Given]) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """Return the values that a step writes, as JSON has them (times as RFC 3339), and the names of those that failed."""
+        """Return the values that a step writes, as JSON values, and the names of the expressions that failed."""
         written, failed = {}, []
         for name, each in values.items():
             result = each.constant if each.expression is None else self.value(each.expression, failed=NOTHING)
             if result is NOTHING:
                 failed.append(name)
             else:
-                written[name] = plain(result)
+                written[name] = json_value(result)
         return written, tuple(failed)
 
     def paused(self, journey: str, key: str) -> bool:
-        """Return True if the journey is paused: by its live version's status, by an operator for all, or for this customer."""
+        """Return True if the journey is paused by its live version's status, or by an operator for everybody or this customer."""
         live = self.catalog.live.get(journey)
         if (live is not None and live.status == "paused") or not self.held.isdisjoint((pauses.ALL, journey)):
             return True
         return any(each.journey in ("", journey) and each.key in (None, key) for each in self.customer.pauses)
 
     def holds(self, condition: definition.Expression | None) -> bool:
-        """Return True if the condition is true, or if there is none; a condition that fails to evaluate is false."""
+        """Return True if the condition is true or None; a condition that fails to evaluate is false."""
         if condition is None:
             return True
         result, error = None, ""
@@ -116,7 +116,7 @@ class Context(msgspec.Struct):
         return self.now + milliseconds * inputs.MILLISECOND
 
     def timer(self, kind: state.TimerKind, due: datetime.datetime) -> decisions.TimerScheduled:
-        """Return a timer of the current step; its id is the same whenever this arming is decided again."""
+        """Return a timer of the current step. Its id is a hash, so a repeated decision gives the same id."""
         at = self.here
         return decisions.TimerScheduled(decisions.hashed(at.id, at.step, at.visit, at.armed + 1), kind, due)
 
@@ -140,7 +140,7 @@ class Context(msgspec.Struct):
 
     @property
     def here(self) -> state.Instance:
-        """The instance; views of entries, segments and schedules have none."""
+        """The instance. Contexts of entries, segments and schedules have none; do not ask them."""
         assert self.instance is not None
         return self.instance
 
@@ -152,7 +152,7 @@ class Context(msgspec.Struct):
         self.trace.add(traces.Condition(journey, expression.path, expression.text, result, seen, error, self.cause))
 
 
-def number(value: Any) -> float | None:
+def finite_number(value: Any) -> float | None:
     """Return a finite number as a float, or None for anything else, booleans included.
 
     A recorded number is read back as a float.
@@ -162,7 +162,7 @@ def number(value: Any) -> float | None:
     return float(value) if value - value == 0 else None
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """Return the value of an expression as JSON has it, also inside maps and lists.
 
     Times become RFC 3339 texts in UTC, durations become seconds, and NaN and infinity become null.
@@ -173,12 +173,12 @@ def plain(value: Any) -> Any:
         case datetime.timedelta():
             return value.total_seconds()
         case dict():
-            return {str(name): plain(each) for name, each in value.items()}
+            return {str(name): json_value(each) for name, each in value.items()}
         case list() | tuple():
-            return [plain(each) for each in value]
+            return [json_value(each) for each in value]
         case bytes():
             return value.decode("utf-8", "replace")
         case float():
-            return number(value)  # JSON has no NaN and no infinity
+            return finite_number(value)  # JSON has no NaN and no infinity
         case _:
             return value

@@ -1,6 +1,6 @@
 """The scope: the names that an expression or a template may use, over one customer, instance and event.
 
-`View.scope` builds it; the implementations of the ports read it. Values are made only when asked for.
+`Context.scope` builds it; the CEL and Liquid implementations of the ports read it. Each value is made when it is first read.
 """
 
 import datetime
@@ -22,8 +22,8 @@ def nothing(_: state.Customer, __: datetime.datetime, ___: Iterable[str] | None)
 class Scope(msgspec.Struct):
     """The values that expressions and templates see; `event` and `entry` are None if there is none.
 
-    `reckon` gives the values of a customer's traits at a time, of the wanted names (None: of all). `reckoned` holds the values
-    that were asked for already. `segments` are the names of all segments of the bundle.
+    `reckon` returns the values of the customer's traits at a time, for the wanted names (None: all). `reckoned` caches these
+    values. `segments` are the names of all segments of the bundle.
     """
 
     customer: state.Customer
@@ -89,8 +89,8 @@ def consents(policy: definition.Policy, customer: state.Customer) -> dict[str, d
 def consented(policy: definition.Policy, customer: state.Customer, purpose: str, channel: str) -> bool:
     """Return True if the customer may be messaged for this purpose on this channel.
 
-    What the customer said of the channel wins over what was said of all channels. With neither, `implied` allows and `opt_in`
-    does not; `opt_in` is the default (UU PDP 27/2022 art. 20, 22).
+    A consent for the channel counts more than one for all channels. If the customer gave neither, the policy's rule `implied`
+    allows the message and `opt_in` forbids it; `opt_in` is the default (UU PDP 27/2022 art. 20, 22).
     """
     said = customer.consent.get(purpose)
     if said is not None:

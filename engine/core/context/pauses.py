@@ -1,4 +1,4 @@
-"""Commands for everybody: the journeys that operators have paused.
+"""Pauses for everybody: the journeys that operators have paused.
 
 The replay and the worker call `held_after` for each `journey.command` without a subject, and give the result to
 `decider.transition`. A pause of one customer is in that customer's state, not here.
@@ -7,11 +7,11 @@ The replay and the worker call `held_after` for each `journey.command` without a
 from engine.core.model import inputs
 
 ALL = "*"
-"""The name that stands for every journey."""
+"""The name that means every journey."""
 
 
 def held_after(held: frozenset[str], event: inputs.Event) -> frozenset[str]:
-    """Return the journeys that are paused after the command; `held` are those paused before it.
+    """Return the journeys that are paused after the command; `held` are the journeys that were paused before it.
 
     `resume` without a journey ends every pause.
     """

@@ -1,8 +1,8 @@
-"""The ports: the core asks the outside to evaluate an expression, to render a template and to find a time zone.
+"""The ports: interfaces through which the core evaluates expressions, renders templates and finds time zones.
 
 All are pure. `engine/authoring` implements them with CEL (`expressions.py`), Liquid (`templates.py`) and the zone database
-(`public_calendars.py`). `PythonExpressions`, `PlainTemplates` and `FixedZones` are their in-memory twins, for tests and simple
-embeddings.
+(`public_calendars.py`). `PythonExpressions`, `PlainTemplates` and `FixedZones` are simple implementations in memory, for tests
+and for programs that embed the core.
 """
 
 import datetime
@@ -34,15 +34,15 @@ class Expressions(Protocol):
         ...
 
     def screen(self, condition: definition.Expression) -> Screen | None:
-        """Return the screen of a condition, or None if the event alone says nothing about the condition.
+        """Return the screen of a condition, or None if the condition has no part that depends on the event alone.
 
-        If the screen returns True for an event, `evaluate` gives False and no error.
+        If the screen returns True for an event, `evaluate` returns False and raises no error.
         """
         ...
 
 
 class Rendered(msgspec.Struct, frozen=True):
-    """A body with its placeholders filled, in the `language` that was found; `missing` names fields that rendered empty."""
+    """A rendered body. `language` is the language of the body; `missing` lists the fields that rendered empty."""
 
     language: str
     content: Mapping[str, Any]
@@ -77,9 +77,9 @@ class PythonExpressions:
         self.functions = functions
 
     def evaluate(self, expression: definition.Expression, names: expression_scope.Scope) -> Any:
-        """Return the function's value; raises `errors.EvaluationError` for a KeyError, TypeError or AttributeError.
+        """Return the function's value; raises `errors.EvaluationError` if it raises KeyError, TypeError or AttributeError.
 
-        These errors of the function stand for a missing field in CEL.
+        In CEL these cases are a missing field.
         """
         try:
             return self.functions[expression.text](names)
@@ -87,11 +87,11 @@ class PythonExpressions:
             raise errors.EvaluationError(f"{expression.text}: {exc!r}.") from None
 
     def inputs(self, expression: definition.Expression, names: expression_scope.Scope) -> Mapping[str, Any]:
-        """Return an empty mapping, because a function does not tell what it reads."""
+        """Return an empty mapping, because the fields that a function reads are not known."""
         return {}
 
     def screen(self, condition: definition.Expression) -> Screen | None:
-        """Return None, because a function does not tell what it reads."""
+        """Return None, because the fields that a function reads are not known."""
         return None
 
 

@@ -1,8 +1,8 @@
-"""Screening: the check that finds events which can do nothing to a customer.
+"""The prefilter: a fast check that finds events without any effect on a customer.
 
-The decider asks for each event of a customer who is known, before it handles the event. Most events have a type that some journey
-or trait names, and yet meet no condition (`event.data.path == "/pricing"`), whoever the customer is. Screening is for speed
-alone: an event that it skips would have had no effect. It never skips an event of the engine's own types.
+The decider calls it before it handles an event of a known customer. Many events have a type that some journey or trait names, but
+meet no condition (`event.data.path == "/pricing"`), and the event alone shows this. The prefilter is for speed only: without it,
+the decisions would be the same. It never skips an event of a built-in type.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,11 +14,11 @@ Screens = tuple[ports.Screen, ...]
 
 
 class Screening:
-    """The screens of the conditions on each event type, with the journeys and traits that name the type.
+    """The screens (`ports.Screen`) of all conditions, by event type, with the journeys and traits that name the type.
 
-    Screens are made when a type is first seen. `_anyone` holds those of entries and traits, which concern every customer.
-    `_inside` holds those of a version for the customers inside it, and `_watching` those of a version's goal. None means that the
-    event alone says nothing.
+    Screens are made when a type is first seen. `_anyone` has the screens of entries and traits, which concern every customer.
+    `_inside` has the screens of a version for customers inside it, and `_watching` those of a version's goal. None means that a
+    condition needs more than the event.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Screening:
         self._watching: dict[tuple[str, str], Screens | None] = {}
 
     def lets_by(self, event: inputs.Event, customer: state.Customer) -> bool:
-        """Return True if the event, and the time until it, surely do nothing to the customer."""
+        """Return True if the event, and the timers until its time, certainly have no effect on the customer."""
         kind = event.type
         if kind in inputs.BUILT_IN or not self._stops(self._of_anyone(kind), event) or customer.is_due(event.recorded):
             return False
@@ -49,7 +49,7 @@ class Screening:
         return True
 
     def entrants(self, event: inputs.Event) -> Iterable[definition.Journey]:
-        """Return the journeys that the event may enter, without those whose condition is false by the event alone."""
+        """Return the journeys that the event may enter. Left out are journeys whose condition is false by the event alone."""
         known = self._entered.get(event.type)
         if known is None:
             journeys = self._entries.get(event.type, ())
@@ -57,7 +57,7 @@ class Screening:
         return [journey for journey, screen in known if screen is None or not screen(event)]
 
     def counted(self, event: inputs.Event) -> Iterable[definition.Trait]:
-        """Return the traits that the event may change, without those whose condition is false by the event alone."""
+        """Return the traits that the event may change. Left out are traits whose condition is false by the event alone."""
         known = self._counted.get(event.type)
         if known is None:
             traits = self._counting.get(event.type, ())
@@ -83,7 +83,7 @@ class Screening:
     def _of_inside(self, version: str, kind: str) -> Screens | None:
         """Return the screens of a version for the customers inside it, or None if the version is missing.
 
-        A missing version has no conditions to ask: the decider handles the event and parks the instance.
+        The conditions of a missing version are not known, so the decider handles the event, and parks the instance.
         """
         key = (version, kind)
         if key not in self._inside:

@@ -1,6 +1,6 @@
 """The trace: each evaluated condition with its inputs and its result, by its path in the YAML.
 
-The trace collects conditions only where somebody reads them (`dalang explain`, the tests). Elsewhere it only counts errors.
+`dalang explain` and tests collect all conditions. A worker only counts the errors.
 """
 
 from collections import Counter
@@ -13,8 +13,8 @@ import msgspec
 class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
     """One evaluated condition.
 
-    `inputs` are the fields that the condition reads. `error` says why there was no value. `cause` is the id of the event or timer
-    that led to the evaluation, as in a decision.
+    `inputs` are the fields that the condition reads, with their values. `error` says why the evaluation failed, if it did.
+    `cause` is the id of the event or timer that led to the evaluation.
     """
 
     journey: str
@@ -27,7 +27,7 @@ class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Trace:
-    """The conditions that were evaluated; if `detailed` is false, only the number of errors."""
+    """The evaluated conditions; or, if `detailed` is false, only the number of errors."""
 
     def __init__(self, *, detailed: bool = True) -> None:
         self.detailed = detailed

@@ -1,4 +1,4 @@
-"""The decider: what one input does to one customer, told in order.
+"""The decider: the effect of one input on one customer, in order.
 
 Called by the replay and by the worker, once for each input of each customer. `transition` returns the facts (the event, if it
 had an effect, and the decisions, in their order) and the customer's state after them. It does no I/O, reads no clock and draws no
@@ -14,10 +14,10 @@ random number: time is the input's time.
 6. Instances that the customer is in already see the event: exits, then goals, then waits. Each step's file in `steps/` only
    answers (`steps/results.py`); `step_runner.py` carries the answer out and follows it from step to step.
 7. Journeys that the event or a segment enters begin, by priority and name: `enrolment.py`, which asks `entry_rules.py`.
-8. The instant ends. If the policy has frequency caps, steps have queued their messages until now, because these compete for the
-   places under the caps: `step_runner.py` requests them one by one, the most urgent first. (Without caps, a message is requested
-   when its step is reached.) `steps/send.py` picks a channel and asks `send_policy.py` for leave. What steps wrote to the profile
-   may change segments, as in 4 and 7. Events that steps emitted are then taken as in steps 3 to 8.
+8. The instant ends. Send steps have queued their messages until now, because messages compete for the last place under a
+   frequency cap. `step_runner.py` requests them one by one, the most urgent first: `steps/send.py` picks a channel and asks
+   `send_policy.py` whether the message may go. What steps wrote to the profile may change segments, as in 4 and 7. Events that
+   steps emitted are then taken as in steps 3 to 8.
 9. Timers that are due at the event's own time fire: `fire_timers_at_input_time`. Each fired timer runs its step as in 6, and each
    instant ends as in 8.
 10. A state that grew past its limit refuses the whole input: `state_limit.py`.
@@ -38,7 +38,7 @@ import msgspec
 from engine.core import steps
 from engine.core.context import catalog
 from engine.core.context import trace as traces
-from engine.core.context.decision_context import number
+from engine.core.context.decision_context import finite_number
 from engine.core.decide import enrolment, receipts, recorder, state_limit, step_runner
 from engine.core.evolve import evolution
 from engine.core.model import actions, decisions, definition, inputs, state
@@ -59,7 +59,7 @@ emissions = recorder.emissions
 
 
 class Transition(msgspec.Struct, frozen=True):
-    """The result of one input: `state` is the very same object if the input had no effect, and None after an erasure.
+    """The result of one input. `state` is the same object as before if the input had no effect, and None after an erasure.
 
     `weighs` is an upper bound of the state's bytes in msgpack (0: not known).
     """
@@ -77,7 +77,7 @@ class Transition(msgspec.Struct, frozen=True):
 def decide(
     catalog: catalog.Catalog, customer: state.Customer | None, event: inputs.Event, *, punctual: bool = True
 ) -> tuple[decisions.Decision, ...]:
-    """Return the decisions that the event, and the time until it, lead to; `transition` explains the arguments."""
+    """Return the decisions of one input, with those of the timers until its time; `transition` explains the arguments."""
     return transition(catalog, customer, event, punctual=punctual).decisions
 
 
@@ -212,15 +212,13 @@ class _Handling:
         if journey is None:
             return
         step = journey.steps[timer.step]
-        if timer.kind == "retry" and isinstance(step, definition.Send) and recorder.catalog.policy.caps:
-            return self.runner.queue_send(journey, instance.id, step, resumed=True)
         on_timer = steps.ON_TIMER[type(step)]
         self.runner.run(journey, instance.id, lambda: on_timer(step, recorder.instance_context(journey, instance.id), timer))
 
     # An event: docs/semantics.md#one-input-is-handled-in-a-fixed-order
 
     def handle_event(self, event: inputs.Event) -> None:
-        """Handle an event: profile, consent, traits and segments, receipts, exits, goals, waits, entries.
+        """Handle an event by the steps 3 to 8 of this file's docstring.
 
         An event that was seen does nothing: docs/semantics.md#a-repeated-event-changes-nothing
         """
@@ -254,7 +252,7 @@ class _Handling:
         recorder.current_event = None
 
     def handle_emitted_events(self) -> None:
-        """Handle the events that steps emitted in this instant, in their order, and those that they lead to."""
+        """Handle the events that steps emitted in this instant, in their order, and the events that these emit in turn."""
         recorder = self.recorder
         while recorder.emitted_events:
             recorder.late = False
@@ -332,7 +330,7 @@ class _Handling:
         return new
 
     def _check_exits(self, event: inputs.Event, instance: state.Instance) -> None:
-        """Let the instance leave by the first exit that the event meets."""
+        """Let the instance leave by its first exit rule that matches the event."""
         journey = self.runner.journey_of(instance)
         if journey is None:
             return
@@ -353,13 +351,13 @@ class _Handling:
         entered = state.Instance(id_, goal.journey, goal.version, "", 0, goal.entered_at, goal.entry)
         context = recorder.context(journey, event, entered)
         if context.matches(journey.goal.trigger):
-            value = None if journey.goal.value is None else number(context.value(journey.goal.value))
+            value = None if journey.goal.value is None else finite_number(context.value(journey.goal.value))
             after = (recorder.now - goal.entered_at) // MILLISECOND
             reached = decisions.GoalReached(event.type, after, value, goal.held_out)
             recorder.record(goal.journey, goal.version, id_, "", reached)
 
     def _keep_for_waits(self, instance: state.Instance) -> None:
-        """Keep the event for each coming `since` wait that it matches."""
+        """Keep the event for each later `since` wait of the instance that it matches."""
         recorder = self.recorder
         journey = self.runner.journey_of(instance)
         if journey is None or instance.id not in recorder.known.instances:
@@ -401,7 +399,7 @@ class _Handling:
     def _carry_out_command(self, event: inputs.Event) -> None:
         """Carry out an operator's command, for this customer or for everybody.
 
-        A pause is in the state, or in `held`, already.
+        A `pause` needs nothing here: it is already in the state or in `held`.
         """
         recorder = self.recorder
         command, journey, key = (event.field(name) for name in ("command", "journey", "key"))

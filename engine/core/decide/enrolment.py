@@ -1,7 +1,7 @@
-"""Enrolment: the segments, the schedules and the entries of one customer, while one input is handled.
+"""Enrolment: one customer's segments, schedules and entries into journeys, while one input is handled.
 
-`decider.py` alone calls it. `entry_rules.py`, `segments.py` and `schedules.py` answer who may enter, and when. Enrolment records
-their answers. An instance begins here, and `step_runner.py` brings it to its first step.
+`decider.py` alone calls it. `entry_rules.py`, `segments.py` and `schedules.py` compute whether and when a customer enters; this
+file records their results. It begins each instance, and `step_runner.py` brings the instance to its first step.
 """
 
 from collections.abc import Iterable
@@ -30,9 +30,9 @@ class Enrolment:
     # Segments and schedules.
 
     def update(self, before: state.Customer | None, *, already: bool) -> None:
-        """Plan the schedules again if the zone is new, and evaluate the segments again if what they read has changed.
+        """Plan schedules again if the customer's zone has changed, and evaluate segments again if profile or traits have.
 
-        Without a state `before`, do both. `already` is true at an activation: segments found now then enter no journeys.
+        If the state `before` is None, do both. `already` is true at an activation: then new segments enter no journeys.
         """
         recorder = self._recorder
         known, catalog = recorder.known, recorder.catalog
@@ -73,7 +73,7 @@ class Enrolment:
     # Entries.
 
     def enter_all(self, event: inputs.Event | None = None) -> None:
-        """Enter the journeys of the event, if any, and those of the segments just entered, by priority, then name."""
+        """Enter the journeys of the event, if there is one, and of the segments just entered, by priority, then name."""
         recorder = self._recorder
         entrants = [] if event is None else [(journey, event) for journey in self._journeys_of(event)]
         if not self.entered_segments and len(entrants) < 2:  # nothing to sort
@@ -101,7 +101,7 @@ class Enrolment:
         return recorder.catalog.screening.entrants(event)
 
     def enter(self, journey: definition.Journey, event: inputs.Event, *, by_hand: bool = False) -> None:
-        """Enter, restart, update or refuse; if the event does not meet the condition, do none of these."""
+        """Enter the journey, restart or update the live instance, or record a refusal. If the condition is false, do nothing."""
         admission = entry_rules.judge(self._recorder.context(journey, event), event, by_hand=by_hand)
         if admission is None:
             return
@@ -158,7 +158,7 @@ class Enrolment:
                 self.enter(journey, entry)
 
     def fire_segments(self, id_: str) -> None:
-        """Evaluate the segments, because passing time may have changed one."""
+        """Evaluate the segments, because the time has come at which one may have changed."""
         recorder = self._recorder
         facts_before = len(recorder.facts)
         self._update_segments(already=False)

@@ -1,7 +1,7 @@
-"""Entering: the rules that allow an event to bring a customer into a journey, or refuse it with a reason.
+"""Entry rules: whether a customer may enter a journey now, and if not, the reason.
 
-The decider calls `judge` for every journey that an event, a segment, a schedule or an operator may enter. It only answers; it
-records nothing.
+Enrolment calls `judge` for every journey that an event, a segment, a schedule or an operator may enter. This file records
+nothing.
 """
 
 import msgspec
@@ -11,14 +11,14 @@ from engine.core.model import definition, inputs, state
 from engine.core.rules import assignment
 
 MOST_DEPTH = 10
-"""The greatest depth of an event that enters a journey.
+"""The greatest depth of an emitted event that may enter a journey.
 
 docs/semantics.md#an-emitted-event-past-a-depth-of-10-enters-nothing
 """
 
 
 class Admission(msgspec.Struct, frozen=True):
-    """The answer: refused for a `reason`, or the live instance of this key (`active`), or neither if a new instance may begin."""
+    """The result of `judge`: a refusal for `reason`, the live instance of the same key (`active`), or neither: may enter."""
 
     key: str = ""
     reason: str = ""
@@ -26,9 +26,10 @@ class Admission(msgspec.Struct, frozen=True):
 
 
 def judge(context: decision_context.Context, event: inputs.Event, *, by_hand: bool) -> Admission | None:
-    """Return the answer for the event, or None if the journey's condition is not met, so that nothing is recorded.
+    """Return the admission for the event, or None if the journey's condition is false and nothing is to be recorded.
 
-    An entry by an operator (`by_hand`) needs no condition, age or key expression; all other rules hold for it too.
+    For an operator's `enter` command (`by_hand`), the condition, `max_age` and the key expression are skipped. All other rules
+    hold.
     """
     enter = context.journey.enter
     if not by_hand and not context.holds(enter.when):
@@ -47,7 +48,7 @@ def judge(context: decision_context.Context, event: inputs.Event, *, by_hand: bo
 
 
 def _by_reentry_rule(context: decision_context.Context, key: str) -> Admission:
-    """Return the answer of the rule for re-entry."""
+    """Return the admission by the journey's re-entry rule."""
     journey, customer = context.journey, context.customer
     active = [i for i in customer.instances.values() if i.journey == journey.name and i.key == key]
     if journey.enter.reentry.rule == "parallel":
@@ -66,7 +67,7 @@ def _bars_reentry(context: decision_context.Context, key: str) -> bool:
 
 
 def held_out(journey: definition.Journey, customer: str) -> bool:
-    """Return True if the customer is in the journey's holdout, which has the same customers whenever it is asked."""
+    """Return True if the customer is in the journey's holdout; the answer for a customer never changes."""
     return journey.holdout > 0 and assignment.held_out(f"{journey.name}/holdout", customer, journey.holdout)
 
 
@@ -75,7 +76,7 @@ def _named(event: inputs.Event) -> str:
 
 
 def _key(value: object) -> str | None:
-    """Return the key of an instance as text, or None if there is none.
+    """Return the value of a key expression as text, or None if the value is no text, number or boolean.
 
     Numbers and booleans are written as in JSON.
     """

@@ -1,6 +1,6 @@
 """Migrations: the step at which an instance of an older version goes on when a new version is activated.
 
-The decider calls this file at `bundle.activated`. The functions only answer; they move nothing. The rule:
+The decider calls this file at `bundle.activated`. The functions move nothing. The rule:
 docs/semantics.md#a-migration-moves-waiting-instances
 """
 
@@ -17,14 +17,14 @@ KINDS: Final[dict[str, type[definition.Step]]] = {
     "retry": definition.Send,
     "reply": definition.Handoff,
 }
-"""The type of a step whose version is not known any more, by the kind of the step's timer."""
+"""`{kind of a timer: type of its step}`, for steps of versions that are not known any more."""
 
 
 def target(instance: state.Instance, live: definition.Journey | None) -> str | None:
     """Return the step of the live version at which the instance goes on, `exit`, or None if it stays on its version.
 
-    A step that the map does not name goes on at the step of the same id. If there is none, nothing says where the instance
-    belongs, and it stays: docs/semantics.md#a-step-of-the-same-name-needs-no-map
+    If the migration map does not name the instance's step, the instance goes on at the step of the same id. Without such a step
+    it stays on its version: docs/semantics.md#a-step-of-the-same-name-needs-no-map
     """
     if live is None or live.on_update != "migrate" or live.version == instance.version:
         return None
@@ -35,10 +35,10 @@ def target(instance: state.Instance, live: definition.Journey | None) -> str | N
 def carries_on(
     instance: state.Instance, before: definition.Journey | None, step: definition.Step, customer: state.Customer
 ) -> Literal["same", "anew"]:
-    """Return "same" if the instance goes on in the middle of the step with its timers, or "anew" if it begins the step.
+    """Return "same" if the instance stays in the middle of the step with its timers, or "anew" if it begins the step again.
 
-    The instance goes on if both steps are of one type and it still has a timer or an open message. Without the version `before`,
-    the kind of the instance's timers tells the type of the old step.
+    It is "same" if the old and the new step have one type and the instance still has a timer or an open message. If the old
+    version `before` is not known, the kind of the instance's timers shows the type of the old step.
     """
     open_ = any(each.instance == instance.id and not each.outcome for each in customer.messages.values())
     if not open_ and not any(timer.instance == instance.id for timer in customer.timers.values()):

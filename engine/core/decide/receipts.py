@@ -1,6 +1,6 @@
-"""Receipts and replies: the message to which each belongs, and what is new in it.
+"""Receipts and replies: the message that each belongs to, and the part of it that is new.
 
-The decider calls this file for every `message.*` event. It only answers; it records nothing.
+The decider calls this file for every `message.*` event. This file records nothing.
 """
 
 import datetime
@@ -11,14 +11,14 @@ import msgspec
 from engine.core.model import channels, decisions, definition, inputs, state
 
 REPLY_WITHIN: Final = datetime.timedelta(hours=24)
-"""The greatest age of a message to which a reply without a message id may belong.
+"""The age up to which a reply without a message id may belong to a message: 24 hours.
 
 docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message
 """
 
 
 class NewReport(msgspec.Struct, frozen=True):
-    """A report that is new, with its message and the withdrawal of a consent if the report leads to one."""
+    """A report with news: its message, and the withdrawal of a consent if it leads to one."""
 
     message: state.Message
     report: decisions.MessageReported
@@ -33,8 +33,8 @@ def is_about_message(event: inputs.Event) -> bool:
 def message_of(event: inputs.Event, customer: state.Customer, now: datetime.datetime) -> state.Message | None:
     """Return the message that the receipt or reply belongs to, or None.
 
-    That is the message that the event names. A reply that names none belongs to the latest message on its channel within 24
-    hours: docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message
+    It is the message whose id the event has. A reply without an id belongs to the latest message on its channel within 24 hours:
+    docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message
     """
     named = event.field("message_id" if event.type in inputs.RECEIPTS else "in_reply_to")
     if named is not None:
@@ -50,9 +50,9 @@ def message_of(event: inputs.Event, customer: state.Customer, now: datetime.date
 def new_report(
     event: inputs.Event, message: state.Message, customer: state.Customer, policy: definition.Policy
 ) -> NewReport | None:
-    """Return what is new in a receipt, or None if all of it is known.
+    """Return the report of a receipt, or None if the receipt has no news.
 
-    A repeat, a lower status and a failure after the delivery are known.
+    No news are a repeated status, a status below the known one, and a failure after the delivery.
     """
     status = inputs.RECEIPTS.get(event.type, "replied")
     attempt = _attempt(event, message)
@@ -84,9 +84,9 @@ def new_report(
 
 
 def _attempt(event: inputs.Event, message: state.Message) -> state.Attempt | None:
-    """Return the attempt with the named number, else the latest on the named channel, else the latest.
+    """Return the attempt that a receipt is about, or None if the message has no such attempt.
 
-    Return None if the message has no such attempt.
+    It is the attempt with the receipt's `attempt`; without one, the latest on the receipt's `channel`; without both, the latest.
     """
     number, channel = event.field("attempt"), event.field("channel")
     for attempt in reversed(message.attempts):
@@ -96,9 +96,9 @@ def _attempt(event: inputs.Event, message: state.Message) -> state.Attempt | Non
 
 
 def _cost(event: inputs.Event, attempt: state.Attempt, status: str, policy: definition.Policy) -> float:
-    """Return what the receipt adds to the attempt's known cost.
+    """Return the amount that the receipt adds to the attempt's known cost.
 
-    The receipt's own cost counts if it names one. Otherwise the price of the attempt counts, once it is billed.
+    If the receipt has a cost, that cost counts. Otherwise the policy's price counts, once, when the billed status is reached.
     """
     said = event.field("cost")
     if isinstance(said, (int, float)) and not isinstance(said, bool):
@@ -115,10 +115,7 @@ def _code(event: inputs.Event) -> str:
 
 
 def _failure(channel: str, code: str, policy: definition.Policy) -> str:
-    """Return the failure class; an unknown code means the next channel.
-
-    An attempt that came too late at the adapter is planned again.
-    """
+    """Return the failure class of a code: `too_late` for an adapter that got it too late, `next_channel` for unknown codes."""
     if code == "dalang.too_late":
         return "too_late"
     known = policy.failure_classes.get(channel, {}).get(code)

@@ -1,7 +1,7 @@
-"""The recorder: one input of one customer, the facts recorded for it so far, and the state to which they fold.
+"""The recorder: one input of one customer, the facts recorded for it so far, and the state after these facts.
 
-`decider.py` makes one recorder for each input and shares it with `step_runner.py` and `enrolment.py`. All three record through
-it: the recorder makes a decision of each fact that it is given, and applies the decision to the state. It chooses nothing.
+`decider.py` makes one recorder for each input and shares it with `step_runner.py` and `enrolment.py`. All three give it their
+facts. The recorder turns each fact into a decision and applies the decision to the state. It chooses nothing.
 """
 
 from collections.abc import Iterable
@@ -16,20 +16,20 @@ from engine.core.evolve import evolution
 from engine.core.model import decisions, definition, inputs, state
 
 MOST_EMITTED: Final = 50
-"""The most emitted events of one input that are taken; fewer than the 64 events that are remembered as seen.
+"""The most emitted events that one input may lead to. It is less than 64, the number of events that a state remembers.
 
 docs/semantics.md#fifty-emitted-events-of-one-input-are-taken
 """
 
 
 class Recorder:
-    """The facts and the state so far, with the context of the next fact.
+    """The facts and the state so far, with what the next decision needs.
 
     - `now`: the time of the next fact.
-    - `cause`: the id of the event or timer that leads to it.
-    - `late`: True if that timer fires late.
+    - `cause`: the id of the event or timer that leads to the next fact.
+    - `late`: True if `cause` is a timer that fires late.
     - `current_event`: the event that steps see as the current input; None while a timer fires or a bundle goes live.
-    - `emitted_events`: the events that steps emitted and that are still to be taken.
+    - `emitted_events`: the events that steps emitted and that are still to be handled.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class Recorder:
 
     @property
     def known(self) -> state.Customer:
-        """The customer's state so far; the customer must be known."""
+        """The customer's state so far. Use it only after the customer is known."""
         assert self.customer is not None
         return self.customer
 
     def instance_context(self, journey: definition.Journey, instance: str) -> Context:
-        """Return a view of the customer with one instance, for steps and exits."""
+        """Return the context of one instance, for steps and exits."""
         customer = self.known
         at = customer.instances[instance]
         return Context(
@@ -72,9 +72,9 @@ class Recorder:
     def context(
         self, journey: definition.Journey | None, event: inputs.Event | None = None, at: state.Instance | None = None
     ) -> Context:
-        """Return a view of the customer without an instance, for entries, segments and schedules.
+        """Return a context without an instance, for entries, segments and schedules.
 
-        For a goal, `at` stands for the instance, which may be gone.
+        For a goal, `at` is a copy of the instance as it entered, because the instance itself may be gone.
         """
         return Context(self.catalog, journey, self.known, at, self.now, event, self.trace, held=self.held, cause=self.cause)
 
@@ -98,7 +98,7 @@ class Recorder:
         self.facts.append(decision)
 
     def _queued(self, data: decisions.EventEmitted) -> decisions.EventEmitted:
-        """Queue the event to be taken, unless this input has led to too many emitted events already."""
+        """Queue the emitted event, unless this input has already led to `MOST_EMITTED` emitted events."""
         self._emitted_count += 1
         if self._emitted_count > MOST_EMITTED:
             return msgspec.structs.replace(data, taken=False)
@@ -109,6 +109,6 @@ class Recorder:
 def emissions(decision: decisions.Decision) -> tuple[inputs.Event, ...]:
     """Return the events that a decision puts on `customer.events`.
 
-    The engine has taken these events already; their records tell other systems.
+    The engine has handled these events already; their records are for other systems.
     """
     return (decision.data.event,) if isinstance(decision.data, decisions.EventEmitted) else ()

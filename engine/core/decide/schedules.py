@@ -1,7 +1,7 @@
 """Schedules: the times at which a customer enters a journey by the calendar.
 
 The decider calls this file when a customer is first known, when the customer's zone changes, at an activation and after each
-scheduled entry. It only answers; it records nothing.
+scheduled entry. This file records nothing.
 """
 
 import datetime
@@ -15,9 +15,9 @@ SOURCE = "dalang/schedules"
 
 
 def planned(context: decision_context.Context) -> Iterator[tuple[definition.Journey | None, str, decisions.Payload]]:
-    """Yield the facts that make the customer's schedule timers right, each as (journey or None, journey name, fact).
+    """Yield the facts that set and cancel the customer's schedule timers, as (journey or None, journey name, fact).
 
-    The journey is None if it is not scheduled any more.
+    The journey is None if it has no schedule any more.
     """
     known = {timer.step: (id_, timer) for id_, timer in context.customer.timers.items() if timer.kind == "schedule"}
     wanted = {journey.name: journey for journey in context.catalog.scheduled}
@@ -36,7 +36,7 @@ def planned(context: decision_context.Context) -> Iterator[tuple[definition.Jour
 
 
 def next_entry(journey: definition.Journey, context: decision_context.Context) -> datetime.datetime | None:
-    """Return the first scheduled moment after now, in the customer's zone, or None if there is none any more."""
+    """Return the first scheduled moment after now, in the customer's zone, or None if the schedule is over."""
     assert journey.enter.schedule is not None
     now, zone, catalog = context.now, context.zone, context.catalog
     since, due = catalog.due.get((journey.version, zone), (now, now))
@@ -49,7 +49,7 @@ def next_entry(journey: definition.Journey, context: decision_context.Context) -
 
 
 def armed(journey: definition.Journey, context: decision_context.Context, due: datetime.datetime) -> decisions.TimerScheduled:
-    """Return the timer of the next entry; its id is the same whenever the entry is planned again."""
+    """Return the timer of the next entry. Its id is a hash, so planning the entry again gives the same id."""
     ms = (due - state.EPOCH) // inputs.MILLISECOND
     return decisions.TimerScheduled(decisions.hashed(journey.name, context.customer.id, "schedule", ms), "schedule", due)
 
@@ -57,6 +57,6 @@ def armed(journey: definition.Journey, context: decision_context.Context, due: d
 def entry(
     journey: definition.Journey, customer: str, timer_id: str, due: datetime.datetime, now: datetime.datetime
 ) -> inputs.Event:
-    """Return the event with which a scheduled entry enters the journey."""
+    """Return the event `schedule.due` by which the customer enters the journey."""
     data = {"journey": journey.name, "due": inputs.text(due)}
     return inputs.Event(f"schedule-{timer_id}", inputs.SCHEDULE_DUE, due, now, customer, SOURCE, data)

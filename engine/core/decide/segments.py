@@ -1,7 +1,7 @@
-"""Segments: the segments that a customer is in, and the moments at which passing time can change that.
+"""Segments: the segments that a customer is in, and the moments at which a segment can change without an event.
 
-The decider calls this file after every input that changed what segments read, and when the customer's segment timer fires. It
-only answers; it records nothing.
+The decider calls this file after every input that changed the profile or a trait that segments read, and when the customer's
+segment timer fires. This file records nothing.
 """
 
 import datetime
@@ -17,10 +17,9 @@ Change = decisions.SegmentEntered | decisions.SegmentLeft
 def unchanged(
     reads: Iterable[tuple[definition.Trait, bool]], before: state.Customer, after: state.Customer, now: datetime.datetime
 ) -> bool:
-    """Return True if the customer's segments surely are as they were in the state `before`.
+    """Return True if the customer's segments cannot have changed since the state `before`.
 
-    That is so if the profile is the same, the traits that segments read (those of `Catalog.segmenting`) are the same, and no
-    segment timer is due.
+    They cannot if the profile and the traits in `reads` (see `Catalog.segmenting`) are the same and no segment timer is due.
     """
     if after.profile is not before.profile:
         return False
@@ -33,8 +32,8 @@ def unchanged(
 def changes(context: decision_context.Context, *, already: bool) -> tuple[Change, ...]:
     """Return the segments that the customer entered or left, in the order of the bundle.
 
-    A segment that is not in the bundle any more is left. `already` is true at an activation: what made the condition true is then
-    older than the segment's definition.
+    The customer leaves a segment that is not in the bundle any more. `already` is true at an activation, when the customer may
+    have met the condition before the segment was defined.
     """
     within = context.customer.segments
     found: list[Change] = []
@@ -50,7 +49,7 @@ def changes(context: decision_context.Context, *, already: bool) -> tuple[Change
 
 
 def next_change(context: decision_context.Context) -> datetime.datetime | None:
-    """Return the first moment after now at which passing time alone may change a segment, or None if there is none."""
+    """Return the first moment after now at which a segment may change without an event, or None if there is none."""
     return min(_moments(context), default=None)
 
 
@@ -68,10 +67,9 @@ def _moments(context: decision_context.Context) -> Iterator[datetime.datetime]:
 
 
 def _whole(at: datetime.datetime, offset: int) -> Iterator[datetime.datetime]:
-    """Yield a moment in whole milliseconds; if it lies between two of them, yield both.
+    """Yield `at` plus `offset` in whole milliseconds; a moment between two milliseconds yields both.
 
-    The fold knows whole milliseconds only, and one condition flips exactly at the moment, another just after it. Outside the
-    calendar nothing is yielded.
+    Both are needed because the time of the fold has whole milliseconds. A moment outside the calendar yields nothing.
     """
     try:
         flips = at + offset * inputs.MILLISECOND

@@ -1,12 +1,12 @@
 """The limit for the size of a customer's state, checked before the state grows past it.
 
-The decider calls `check` at the end of each transition. A state is one record of `customer.state`, and every broker has a limit
-for a record. A state past that limit could not be written, and its partition would stand still. So the input that would make the
-state too large is refused, by the same rule in a worker and in a replay, and all other customers go on:
+The decider calls `check` at the end of each transition. A state is one record of `customer.state`, and every broker limits the
+size of a record. A larger state could not be written, and its partition would stop. So an input that would make the state too
+large is refused, in a worker and in a replay alike, and all other customers go on:
 docs/semantics.md#a-state-has-a-limit
 
-The limit holds for the exact size, but a state is measured only if it may be near the limit. For that, a caller who knows an
-upper bound of the size before (`held`) gets an upper bound of the size after: the facts show how much they can add at most.
+The limit is for the exact size. To save time, a state is measured only if it may be near the limit: a caller who passes an upper
+bound of the size before (`held`) gets an upper bound of the size after, computed from the facts.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from engine.core import errors
 from engine.core.model import decisions, inputs, state
 
 LARGEST: Final = 1 << 20
-"""The most bytes to which an event may bring a state: a quarter of the largest record of the topics."""
+"""The most bytes of a state after an event: a quarter of the largest record that the topics allow."""
 LARGEST_BY_TIME: Final = 2 * LARGEST
-"""The most bytes to which the engine's own inputs may bring a state.
+"""The most bytes of a state after an input of the engine itself, such as `timer.due`.
 
-This limit is higher so that timers of a large state still fire and make it small again.
+This limit is higher, so that the timers of a large state still fire and make it small again.
 """
 
 _TIMES: Final = 3
-"""The most copies of a fact in the state: an entry's journey stands in the instance, the goal and the entries."""
+"""The most copies of a fact in the state: the journey of an entry is in the instance, the goal and the entries."""
 _EACH: Final = 512
-"""The most bytes that the state takes for a fact beyond those copies: heads, defaults and counts."""
+"""The most bytes that a fact adds to the state beyond its copies: msgpack headers, default values and counters."""
 
 _NO_MSGPACK: Final = (OverflowError, ValueError, TypeError, RecursionError)
 """The errors that msgpack raises for data that is valid JSON."""
@@ -43,9 +43,9 @@ def check(
 ) -> int:
     """Return an upper bound of the state's bytes after this input.
 
-    `facts` lead from the state before, which has at most `held` bytes (0: not known), to the state after. Raises
-    `errors.StateTooLarge` if this input makes the state larger than its limit; an input that makes a state smaller is always
-    taken. Raises `errors.BadData` if msgpack cannot hold the event's data.
+    `held` is an upper bound of the bytes of `before` (0: not known), and `facts` lead from `before` to `after`. Raises
+    `errors.StateTooLarge` if this input makes the state larger than its limit; an input that makes it smaller is never
+    refused. Raises `errors.BadData` if msgpack cannot hold the event's data.
     """
     if after is None or after is before:
         return held if after is before else 0
@@ -66,9 +66,9 @@ def check(
 
 
 def _growth(before: state.Customer | None, after: state.Customer, facts: Facts, unknown: int) -> int:
-    """Return an upper bound of the bytes that the facts can have added.
+    """Return an upper bound of the bytes that the facts added.
 
-    If the facts do not tell, return `unknown` + 1, so that the state is measured.
+    For facts whose bound is not known, return `unknown` + 1; then the caller measures the state.
     """
     try:
         growth = _TIMES * len(_encode(facts)) + _EACH * len(facts)

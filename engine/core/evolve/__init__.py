@@ -1,1 +1,1 @@
-"""Evolve: how a recorded fact changes a customer's state. It never chooses; `decide` makes every choice."""
+"""Evolve: how a recorded fact changes a customer's state. It decides nothing; the package `decide` makes all decisions."""

@@ -1,9 +1,10 @@
 """Evolve: the effect of a recorded fact on a customer's state.
 
-It makes no choice; the package `engine/core/decide` makes them all. A fact is an event that had an effect, or a decision.
-`evolve` takes any recorded fact: the facts of a history, in their order, give the state. While the decider handles an input, it
-calls the parts of `evolve` one by one: `apply_event`, then `apply_decision` for each decision, and `mark_seen` last if the event
-had an effect. The effect of an event on traits depends on their definitions, so `evolve` gets the catalog that was live.
+This file decides nothing; the package `engine/core/decide` does. A fact is an event that had an effect, or a decision. `evolve`
+takes any recorded fact; applied to all facts of a history in order, it gives the customer's state. While the decider handles an
+input, it calls the parts of `evolve` one by one: `apply_event`, then `apply_decision` for each decision, and `mark_seen` last if
+the event had an effect. The effect of an event on traits depends on their definitions, so `evolve` gets the catalog that was
+live.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ _replace = msgspec.structs.replace
 def evolve(
     customer: state.Customer | None, fact: inputs.Event | Decision, catalog: catalog.Catalog | None = None
 ) -> state.Customer | None:
-    """Return the state after the fact; None is a customer who is not known, or not any more (`customer.erased`)."""
+    """Return the state after the fact; None stands for a customer who is not known or was erased."""
     if not isinstance(fact, inputs.Event):
         return apply_decision(customer or state.Customer(fact.customer), fact)
     if fact.type == inputs.ERASED:
@@ -71,12 +72,12 @@ def apply_event(
 
 
 def mark_seen(customer: state.Customer, event: inputs.Event, digest: bytes) -> state.Customer:
-    """Return the state with the event among those that were seen; `digest` is that of the event's id."""
+    """Return the state with the event among the seen events; `digest` is the digest of its id."""
     return _replace(customer, now=max(customer.now, event.recorded), seen=duplicates.remembered(customer, digest))
 
 
 def _apply_content(customer: state.Customer, event: inputs.Event, now: Any) -> state.Customer:
-    """Return the state with the event's own content, traits aside; the same object if nothing is new."""
+    """Return the state with the event's content, without traits; the same object if nothing is new."""
     if event.type not in _WITH_CONTENT:
         return customer
     match event.type:
@@ -96,11 +97,11 @@ def _apply_content(customer: state.Customer, event: inputs.Event, now: Any) -> s
 _WITH_CONTENT: Final = frozenset(
     {inputs.IDENTIFIED, inputs.CONSENT_GRANTED, inputs.CONSENT_WITHDRAWN, inputs.MESSAGE_RECEIVED, inputs.JOURNEY_COMMAND}
 )
-"""The types whose content changes the state, whatever the journeys and traits name."""
+"""The event types whose content changes the state, also if no journey and no trait names them."""
 
 
 def _with_profile(customer: state.Customer, said: Mapping[str, Any]) -> state.Customer:
-    """Return the state with `said` merged into the profile; null removes an attribute."""
+    """Return the state with the attributes `said` merged into the profile; null removes an attribute."""
     merged = {**customer.profile, **said}
     profile = {name: value for name, value in merged.items() if value is not None}
     return customer if profile == customer.profile else _replace(customer, profile=profile)
@@ -109,7 +110,7 @@ def _with_profile(customer: state.Customer, said: Mapping[str, Any]) -> state.Cu
 def _with_pauses(customer: state.Customer, event: inputs.Event) -> state.Customer:
     """Return the state with an operator's pause of this customer, or without the pauses that a `resume` ends.
 
-    A `resume` ends the pauses of the journey and the key that it names; without a name it ends those of all.
+    A `resume` ends the pauses of its journey and key. A missing journey or key means all.
     """
     command, journey, key = event.field("command"), event.field("journey") or "", event.field("key")
     pause = state.Pause(journey, key)
@@ -124,7 +125,7 @@ def _with_pauses(customer: state.Customer, event: inputs.Event) -> state.Custome
 def _with_consent(customer: state.Customer, purpose: str, channel: str | None, granted: bool) -> state.Customer:
     """Return the state with a consent that was granted or withdrawn.
 
-    With a channel, the consent holds for that channel. Without one, it replaces all that was said of the purpose.
+    With a channel, the consent is for that channel. Without a channel, it replaces all consents of the purpose.
     """
     before = customer.consent.get(purpose, state.Consent())
     if isinstance(channel, str):
@@ -177,7 +178,7 @@ def _updated(customer: state.Customer, fact: Decision, data: decisions.JourneyUp
 
 
 def _with_entry(customer: state.Customer, instance: str, entry: inputs.Event) -> state.Customer:
-    """Return the state in which the goal of the instance has the instance's new entry."""
+    """Return the state with the instance's new entry event copied to its goal."""
     goal = customer.goals.get(instance)
     return customer if goal is None else _replace(customer, goals={**customer.goals, instance: _replace(goal, entry=entry)})
 
@@ -194,7 +195,7 @@ def _parked(customer: state.Customer, fact: Decision, data: decisions.InstancePa
 def _migrated(customer: state.Customer, fact: Decision, data: decisions.InstanceMigrated) -> state.Customer:
     """Put the instance on the live version and its new step, with its timers and its open message.
 
-    The migration is a new visit of every step: a step that the instance was at before, under either version, makes no id again.
+    The migration counts as a new visit of every step, so no id of a message or timer is used a second time.
     """
     before = customer.instances[fact.instance]
     instance = _replace(before, version=fact.version, step=fact.step, visit=before.visit + 1, parked="")
@@ -289,9 +290,9 @@ _APPLY: Final[Mapping[type[decisions.Payload], Callable[[state.Customer, Decisio
     decisions.SegmentLeft: _segment_left,
     decisions.GoalReached: _goal_reached,
 }
-"""The facts that change more than the clock, with what applies them.
+"""`{fact: function that applies it}` for the facts that change more of the state than its time.
 
-The others (`journey.refused`, `branch.taken`, `split.assigned`, …) are recorded for people.
+All other facts (`journey.refused`, `branch.taken`, `split.assigned`, …) are recorded for people only.
 """
 
 

@@ -1,6 +1,6 @@
 """Messages: the effect of a message's facts on a customer's state.
 
-Called by `evolution.py` alone, of which it is a part. It makes no choice.
+Only `evolution.py` calls this file. It decides nothing.
 """
 
 import datetime
@@ -16,14 +16,15 @@ MOST_SENDS: Final = 1_000
 LATE_RECEIPTS_MS: Final = 30 * 24 * 3600 * 1000
 """The time after its request at which a closed message is forgotten, in ms.
 
-By default `customer.events` keeps no receipt longer: docs/semantics.md#a-closed-message-is-forgotten-after-30-days
+`customer.events` keeps its records for 30 days by default, so a later receipt cannot come:
+docs/semantics.md#a-closed-message-is-forgotten-after-30-days
 """
 
 _replace = msgspec.structs.replace
 
 
 def requested(customer: state.Customer, fact: Decision, data: decisions.MessageRequested) -> state.Customer:
-    """Add an attempt to the message; the first attempt on a channel takes a place under the caps."""
+    """Add an attempt to the message; the first attempt on a channel counts against the caps."""
     (address,) = data.to.values()
     attempt = state.Attempt(data.attempt, data.channel, data.place, fact.at, address, parts=data.parts)
     before = customer.messages.get(data.message_id)
@@ -53,7 +54,7 @@ def deferred(customer: state.Customer, fact: Decision, data: decisions.MessageDe
 
 
 def suppressed(customer: state.Customer, fact: Decision, data: decisions.MessageSuppressed) -> state.Customer:
-    """Remove a message that was deferred and then refused; a held-out message counts as the previous send."""
+    """Remove the message, which was never requested; a held-out message counts for `since: previous_send`."""
     if data.reason == "held_out":
         customer = with_instance(customer, _replace(customer.instances[fact.instance], sent_at=fact.at))
     if data.message_id not in customer.messages:
@@ -105,7 +106,7 @@ def wrote(customer: state.Customer, channel: Any, at: Any) -> state.Customer:
 
 
 def with_instance(customer: state.Customer, instance: state.Instance) -> state.Customer:
-    """Return the customer with the instance as it is now."""
+    """Return the state with the instance replaced."""
     return _replace(customer, instances={**customer.instances, instance.id: instance})
 
 
@@ -114,7 +115,7 @@ def _with_message(customer: state.Customer, message: state.Message) -> state.Cus
 
 
 def abandoned(customer: state.Customer, instance: str) -> state.Customer:
-    """Close the instance's open messages; later reports about them are late."""
+    """Close the instance's open messages; a report that comes later is marked as late."""
     closed = {
         id_: _replace(message, outcome="abandoned")
         for id_, message in customer.messages.items()
@@ -124,7 +125,7 @@ def abandoned(customer: state.Customer, instance: str) -> state.Customer:
 
 
 def forgotten(customer: state.Customer, now: datetime.datetime) -> state.Customer:
-    """Remove the closed messages that no receipt can be about any more, and the goals whose time is over."""
+    """Remove closed messages for which no receipt can come any more, and goals whose time is over."""
     if not customer.messages and not customer.goals:
         return customer
     messages = {

@@ -1,4 +1,4 @@
-"""The step `branch`: the first arm whose condition holds, or else the arm `else`."""
+"""The step `branch`: the instance takes the first arm whose condition is true, or the arm `else`."""
 
 from engine.core.context import decision_context
 from engine.core.model import decisions, definition
@@ -8,7 +8,7 @@ from engine.core.steps import results
 def begin(step: definition.Branch, context: decision_context.Context) -> results.Move:
     """Go to the first arm whose condition is true, or to the step after the branch if there is none.
 
-    The outcome is `arm N`, counted from 1, `else` or `none`.
+    The outcome is `arm 1`, `arm 2`, …, `else`, or `none` if no arm was taken.
     """
     for index, arm in enumerate(step.arms):
         if context.holds(arm.condition):

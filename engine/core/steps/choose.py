@@ -1,4 +1,4 @@
-"""The step `choose`: the next best offer, which is the candidate with the highest score of those whose condition holds."""
+"""The step `choose`: the next best offer. Of the candidates whose condition is true, the one with the highest score is chosen."""
 
 from engine.core.context import decision_context
 from engine.core.model import decisions, definition
@@ -16,7 +16,7 @@ def begin(step: definition.Choose, context: decision_context.Context) -> results
     for candidate in step.candidates:
         if not context.holds(candidate.condition):
             continue
-        score = decision_context.number(context.value(candidate.score))
+        score = decision_context.finite_number(context.value(candidate.score))
         if score is None:
             continue
         scores[candidate.id] = score

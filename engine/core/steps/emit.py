@@ -1,7 +1,7 @@
-"""The step `emit`: it puts an event about the same customer on the log, so that one journey can start another.
+"""The step `emit`: it puts an event about the same customer on `customer.events`, so that one journey can start another.
 
-The decider takes the event at the end of the same instant: docs/semantics.md#an-emitted-event-is-taken-at-once. The worker writes
-the event's record to `customer.events` with the decisions.
+The decider handles the event at the end of the same instant: docs/semantics.md#an-emitted-event-is-taken-at-once. The worker
+writes the event's record to `customer.events` with the decisions.
 """
 
 from engine.core.context import decision_context
@@ -12,7 +12,7 @@ from engine.core.steps import results
 def begin(step: definition.Emit, context: decision_context.Context) -> results.Move:
     """Emit the event; its id is a hash of the instance, the step and the visit.
 
-    The event's depth is one more than that of the entry or of the event that led here, whichever is greater. Raises
+    The event's depth is 1 more than the depth of the entry event or of the current event, whichever is greater. Raises
     `errors.BadData` if the type is one of the engine's own and the data lacks what that type needs.
     """
     at = context.here

@@ -1,6 +1,6 @@
-"""The step `handoff`: it asks a human, by an action on `actions.agent` with a summary of the customer.
+"""The step `handoff`: it requests a human agent, by an action on `actions.agent` with a summary of the customer.
 
-The policy is not asked for permission. Without `reply_within` the step goes on at once
+Consent, caps and quiet hours are not checked. Without `reply_within` the step goes on at once
 (docs/semantics.md#a-handoff-goes-on-at-once). With `reply_within` it waits for the reply and ends as `replied` or `unanswered`.
 """
 
@@ -12,7 +12,7 @@ CHANNEL = "agent"
 
 
 def begin(step: definition.Handoff, context: decision_context.Context) -> results.Move:
-    """Request the handoff; nobody is asked about a held-out customer."""
+    """Request the handoff; for a held-out customer request nothing."""
     at = context.here
     message_id = decisions.hashed(at.id, step.id, at.visit)
     if at.held_out:
@@ -47,7 +47,7 @@ def begin(step: definition.Handoff, context: decision_context.Context) -> result
 def on_receipt(
     step: definition.Handoff, context: decision_context.Context, report: decisions.MessageReported
 ) -> results.Move | None:
-    """End the wait if the report is a reply, and ignore every other report of the agent's desk."""
+    """End the wait if the report is a reply of the agent; ignore all other reports."""
     if report.status != "replied":
         return None
     return results.Goto((*context.disarmed(), decisions.MessageResolved(report.message_id, "reached")), "replied", step.next)

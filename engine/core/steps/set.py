@@ -1,6 +1,6 @@
 """The step `set`: it writes attributes of the profile.
 
-An expression that fails leaves its attribute as it was, and the failure is recorded.
+If an expression fails, its attribute stays as it was, and the decision lists it under `failed`.
 """
 
 from engine.core.context import decision_context

@@ -1,6 +1,6 @@
 """The step `split`: it assigns the customer, or the instance, to one of several weighted arms.
 
-A hash of the salt and the customer or instance chooses the arm (`assignment.py`). The arm is recorded when the step is reached.
+A hash of the salt and the customer or instance chooses the arm (`assignment.py`). The decision `split.assigned` records the arm.
 """
 
 from engine.core.context import decision_context

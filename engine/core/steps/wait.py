@@ -1,4 +1,4 @@
-"""The step `wait` for a duration, which an event may start again."""
+"""The step `wait` for a duration. An event of `restart_on` starts the wait again."""
 
 from engine.core.context import decision_context
 from engine.core.model import definition, state
@@ -6,7 +6,7 @@ from engine.core.steps import results
 
 
 def begin(step: definition.WaitDuration, context: decision_context.Context) -> results.Move:
-    """Set the timer; a wait of 0 ends after the input that led to it."""
+    """Set the timer; a wait of 0 ms ends in the same input."""
     return results.Stay((context.timer("wait", context.after(step.duration)),))
 
 

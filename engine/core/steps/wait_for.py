@@ -24,7 +24,7 @@ def begin(step: definition.WaitEvents, context: decision_context.Context) -> res
 
 
 def on_event(step: definition.WaitEvents, context: decision_context.Context) -> results.Move | None:
-    """Go on with the first item, in the file's order, that the event matches; return None if it matches none."""
+    """Go on with the first item of the wait's list that the event matches; return None if there is none."""
     index = _matching(step, context)
     if index is None:
         return None
@@ -37,9 +37,9 @@ def on_timer(step: definition.WaitEvents, context: decision_context.Context, tim
 
 
 def keeps(step: definition.WaitEvents, context: decision_context.Context) -> decisions.EventKept | None:
-    """Return the fact that keeps the event for this coming `since` wait, or None.
+    """Return the fact that keeps the event for this `since` wait, which the instance has not reached yet.
 
-    None means that the event does not match, or that an earlier event is kept already.
+    Return None if the event does not match, or if the wait already keeps an earlier event.
     """
     kept = context.here.kept.get(step.id)
     if context.event is None or (kept is not None and kept.at >= _counts_from(step, context.here)):

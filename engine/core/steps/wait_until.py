@@ -1,6 +1,6 @@
 """The step `wait` until a moment of the customer's calendar: a time of day, a payday, or a date that an expression gives.
 
-A moment that is exactly now is reached now. Days are those of the customer's time zone when the step begins.
+If the moment is exactly now, the wait ends now. Days and times are those of the customer's time zone when the step begins.
 """
 
 import datetime

@@ -1,4 +1,4 @@
-"""The consumer group: Faust as its member, and the batches of records that Faust hands on.
+"""The consumer group: Faust is its member, and passes batches of records to the worker.
 
-The only package that imports Faust; `worker.py` takes the type `TP` from it.
+Only this package imports Faust; `worker.py` imports the type `TP`.
 """

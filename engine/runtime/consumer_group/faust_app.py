@@ -1,6 +1,6 @@
 """Faust as a member of the consumer group: the application, its settings, and the one agent that passes chunks on.
 
-Called by the worker, which decides what happens with a chunk. The reason for each setting stands here and nowhere else.
+Called by the worker, which handles the chunks. The reason for each setting is next to the setting.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,14 +13,14 @@ from engine.runtime.consumer_group import faust_batches
 from engine.runtime.kafka import connection
 
 REQUEST_WITHIN: Final = 20.0
-"""Seconds that a broker has to answer the group's consumer; a join may wait for the session timeout of other members."""
+"""Seconds within which a broker must answer the consumer: long, because a join waits for other members' session timeout."""
 
 
 class _App(faust.App):
-    """An application without tables, and so without directories for them."""
+    """An application without the directories that Faust makes for tables."""
 
     async def on_first_start(self) -> None:
-        """Make no directory: Faust makes three for tables, even without tables, and removes none of them."""
+        """Do nothing, because Faust would make three directories here, even without tables, and never remove them."""
 
 
 def app(

@@ -1,8 +1,8 @@
 """Faust with batches: the agent gets one message per fetched chunk of a partition instead of one per event.
 
-Faust keeps what it is good at: membership, assignment, rebalancing and lifecycle. Its cost per event is paid once per chunk.
-These classes work around traps of Faust that were measured; each class names its trap. Used by faust_app.py, which sets the
-classes in the application.
+Faust does what it is good at: membership, assignment, rebalancing and lifecycle. Its cost per message is paid once per chunk, not
+once per event. These classes work around traps of Faust that were measured; the docstring of each class names its trap. Used by
+faust_app.py, which sets the classes in the application.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,10 +17,10 @@ CHUNK: Final = 500
 
 
 class Chunk(list[Any]):
-    """Fetched records of one partition, in order, with the offset that they follow.
+    """Fetched records of one partition, in order.
 
-    `follows` is the offset of the record that was fetched before the first record of the chunk, None after a seek. By it the
-    receiver sees that an earlier chunk was dropped. The offsets alone cannot show that, because transaction markers leave gaps.
+    `follows` is the offset of the record that was fetched just before the chunk's first record; None after a seek. It shows the
+    receiver that an earlier chunk was dropped. The offsets alone cannot show this, because transaction markers leave gaps.
     """
 
     follows: int | None = None
@@ -65,10 +65,10 @@ class Fetched(NamedTuple):
 
 
 class Trail:
-    """The last fetched offset of each partition, noted where records are fetched.
+    """The last fetched offset of each partition, noted at the fetch itself.
 
-    Faust may drop records between the fetch and the agent: it does so if a fetch returns while a rebalance holds the flow. The
-    seek that should bring these records again can fail.
+    It is needed because Faust drops the records of a fetch that returns during a rebalance. The seek that should fetch these
+    records again can fail.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class BatchScheduler:
 
 
 class RawSchema(Schema):
-    """A schema that hands the list of records to the agent untouched."""
+    """A schema that passes the list of records to the agent without change."""
 
     def compile(self, app: Any, **_: Any) -> Any:
         """Return a decoder that passes the value on without decoding it."""
@@ -120,7 +120,7 @@ class RawSchema(Schema):
 class _CommittedThread(driver.AIOKafkaConsumerThread):
     """A consumer thread that reads committed records only.
 
-    Faust does so only together with its own exactly_once. Dalang needs committed records without exactly_once.
+    Faust has this only with its own exactly_once, which Dalang does not use.
     """
 
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -136,9 +136,8 @@ class _CommittedThread(driver.AIOKafkaConsumerThread):
 class BatchConsumer(driver.Consumer):
     """A consumer whose next offset to read is the last acked offset plus one.
 
-    That is right because one agent acks the chunks of a partition in order. Faust's own bookkeeping gets stuck if a gap in the
-    offsets starts right at the committed offset. A transaction marker, a compacted record or the end of any chunk can be such a
-    gap.
+    It is correct because one agent acks the chunks of a partition in order. Faust's own bookkeeping stops for ever if a gap in
+    the offsets begins at the committed offset, for example at a transaction marker or a compacted record.
     """
 
     def _new_consumer_thread(self) -> Any:
@@ -147,7 +146,7 @@ class BatchConsumer(driver.Consumer):
         return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
     def fetched(self, tp: TP) -> Fetched | None:
-        """Return the progress of fetching, None while it is unknown; read from the fetcher's thread without waiting for it."""
+        """Return the progress of fetching, or None while it is not known. It does not wait for the fetcher's thread."""
         subscription = self._thread._ensure_consumer()._subscription.subscription
         assignment = subscription and subscription.assignment
         if not assignment or tp not in assignment.tps:
@@ -158,7 +157,7 @@ class BatchConsumer(driver.Consumer):
         return Fetched(at.position, at.highwater, self.trail.last(tp), at.timestamp / 1000)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seek to the group's committed offsets and return them; keep them in `sought`, to be compared with the states."""
+        """Seek to the group's committed offsets and return them; they stay in `sought`, to be compared with the states."""
         offsets = await super().seek_to_committed()
         for tp, offset in offsets.items():
             self.sought[TP(tp.topic, tp.partition)] = offset or 0
@@ -166,7 +165,7 @@ class BatchConsumer(driver.Consumer):
         return found
 
     async def set_back(self, tp: TP, offset: int) -> None:
-        """Commit `offset` as the place where the group begins next time."""
+        """Commit `offset` as the offset at which the group begins next time."""
         await self._commit({tp: offset})
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:

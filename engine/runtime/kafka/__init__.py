@@ -1,1 +1,1 @@
-"""Kafka: connections, topics, rights, clients and clocks. Everything that talks to a broker and knows no customer."""
+"""Kafka: connections, topics, rights, producers, consumers and the broker's clock. It does not know customers' states."""

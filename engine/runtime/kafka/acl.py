@@ -2,7 +2,7 @@
 
 The worker, deploys, commands, `dalang state rebuild` and `dalang state check` call `check` before they read or write anything,
 so that a missing right is named at once. The tables below are the only source: docs/rights.md is made from them, and the tests
-give a broker exactly these rights. A broker without rights, or one that is too old to be asked, is taken to allow everything.
+give a broker exactly these rights. A broker without ACLs, or one too old to report rights, counts as one that allows everything.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ Role = Literal[
 
 _BITS: Final[Mapping[Operation, int]] = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
 _UNKNOWN: Final = -(1 << 31)
-"""The bit field in the answer of a broker that does not tell the allowed operations."""
+"""The bit field in the answer of a broker that does not report the allowed operations."""
 _ASKED: Final = 60
 _AGAIN: Final = 0.5
 _COMING: Final = (kafka.GroupCoordinatorNotAvailableError, kafka.NotCoordinatorForGroupError, kafka.GroupLoadInProgressError)
@@ -82,7 +82,7 @@ ROLES: Final = tuple(_TABLE)
 
 
 def rights(role: Role, names: topics.Topics, group: str = "<group>") -> list[Right]:
-    """Return every right of a role; `worker --journeys` has the rights of a worker and its own."""
+    """Return every right of a role; the role `worker --journeys` includes the rights of `worker`."""
     found = [Right("Topic", names.name(topic), each) for topic, allowed in _TABLE[role].items() for each in allowed]
     match role:
         case "worker":
@@ -114,7 +114,7 @@ def _operator(names: topics.Topics) -> str:
 async def check(broker: connection.Address, wanted: Iterable[Right]) -> None:
     """Raise `connection.NotAllowed` with every right on topics and groups that the broker reports as missing.
 
-    Transactional ids cannot be asked about: a producer that may not use its own id is refused when it starts.
+    Rights on transactional ids cannot be checked here. A producer without the right to its id fails when it starts.
     """
     rights = list(wanted)
     names = sorted({right.name for right in rights if right.resource == "Topic"})
@@ -191,7 +191,7 @@ class _Operations(api.Request[_Asked]):
 async def _topics(broker: connection.Address, names: list[str]) -> dict[str, int]:
     """Return the allowed operations of each topic as a bit field, by topic name.
 
-    On a topic that does not exist every operation counts as allowed: other checks report missing topics.
+    For a topic that does not exist, every operation counts as allowed, because other checks report missing topics.
     """
     entered = await connection.enter(broker)
     try:
@@ -212,7 +212,7 @@ def _bits(told: Mapping[str, Any]) -> int:
 async def _group(broker: connection.Address, group: str) -> int:
     """Return the allowed operations of a group as a bit field.
 
-    A cluster that has just started has no group coordinators yet, so the question is repeated, up to 60 times.
+    A cluster that has just started has no group coordinators yet, so the request is repeated, up to 60 times.
     """
     admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()

@@ -1,8 +1,8 @@
-"""Records of an operator to every partition of `customer.events`: one per partition, all in one transaction.
+"""Broadcast: an operator's record for every partition of `customer.events`, all in one transaction.
 
-Called by deploys.py and commands.py. All operators use the same transactional id, so a later operator fences an earlier one
-that is still at work. So either all partitions have a record or none has, and two deploys and a command stand in the same order
-in every partition (decision 030).
+Called by deploys.py and commands.py. Either all partitions get the record or none does. All operators use one transactional id,
+so a later operator fences an earlier one that has not finished. So deploys and commands are in the same order in every partition
+(decision 030).
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from engine.core import errors
 from engine.runtime.kafka import connection, producers, topics
 
 OPERATOR: Final = "dalang.operator"
-"""The transactional id; the prefix of the topics is put before it."""
+"""The transactional id, without the prefix that topics have."""
 _WITHIN: Final = 30.0
 
 
@@ -31,8 +31,8 @@ class Overtaken(errors.RuntimeFailure):
 class Broadcast:
     """An open producer for every partition, used in an `async with` block.
 
-    On a broker with transactions, what the caller reads inside the block still holds at `send`: if another operator has begun
-    since, `send` raises `Overtaken`.
+    On a broker with transactions, `send` raises `Overtaken` if another operator has begun inside the block. So what the caller
+    has read inside the block is still true when `send` succeeds.
     """
 
     def __init__(self, broker: connection.Address, names: topics.Topics) -> None:
@@ -47,7 +47,7 @@ class Broadcast:
                 self._transactions = await producers.begun(self._producer)
             if not self._transactions:
                 await self._stop()
-                self._producer = producers.plain(self._broker)
+                self._producer = producers.without_transactions(self._broker)
                 await self._producer.start()
         except BaseException:
             await self._stop()
@@ -58,7 +58,7 @@ class Broadcast:
         await self._stop()
 
     async def send(self, values: Mapping[int, bytes]) -> None:
-        """Write the record of each partition (`{partition: value}`): all of them or, on a broker with transactions, none.
+        """Write the record of each partition (`{partition: value}`): on a broker with transactions, all of them or none.
 
         Raises `Overtaken` if another operator has begun since.
         """

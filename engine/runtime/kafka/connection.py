@@ -1,7 +1,7 @@
-"""The connections to Kafka: the arguments of every aiokafka client and of the Faust app are made here and nowhere else.
+"""Connections to Kafka: this file makes the connection arguments of every aiokafka client and of the Faust app.
 
-The module also checks, before anything else is done, that a broker lets us in. So a wrong address, certificate or password
-gives an error message at once instead of a wait. Secrets are in `Broker` alone, which never shows them.
+It also checks first that a broker accepts the connection. So a wrong address, certificate or password gives an error message at
+once instead of a wait. Secrets are only in `Broker`, which never prints them.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ class Broker:
 
 
 Address = str | Broker
-"""A `Broker`; or `host:port`, several with commas between them, for brokers without TLS and SASL."""
+"""A `Broker`; or for brokers without TLS and SASL a text such as `host:port` or `host1:port,host2:port`."""
 
 
 def client(broker: Address) -> dict[str, Any]:
@@ -139,7 +139,7 @@ T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run the work of a command; an error of the broker is raised as an error of Dalang, see `sentences`."""
+    """Run a coroutine of a command. Errors of the broker are raised as errors of Dalang: see `sentences`."""
     with sentences():
         return asyncio.run(work)
 
@@ -164,7 +164,7 @@ _FORBIDDEN: Final = (
 
 
 class _Once(logging.Filter):
-    """A log filter that lets a repeated warning through once per process, because each of many connections would repeat it."""
+    """A log filter that drops repeats of a warning in a process, because each of many connections would log it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,7 +182,7 @@ logging.getLogger("aiokafka.conn").addFilter(_Once())
 
 
 async def reachable(broker: Address) -> None:
-    """Return as soon as one broker lets us in; raise `NotLetIn` at once and `NoBroker` after five seconds."""
+    """Return as soon as one broker accepts us. Raises `NotLetIn` at once, and `NoBroker` after five seconds."""
     last = "nothing listens"
     try:
         async with asyncio.timeout(_WITHIN):
@@ -211,9 +211,9 @@ _REFUSED: Final = (
 
 
 async def enter(broker: Address) -> Any:
-    """Open a connection to the first broker that lets us in, for a request that no client makes; the caller closes it.
+    """Open a connection to the first broker that accepts us, for requests that aiokafka's clients do not make.
 
-    Raises `NoBroker` if none lets us in.
+    The caller closes it. Raises `NoBroker` if no broker accepts us.
     """
     for host in hosts(broker):
         with contextlib.suppress(OSError, kafka.KafkaError):
@@ -222,13 +222,13 @@ async def enter(broker: Address) -> Any:
 
 
 async def _entered(broker: Address, host: str) -> Any:
-    """Connect to one broker as a client does."""
+    """Connect to one broker, with the same arguments as a client."""
     given = client(broker)
     name, _, port = given.pop("bootstrap_servers") and host.rpartition(":")
     return await connections.create_conn(name.strip("[]"), int(port), request_timeout_ms=int(_WITHIN * 1000), **given)
 
 
 def _told(exc: BaseException) -> str:
-    """Return the type and the text of an exception, and none of its other arguments."""
+    """Return the type and the message of an exception, without its other arguments, which may hold secrets."""
     text = getattr(exc, "strerror", None) or (str(exc.args[0]) if exc.args else "")
     return f"{type(exc).__name__}: {text}" if text else type(exc).__name__

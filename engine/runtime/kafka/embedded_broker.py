@@ -1,7 +1,7 @@
 """The embedded broker of `dalang dev` and `make demo`: Tansu, Kafka-compatible, in memory, from the extra `embedded`.
 
-It has no transactions that aiokafka can use, so the worker writes in a safe order there. Its ListOffsets cannot be trusted, so
-reading ends at the high watermark of a fetch. For real work run Apache Kafka (`docker-compose.kafka.yml`).
+aiokafka cannot use its transactions, so the worker writes in a safe order instead. Its ListOffsets gives wrong offsets, so
+readers stop at the high watermark of a fetch. For production run Apache Kafka (`docker-compose.kafka.yml`).
 """
 
 import ctypes
@@ -68,7 +68,7 @@ class Embedded:
 
 
 def _ends_with_us() -> None:
-    """Let the broker get SIGKILL when its starter has ended, so that a killed starter leaves no broker (Linux, prctl(2))."""
+    """Make the kernel kill the broker when its starter ends, also if the starter was killed (Linux, prctl(2))."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

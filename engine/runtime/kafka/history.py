@@ -1,12 +1,11 @@
-"""The log as a history: `kafka://host:port/topic`, read to its end, as lines that a replay takes.
+"""A topic as a history: `kafka://host:port/topic` is read to its end, as lines for a replay.
 
-Each line is the event with three extensions: `recordedtime` (when the log took the event), `kafkapartition` and `kafkaoffset`.
-The line also has `kafkakey` if the record's key is not the event's subject: the worker put that record aside, and a replay has
-to do the same.
+Each line is the event with three extensions: `recordedtime` (when the broker took the event), `kafkapartition` and `kafkaoffset`.
+The line also has `kafkakey` if the record's key is not the event's subject: the worker wrote that record to the dead letters, and
+a replay must do the same.
 
-An event keeps its own `recordedtime` only while the stream clock is in force, which `bundle.activated` says for each partition.
-So a replay of these lines sees the times that the worker saw. A record that is no event is passed on as it is, and the replay
-counts it.
+An event keeps its own `recordedtime` only under the stream clock, which `bundle.activated` sets for each partition. So a replay
+of these lines has the same times as the worker. A record that is not an event becomes a line as it is, and the replay counts it.
 """
 
 import asyncio
@@ -39,7 +38,7 @@ class NotALog(errors.RuntimeFailure):
 
 
 def read(broker: connection.Address, topic: str) -> Iterator[bytes]:
-    """Yield the lines of a topic, each partition's in the order of the log, up to the end that the log has when it is read."""
+    """Yield the lines of a topic up to its present end; the order within each partition is kept."""
     clocks: dict[int, str] = {}
     with connection.sentences(), asyncio.Runner() as runner:
         fetched = records(broker, topic)
@@ -65,10 +64,10 @@ def address(url: str) -> tuple[str, str]:
 async def records(
     broker: connection.Address, *names: str, since: Mapping[TopicPartition, int] | None = None
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
-    """Yield the committed records of topics in chunks of one partition, up to the high watermark of each one's first fetch.
+    """Yield the committed records of topics in chunks of one partition, up to the end that its first fetch reports.
 
-    The order within a partition is kept; partitions come as they are fetched. `since` gives the offsets to begin at; a
-    partition that is not named begins at its start. Raises `NotALog` if a topic does not exist.
+    The order within a partition is kept; the order of partitions is not fixed. `since` is `{partition: first offset}`; a
+    partition that is not in it is read from its start. Raises `NotALog` if a topic does not exist.
     """
     await connection.reachable(broker)
     ahead = {TopicPartition(name, number) for name in names for number in await topics.numbers(broker, name)}
@@ -94,7 +93,7 @@ async def records(
 
 @contextlib.asynccontextmanager
 async def reading(broker: connection.Address, *tps: TopicPartition) -> AsyncIterator[AIOKafkaConsumer]:
-    """Yield a consumer of committed records, without a group, to which these partitions are assigned; the caller seeks."""
+    """Yield a consumer of committed records, without a group. These partitions are assigned to it; the caller seeks."""
     committed = {"auto_offset_reset": "earliest", "isolation_level": "read_committed", "fetch_max_wait_ms": 100}
     async with _started(broker, **committed) as consumer:
         consumer.assign(list(tps))
@@ -102,7 +101,7 @@ async def reading(broker: connection.Address, *tps: TopicPartition) -> AsyncIter
 
 
 async def dead(broker: connection.Address, topic: str) -> list[dict[str, str | int]]:
-    """Return the headers, the key and the time of each dead letter, in the order in which they were put aside."""
+    """Return the headers, the key and the time of each dead letter, in the order in which they were written."""
     found: list[tuple[int, dict[str, str | int]]] = []
     async for chunk in records(broker, topic):
         for record in chunk:
@@ -132,7 +131,7 @@ async def begins(broker: connection.Address, name: str) -> dict[TopicPartition, 
 
 @contextlib.asynccontextmanager
 async def _started(broker: connection.Address, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
-    """Yield a consumer without a group, which commits no offset; `options` are those of aiokafka."""
+    """Yield a consumer without a group, which commits no offsets; `options` are aiokafka's options."""
     consumer = AIOKafkaConsumer(**connection.client(broker), group_id=None, enable_auto_commit=False, **options)
     await consumer.start()
     try:
@@ -150,8 +149,8 @@ async def _started(broker: connection.Address, **options: Any) -> AsyncIterator[
 async def send(lines: Iterable[bytes], broker: connection.Address, topic: str) -> dict[int, int]:
     """Write lines to a topic, keyed by their subject, and return the last offset in each partition (`{partition: offset}`).
 
-    A line for everybody goes into every partition. An event without `recordedtime` gets its `time` instead, as in a replay of
-    the file. A line that is no event is written as it is, without a key: the worker puts it aside with its reason.
+    A line without a subject goes into every partition. An event without `recordedtime` gets its `time` as recorded time, as in a
+    replay of the file. A line that is not an event is written as it is, without a key, and the worker makes it a dead letter.
     """
     await connection.reachable(broker)
     numbers = await topics.numbers(broker, topic)
@@ -181,7 +180,7 @@ def _confirm(last: dict[int, int], sent: list[RecordMetadata]) -> None:
 
 
 def _keyed(each: bytes) -> tuple[bytes | None, bytes, bool]:
-    """Return the key and the value of a line as a record, and True if the record is for everybody, in every partition."""
+    """Return the key and the value of a line as a record, and True if the record goes into every partition."""
     try:
         event = _JSON.decode(each)
     except _NO_JSON:
@@ -198,9 +197,9 @@ def _keyed(each: bytes) -> tuple[bytes | None, bytes, bool]:
 
 
 def line(record: ConsumerRecord, clocks: dict[int, str]) -> bytes:
-    """Convert one record to a line; a record that is no event keeps its bytes.
+    """Convert one record to a line; a record that is not an event keeps its bytes.
 
-    `clocks` holds the clock in force in each partition, and is updated by the activations.
+    `clocks` is `{partition: present clock}`; an activation in the record updates it.
     """
     try:
         event = _JSON.decode(record.value or b"")

@@ -1,7 +1,7 @@
-"""The home of a customer: the partition that Java's Kafka client, aiokafka and Dalang's own commands choose for a key.
+"""The partitioner: the partition of a customer, as Java's Kafka client, aiokafka and Dalang's own commands choose it.
 
-Called by a partition for each customer that is new to it. A producer that chooses otherwise (librdkafka does by default)
-spreads a customer over two partitions, and the customer has two states then.
+A partition calls it for each new customer. Some producers use another partitioner (librdkafka does by default). Then the events
+of one customer are in two partitions, and the customer has two states.
 """
 
 from aiokafka.partitioner import murmur2

@@ -1,7 +1,7 @@
-"""Producers of Kafka records, with or without transactions, and whether a broker has transactions at all.
+"""Producers of Kafka records, with and without transactions, and the check whether a broker has transactions.
 
-Called by the worker, by deploys and by commands. No other file makes a producer, except `history.py`, whose `send` writes the
-lines of a file and needs other settings.
+Called by the worker, by deploys and by commands. Only `history.py` makes another producer, because its
+`send` needs other settings.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ _REQUEST_TIMEOUT_MS: Final = 10_000
 _METADATA_MS: Final = 15_000
 _PROBE_SECONDS: Final = 30
 _NO_TRANSACTIONS: Final = (UnknownError, UnsupportedVersionError, IncompatibleBrokerVersion)
-"""The errors by which a broker says that it has no transactions (Tansu 0.6: an unknown error to InitProducerId)."""
+"""The errors of a broker without transactions (Tansu 0.6 answers InitProducerId with an unknown error)."""
 
 
 async def has_transactions(broker: connection.Address, app_id: str) -> bool:
-    """Return True if the broker has transactions; a producer that writes nothing asks once.
+    """Return True if the broker has transactions; a producer that writes no record finds out.
 
-    Only the broker's own answer counts. If the coordinator is slow or away, the producer waits for it, and then `KafkaError` or
-    `TimeoutError` is raised: a worker that took that for a no would write to Kafka without transactions.
+    If the coordinator does not answer, the function waits and then raises `KafkaError` or `TimeoutError`. It must not return
+    False then, because a worker would write to Kafka without transactions.
     """
     producer = transactional(broker, f"{app_id}-probe")
     try:
@@ -50,7 +50,7 @@ async def has_transactions(broker: connection.Address, app_id: str) -> bool:
 
 
 async def begun(producer: AIOKafkaProducer) -> bool:
-    """Start a transactional producer, which fences the former one of its id; return False if the broker has no transactions."""
+    """Start a transactional producer, which fences the former producer of its id; return False without transactions."""
     with _without_log("aiokafka.producer.sender"):  # it logs the answer that is expected here as unexpected
         try:
             await producer.start()
@@ -72,7 +72,7 @@ def _without_log(name: str) -> Iterator[None]:
         logger.disabled = False
 
 
-def plain(broker: connection.Address) -> AIOKafkaProducer:
+def without_transactions(broker: connection.Address) -> AIOKafkaProducer:
     """Return a producer without transactions, for records that may be written twice: `timer.due`, activations, bundles."""
     return _producer(broker, None)
 

@@ -1,8 +1,8 @@
-"""The limit for how long a reader waits that makes no progress.
+"""The stall timeout: the longest time that a reader waits without progress.
 
-Called by whoever reads a topic to its end. An open transaction holds back readers of committed records until its coordinator
-ends the transaction (20 s, and up to 10 s more). A leader that moves holds them back for a moment. A reader that makes no
-progress for longer will never make any, while a new client gets further.
+Used by every reader that reads a topic to its end. An open transaction stops readers of committed records until its coordinator
+ends the transaction (20 s, and up to 10 s more). A change of the leader stops them for a moment. After a longer time without
+progress, this client will not recover, but a new client may.
 """
 
 import time
@@ -15,7 +15,7 @@ SECONDS: Final = 45.0
 
 
 class Patience:
-    """A limit that ends the waiting if the place where a reader stands has not changed for `seconds`."""
+    """A limit for waiting: a reader's position must change within `seconds`."""
 
     def __init__(self, seconds: float = SECONDS, steady: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._steady = seconds, steady
@@ -23,7 +23,7 @@ class Patience:
         self._since = steady()
 
     def stands(self, at: object) -> None:
-        """Note the place where the reader stands; raise `KafkaTimeoutError` if that has not changed for too long."""
+        """Note the reader's position; raise `KafkaTimeoutError` if it has not changed within the limit."""
         now = self._steady()
         if at != self._stands:
             self._stands, self._since = at, now

@@ -1,4 +1,4 @@
-"""Timestamps of Kafka records: whole milliseconds since 1970-01-01T00:00:00Z, and the moments that they stand for."""
+"""Timestamps of Kafka records, in whole milliseconds since 1970-01-01T00:00:00Z, converted to and from datetimes."""
 
 import datetime
 

@@ -1,6 +1,6 @@
-"""The topics: their names, their configuration, and how they are made and checked.
+"""The topics: their names and configuration, with functions that create and check them.
 
-Called by the worker and by the commands that need Kafka. All names and configurations of topics stand here.
+Called by the worker and by the commands that need Kafka. Names and configurations of topics are defined in this file only.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ DEAD_LETTERS: Final = "dead.letters"
 ACTIONS: Final[Mapping[str, str]] = {channel: f"actions.{channel}" for channel in channels.NAMES}
 
 PARTITIONS: Final = 12
-"""Number of partitions of new topics, if `customer.events` does not exist and no other number is asked for."""
+"""Number of partitions of new topics, if `customer.events` does not exist and the caller gives no number."""
 _DAY: Final = 86_400_000
 LARGEST: Final = 4 * 1024 * 1024
-"""Bytes of the largest record that the topics take: an event too large for the fold still fits into `dead.letters`."""
+"""Bytes of the largest record that the topics allow. An event that is too large for the fold still fits into `dead.letters`."""
 TOMBSTONES: Final = _DAY
-"""Milliseconds for which a tombstone of `customer.state` must stay, so that a slow or returning reader misses none."""
+"""Milliseconds for which a tombstone of `customer.state` must stay, so that a slow reader does not miss it."""
 UNCOMPACTED: Final = 3_600_000
 """Milliseconds for which earlier states of a customer stay in `customer.state`.
 
-Loading reads everything that was written in this time.
+A worker that loads the states reads all of them.
 """
 _STATE: Final[Mapping[str, str]] = {
     # Small segments are compacted sooner, so less is loaded; erased data is gone from the disk within days.
@@ -48,7 +48,7 @@ _STATE: Final[Mapping[str, str]] = {
 }
 _KNOWN_WITHIN: Final = 10.0
 _ENVELOPE: Final = 64 * 1024
-"""Bytes that a dead letter may need beside the record that is in it."""
+"""Bytes that a dead letter may need in addition to its record."""
 
 
 class TopicsMissing(errors.RuntimeFailure):
@@ -100,7 +100,7 @@ class Spec(msgspec.Struct, frozen=True):
 
 
 class Topics(msgspec.Struct, frozen=True):
-    """The names of the topics, with a prefix that is put before each name literally."""
+    """The names of the topics; each name begins with the prefix, exactly as it is given."""
 
     prefix: str = ""
 
@@ -137,11 +137,11 @@ async def create(
     replication: int = 1,
     days: Mapping[str, int] | None = None,
 ) -> list[str]:
-    """Make the topics that are missing, and return their names once the broker knows them; other topics stay as they are.
+    """Create the missing topics, and return their names once the broker knows them; existing topics do not change.
 
-    `partitions`: None for the number of `customer.events` or, if that does not exist, for `PARTITIONS`. `days`: see
-    `Topics.specs`. Raises `OtherCount` if `customer.events` has another number, and `TopicsRefused` if the broker does not make
-    the topics.
+    `partitions` is their number of partitions; None means that of `customer.events`, or `PARTITIONS` if it does not exist.
+    `days`: see `Topics.specs`. Raises `OtherCount` if `customer.events` has another number, and `TopicsRefused` if the broker
+    does not make the topics.
     """
     await connection.reachable(broker)
     admin = AIOKafkaAdminClient(**connection.client(broker))
@@ -204,9 +204,9 @@ async def partitions(broker: connection.Address, topics: Topics) -> int:
 
 
 async def checked(broker: connection.Address, topics: Topics) -> list[str]:
-    """Return the harmless differences from the configuration that `create` makes; raise `WrongConfig` for harmful ones.
+    """Return harmless differences from the configuration that `create` makes; raise `WrongConfig` for harmful ones.
 
-    States that are deleted by age, or tombstones that are removed before a worker has seen them, lead to wrong states.
+    Harmful: states are deleted by age, or tombstones are removed before a worker has read them. Both lead to wrong states.
     """
     wanted = {spec.name: spec.config for spec in topics.specs() if spec.name in (topics.name(STATE), topics.name(BUNDLES))}
     found = await _configs(broker, list(wanted))
@@ -226,7 +226,7 @@ async def checked(broker: connection.Address, topics: Topics) -> list[str]:
 
 
 async def _configs(broker: connection.Address, names: list[str]) -> dict[str, dict[str, str]]:
-    """Return the configuration of these topics, as far as the broker tells it."""
+    """Return the configuration of these topics, as far as the broker reports it."""
     admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()
     try:

@@ -42,9 +42,9 @@ class Written(msgspec.Struct, kw_only=True):
     oldest: int
     decided: list[decisions.Decision] = []
     acted: Mapping[str, int] = {}
-    """Number of actions by channel."""
+    """`{channel: number of actions}`."""
     buried: Mapping[str, int] = {}
-    """Number of dead letters by reason."""
+    """`{reason: number of dead letters}`."""
     errors: Mapping[tuple[str, str], int] = {}
     """Number of conditions that could not be evaluated, by journey and path in the YAML."""
     activations: int = 0

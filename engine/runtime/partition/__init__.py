@@ -1,4 +1,4 @@
-"""One partition: taken over safely, decided batch by batch, and written in transactions.
+"""One partition: a worker takes it over, decides its records in batches, and writes each batch in a transaction.
 
-`partition.py` drives the fold, `writer.py` commits, `takeover.py` and `tails.py` prove the last transaction whole.
+`partition.py` drives the fold, and `writer.py` commits. `takeover.py` and `tails.py` check that the last transaction is whole.
 """

@@ -3,7 +3,7 @@
     records -> decode (or dead letter) -> decide per customer -> decisions, actions, states, partition record -> broker
 
 Called by the worker under the partition's lock, and by `dalang state rebuild` and `dalang state check` with writers that write
-nothing to Kafka. If a batch cannot be written, the worker's process ends, because memory would be ahead of the broker.
+nothing to Kafka. If a batch cannot be written, the worker's process ends, because its memory would be ahead of the broker.
 """
 
 import datetime
@@ -29,9 +29,9 @@ from engine.runtime.partition import tails, writer
 from engine.runtime.state import codec, store
 
 FULL: Final = 5_000
-"""Number of outputs after which a transaction is written.
+"""Number of outputs after which a transaction is written, even if the batch is not finished.
 
-If 100,000 timers are due in one second, many transactions are written, and memory does not hold all outputs at once.
+So if 100,000 timers are due in one second, memory does not hold all their outputs at once.
 """
 _log = logs.log()
 
@@ -57,7 +57,7 @@ class Batch:
         self.driver = driver
         self.outputs: list[writer.Output] = []
         self.touched: dict[bytes, tuple[state.Customer | None, int, int]] = {}
-        """What `store.Port.customer` would return now, for each customer whose state has changed."""
+        """`{customer: new result of store.Port.customer}`, for each customer whose state has changed."""
         self.new: set[bytes] = set()
         """The customers who had no state before."""
         self.decided: list[decisions.Decision] = []
@@ -66,7 +66,7 @@ class Batch:
         self.before = record
 
     def record(self, offset: int) -> codec.PartitionRecord:
-        """Return the partition record for the moment when everything up to `offset` is handled."""
+        """Return the partition record that says that everything up to `offset` is handled."""
         bundle, clock = self.driver.catalog.bundle.id, "stream" if self.driver.streaming else "wall"
         held = tuple(sorted(self.driver.held))
         time = timestamps.milliseconds(self.driver.stream_time)
@@ -88,12 +88,12 @@ class Partition:
     ) -> None:
         self.number, self.store, self.writer = number, loaded, own
         self.oldest: int | None = None
-        """The timestamp (ms) of the first record of the batch at work, None between two batches."""
+        """The timestamp (ms) of the first record of the present batch, None between two batches."""
         self.passed = 0
         """The timestamp (ms) of the last record that was handled."""
         self._wrote, self._decode, self._trace = wrote, decode, trace.Trace(detailed=False)
         self._told = False
-        """True if the log has told of a misplaced customer."""
+        """True if a log line about a misplaced customer was written."""
         self._registry = registry
         self._decisions = names.name(topics.DECISIONS)
         self._dead = names.name(topics.DEAD_LETTERS)
@@ -103,7 +103,7 @@ class Partition:
         self.counting = tails.Counting(names)
         self._batch: Batch
         self._record: Any
-        """The record of the log that is being taken."""
+        """The record of `customer.events` that is handled now."""
 
     async def close(self) -> None:
         """Disconnect the writer and close the store."""
@@ -120,9 +120,9 @@ class Partition:
             raise LiveBundleMissing(f"The bundle {bundle} is live in partition {self.number}, but missing on journey.bundles.")
 
     async def handle(self, chunks: Sequence[faust_batches.Chunk]) -> int:
-        """Decide and write the records that were not handled yet; return how many records those are.
+        """Decide and write the records that were not handled yet; return their number.
 
-        Raises `Skipped` if a chunk before one of these chunks was dropped: its records would be lost for good.
+        Raises `Skipped` if Faust dropped a chunk before one of these chunks, because its records would be lost.
         """
         reached = self.store.record.offset
         fresh: list[Any] = []
@@ -155,7 +155,7 @@ class Partition:
         return fresh[taken:]
 
     def begin(self) -> Batch:
-        """Start an empty batch on top of what the store holds; `take` fills the batch and `write` writes it."""
+        """Start an empty batch. `take` fills the batch, and `write` writes it."""
         record, find = self.store.record, self._registry.catalog
         live = find(record.bundle)
         assert live is not None
@@ -172,11 +172,11 @@ class Partition:
         missing: list[writer.Output] | None = None,
         before: Mapping[bytes, bytes | None] = types.MappingProxyType({}),
     ) -> float:
-        """Write the batch and the fact that everything up to `offset` is handled; return the seconds that the broker took.
+        """Write the batch and a partition record that says that everything up to `offset` is handled.
 
-        `missing`: the outputs to write, if other outputs of the batch are on the broker already; these are counted only.
-        `before`: snapshots of other customers to write too, because the topic's later snapshots of them belong to a transaction
-        that was aborted in other topics.
+        Returns the seconds that the broker took. `missing` and `before` are for a repair: `missing` are the outputs to write if
+        the other outputs of the batch are on the broker already. `before` are snapshots of other customers to write too, because
+        their later snapshots belong to a transaction that was aborted in other topics.
         """
         batch = self._batch
         after = self.counting.record(batch.record(offset), batch.outputs)
@@ -197,10 +197,10 @@ class Partition:
         return write_took
 
     def arm_all(self) -> None:
-        """Arm every timer again, after inputs were taken whose batch was given up."""
+        """Put every timer into the timer queue again, after a batch was discarded."""
         for key in self.store.keys():  # noqa: SIM118 - a store is no dictionary
             if (due := self.store.due_of(key)) != codec.NO_TIMER:
-                self.store.calendar.arm(due, key)
+                self.store.timer_queue.arm(due, key)
 
     def _count(self, batch: Batch, fresh: list[Any], started: float, write_took: float) -> None:
         """Report to the metrics what was written."""
@@ -223,7 +223,7 @@ class Partition:
         self._trace.errors.clear()
 
     def take(self, record: Any) -> None:
-        """Take one record of the log into the batch: decide it or, if it is malformed, put it aside as a dead letter."""
+        """Add one record to the batch: decide it or, if it is malformed, make it a dead letter."""
         self._record, driver = record, self._batch.driver
         try:
             key = record.key or b""
@@ -244,7 +244,7 @@ class Partition:
             self._activated(event, taken=taken)
 
     def _activated(self, event: inputs.Event, *, taken: bool) -> None:
-        """Count and log an activation; put it aside if it was not taken, because its bundle is unknown."""
+        """Count and log an activation; make it a dead letter if its bundle is unknown (`taken` is False)."""
         if not taken:
             _log.error("bundle unknown", partition=self.number, offset=self._record.offset)
             self._bury(fold_driver.UNKNOWN_BUNDLE)
@@ -277,17 +277,17 @@ class Partition:
                 yield key
 
     def concerned(self, timer_due: inputs.Event) -> Iterator[bytes]:
-        """Yield the customers of a `timer.due` who have a timer due at its time, and tell the timer queue that it came."""
+        """Yield the customers of a `timer.due` who have a timer due at its time; note its arrival in the timer queue."""
         named = timer_due.field("customers")
         keys: Iterable[bytes] = self.everybody() if named is None else [each.encode() for each in named]
         latest = timestamps.milliseconds(timer_due.recorded)
         for key in keys:
-            expected = self.store.calendar.done(key)
+            expected = self.store.timer_queue.done(key)
             due = self._due(key)
             if due <= latest:
                 yield key
             elif expected and due != codec.NO_TIMER:
-                self.store.calendar.arm(due, key)  # it was sent by a clock that is ahead of the log's time
+                self.store.timer_queue.arm(due, key)  # it was sent by a clock that is ahead of the log's time
 
     def decide(self, key: bytes, event: inputs.Event, *, before: bool = False) -> None:
         """Decide one input of one customer, and add the results to the batch."""
@@ -325,7 +325,7 @@ class Partition:
                 batch.outputs.append(output)
 
     def _place(self, key: bytes) -> None:
-        """Count a new customer whose home is another partition; log only the first one, as one producer misplaces many."""
+        """Count a new customer who belongs to another partition; log only the first, because a wrong producer misplaces many."""
         partitions = self.store.record.partitions
         if partitions and (home := partitioner.home(key, partitions)) != self.number:
             self._batch.misplaced += 1
@@ -342,9 +342,9 @@ class Partition:
         return timestamps.milliseconds(customer.next_due) if customer is not None and customer.timers else codec.NO_TIMER
 
     def _bury(self, reason: str, key: bytes | None = None) -> None:
-        """Put the record aside as a dead letter, as it came, with its position and the reason.
+        """Make the record a dead letter: its bytes, its position and the reason.
 
-        `key` is the customer's, if the customer is known.
+        `key` is the customer's key, if the customer is known.
         """
         record = self._record
         headers = {
@@ -369,12 +369,12 @@ class Partition:
         """Return the customers whose timers are due now, in chunks, each chunk with the time for its `timer.due`.
 
         Under the stream clock, now is the stream's time, and a timer that is due at exactly that time waits for a later event.
-        With `behind`, some records are not handled yet, and timers that were sent may be among them.
+        `behind` is True if records wait to be handled; a `timer.due` that was sent may be among them.
         """
         now = timestamps.milliseconds(wall)
         streaming = self.store.record.clock == "stream"
         here = self.store.record.stream_time if streaming else now
         steady = int(time.monotonic() * 1000)
         passed = steady - (now - self.passed) if behind else None
-        chunks = self.store.calendar.due(here, steady, self.store.due_of, strictly=streaming, passed=passed)
+        chunks = self.store.timer_queue.due(here, steady, self.store.due_of, strictly=streaming, passed=passed)
         return [(timestamps.instant(due), [key.decode() for key in keys]) for due, keys in chunks]

@@ -1,7 +1,7 @@
-"""The checks before a partition handles a record: the number of partitions, and the offset where reading began.
+"""The checks before a partition handles its first record: the number of partitions, and the first offset.
 
-Called by the worker for each partition that it loads. States and timers belong to a partition. If the number of partitions
-changes, customers move to partitions that do not know them. So a changed number is refused, and nothing is guessed.
+Called by the worker for each partition that it loads. If the number of partitions changes, customers move to partitions that do
+not have their states. So a changed number is refused.
 """
 
 import uuid
@@ -36,8 +36,8 @@ async def agreed(
 ) -> codec.PartitionRecord:
     """Return the partition record with the number of partitions and a lineage in it.
 
-    Raises `PartitionsChanged` if the states were written with another number. A partition without a record may be one that was
-    added later; then the record of partition 0 is asked.
+    Raises `PartitionsChanged` if the states were written with another number. A partition without a record may have been added
+    later; then the record of partition 0 is read.
     """
     known = record.partitions
     if record.offset < 0 and not known and number:

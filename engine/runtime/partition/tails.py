@@ -1,9 +1,9 @@
-"""The tails of the output topics: they show whether the last transaction of a partition is whole.
+"""The tails of the output topics: records of where each topic ended, which show whether the last transaction is whole.
 
 Kafka can commit a transaction in one partition and abort it in another
 (docs/failures.md#a-transaction-that-is-committed-by-half). So the partition record has, for each output topic, the offset after
 which the last transaction wrote, the number of records that it wrote there, and a checksum of their ids. This module is pure: a
-partition counts here what it writes, and takeover.py compares the counts with what can be read.
+partition counts its writes with it, and takeover.py compares the counts with the readable records.
 """
 
 import zlib
@@ -20,8 +20,8 @@ from engine.runtime.state import codec
 TOPICS: Final = (topics.DECISIONS, *topics.ACTIONS.values(), topics.EVENTS, topics.DEAD_LETTERS)
 """Every topic for outputs, without the prefix.
 
-Only the partition's own worker writes to its partition of these topics, except for `customer.events`: there the header
-`EMITTED` tells which records are the worker's.
+Only the partition's own worker writes to its partition of these topics, except for `customer.events`, where the header
+`EMITTED` marks the worker's own records.
 """
 EMITTED: Final = "emitted"
 """The header of an event that a step emitted; another producer's copy of the event does not have it."""
@@ -48,11 +48,11 @@ class Comparison(msgspec.Struct, frozen=True):
     """The result when the last transaction, as its partition record counts it, is compared with the topics."""
 
     missing: Mapping[str, int]
-    """By topic: how many records cannot be read that the partition record counts."""
+    """`{topic: number of records that the partition record counts, but that cannot be read}`."""
     extra: tuple[tuple[str, str], ...]
-    """Topic and id of each readable record that belongs to no whole transaction: its states were aborted or are not trusted."""
+    """(topic, id) of each readable record of a transaction that is not whole."""
     tails: Mapping[str, codec.Tail]
-    """The place in each topic where the outputs begin that are not part of a whole transaction."""
+    """The tail of each topic after the last whole transaction."""
 
 
 def letter_id(headers: Mapping[str, str]) -> str:
@@ -74,12 +74,12 @@ def id_of(topic: str, record: Any) -> str | None:
 
 
 def checksum(ids: Iterable[str]) -> int:
-    """Return a sum of ids that does not depend on their order, and that differs if an id comes twice."""
+    """Return a checksum of ids. It does not depend on their order, and a repeated id changes it."""
     return sum(zlib.crc32(each.encode()) for each in ids) % _CHECKSUMS
 
 
 def counted(before: Mapping[str, codec.Tail], outputs: Iterable[writer.Output], names: topics.Topics) -> dict[str, codec.Tail]:
-    """Return the tails with these outputs counted too."""
+    """Return the tails with these outputs added."""
     written: dict[str, list[str]] = {}
     for output in outputs:
         written.setdefault(output.topic, []).append(output.id)
@@ -95,8 +95,7 @@ def counted(before: Mapping[str, codec.Tail], outputs: Iterable[writer.Output], 
 def moved(before: Mapping[str, codec.Tail], last: Mapping[str, int], names: topics.Topics, handled: int) -> dict[str, codec.Tail]:
     """Return the tails after a whole write whose `last` offsets are known.
 
-    `handled` is the last offset of `customer.events` in the write: what a batch emits stands in the log after the batch's own
-    inputs.
+    `handled` is the last offset of `customer.events` that the batch handled. Emitted events come after it in the topic.
     """
     found = {topic: codec.Tail(max(tail.after, last.get(names.name(topic), -1))) for topic, tail in before.items()}
     found[topics.EVENTS] = codec.Tail(max(found[topics.EVENTS].after, handled))
@@ -104,9 +103,9 @@ def moved(before: Mapping[str, codec.Tail], last: Mapping[str, int], names: topi
 
 
 class Counting:
-    """The place after which a partition's next record counts the writes: the partition record at `base`, and the tails.
+    """The counting of a partition's writes, which begins after the partition record at the offset `base` and after the tails.
 
-    Without tails (a broker without transactions, a fold that writes nothing) nothing is counted.
+    On a broker without transactions, and if nothing is written, there are no tails and nothing is counted.
     """
 
     def __init__(self, names: topics.Topics) -> None:
@@ -114,7 +113,7 @@ class Counting:
         self.start(-1, {})
 
     def start(self, base: int, ends: Mapping[str, codec.Tail]) -> None:
-        """Count from here on: after the partition record at the offset `base`, and after the tails `ends`."""
+        """Begin to count after the partition record at the offset `base` and after the tails `ends`."""
         self.base, self.tails = base, ends
         self._untold: set[str] = set()
 
@@ -125,9 +124,9 @@ class Counting:
         return msgspec.structs.replace(before, base=self.base, tails=counted(self.tails, outputs, self._names))
 
     def follow(self, record: codec.PartitionRecord, last: Mapping[str, int], mark: int) -> None:
-        """Count the next write from the one whose record was written at `mark`, if the `last` offset of each topic was told.
+        """Begin to count after a write whose partition record has the offset `mark`; `last` are the topics' last offsets.
 
-        If the broker did not tell one of them (-1), both writes count as one, until each of these topics has been told again.
+        If the broker did not report an offset (-1), this write and the next one are counted together.
         """
         self._untold = {topic for topic in self._untold | last.keys() if last.get(topic, -1) < 0}
         if self._untold:
@@ -139,7 +138,7 @@ class Counting:
 def compared(record: codec.PartitionRecord, found: Mapping[str, Found]) -> Comparison:
     """Compare the tails of a partition record with the topics.
 
-    A whole transaction comes first in every topic, because whoever took the partition has made the one before whole, too.
+    Everything before a tail is whole, because each takeover has made the last transaction whole.
     """
     missing: dict[str, int] = {}
     extra: list[tuple[str, str]] = []
@@ -162,7 +161,7 @@ def compared(record: codec.PartitionRecord, found: Mapping[str, Found]) -> Compa
 
 
 def absent(outputs: Sequence[writer.Output], there: Collection[tuple[str, str]], names: topics.Topics) -> list[writer.Output]:
-    """Return the outputs that are not there yet; `there` holds the topic (without the prefix) and id of those that are."""
+    """Return the outputs that are not on the broker yet; `there` are (topic without prefix, id) of those that are."""
     prefix, left, found = len(names.prefix), Counter(there), []
     for output in outputs:
         if left[known := (output.topic[prefix:], output.id)]:

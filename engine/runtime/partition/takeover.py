@@ -7,11 +7,11 @@ These steps happen, in this order:
 3. The states are read up to their claim (`store.refresh`).
 4. The outputs after the tails of the partition record are read up to their claims, and compared (`tails.compared`).
 5. If they differ, Kafka has committed the last transaction by half (docs/failures.md#a-transaction-that-is-committed-by-half).
-   The states go back to what they were before it, its inputs are decided again, and one transaction writes what is missing. Ids
-   are the same whenever an input is decided, so outputs that are there already are skipped.
+   The states from before it are restored, its inputs are decided again, and one transaction writes the missing outputs. A
+   repeated decision has the same id, so outputs that are on the broker already are skipped.
 
-Called by the worker, under the partition's lock. Nothing here decides: partition.py does. A broker without transactions has no
-such halves: there only steps 1 and 3 happen.
+Called by the worker, under the partition's lock. This file decides nothing: partition.py does. On a broker without
+transactions only steps 1 and 3 happen.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ from engine.runtime.partition import partition, partition_checks, tails, writer
 from engine.runtime.state import codec, store
 
 FAR: Final = 100_000
-"""Number of records of `customer.events` after which no input of the last transaction can come: five times a full prefetch."""
+"""The inputs of the last transaction are among so many records of `customer.events`: five times a full prefetch."""
 FEW: Final = 10_000
-"""Number of records of `customer.events` that are read without asking first whether any bundle emits events."""
+"""Up to so many records of `customer.events` are read without a check whether any bundle emits events."""
 _log = logs.log()
 
 
@@ -54,8 +54,8 @@ class Takeover:
     async def take(self, number: int, own: writer.Writer, held: store.Port, app_id: str, count: int) -> partition.Partition:
         """Take a partition and return it, ready to decide.
 
-        `own` is its writer, not started, and `held` is the store with what is known of its states. `app_id` has the prefix.
-        `count` is the number of partitions. Raises the errors of the broker, `layout.PartitionsChanged` and
+        `own` is its writer, not started yet. `held` is its store, which may hold a copy of its states. `app_id` has the prefix.
+        `count` is the number of partitions. Raises the errors of the broker, `partition_checks.PartitionsChanged` and
         `partition.LiveBundleMissing`.
         """
         claims: dict[str, int] = {}
@@ -75,7 +75,7 @@ class Takeover:
     async def _fence(self, number: int, own: writer.Writer, app_id: str) -> dict[str, int]:
         """Fence the former worker, write a claim to each topic, and return the offsets of the claims by full topic name.
 
-        The claimer connects meanwhile; the claims are written after the fence.
+        The claimer connects at the same time, but writes its claims after the fence.
         """
         claimer = writer.Claimer(self._broker, app_id, number, self._clock)
         connecting = asyncio.create_task(claimer.start())
@@ -88,7 +88,7 @@ class Takeover:
             await claimer.stop()
 
     async def _check(self, current: partition.Partition, claims: Mapping[str, int], half: bool) -> None:
-        """Make the last transaction whole, and let the partition count its writes from here."""
+        """Make the last transaction whole if it is not, and start to count the partition's writes."""
         held, ends = current.store, {topic: codec.Tail(claims[self._names.name(topic)]) for topic in tails.TOPICS}
         counts = bool(held.record.tails)
         if counts:  # an output topic that the record does not know yet is counted from its claim
@@ -108,7 +108,7 @@ class Takeover:
         current.counting.start(held.mark.offset, {topic: max(tail, written.get(topic, tail)) for topic, tail in ends.items()})
 
     async def _found(self, number: int, record: codec.PartitionRecord, claims: Mapping[str, int]) -> dict[str, tails.Found]:
-        """Return the records of each output topic that can be read between its tail and its claim."""
+        """Return the committed records between the tail and the claim of each output topic."""
         found = {topic: tails.Found() for topic in record.tails}
         after = {topic: tail.after for topic, tail in record.tails.items()}
         if not record.tails[topics.EVENTS].count and not await self._may_emit(claims, after[topics.EVENTS]):
@@ -125,10 +125,10 @@ class Takeover:
         return found
 
     async def _may_emit(self, claims: Mapping[str, int], after: int) -> bool:
-        """Return True if events that steps emitted may stand after this offset of `customer.events`.
+        """Return True if emitted events may be after this offset of `customer.events`, so that it must be read.
 
-        Few records are simply read. If there are many, the answer is whether any bundle emits events, the newest bundles
-        included: reading other producers' events would take long.
+        If there are few records, they are read anyway. If there are many, they are read only if a bundle emits events, because
+        reading the events of all other producers would take long.
         """
         if claims[self._names.name(topics.EVENTS)] - after <= FEW or self._registry.emits:
             return True
@@ -138,7 +138,7 @@ class Takeover:
     async def _repair(
         self, current: partition.Partition, compared: tails.Comparison, claims: Mapping[str, int], *, half: bool
     ) -> None:
-        """Decide the last transaction again, from the states before it, and write what is missing of it."""
+        """Decide the last transaction again, from the states before it, and write its missing outputs."""
         held, number, record = current.store, current.number, current.store.record
         states, events = (claims[self._names.name(topic)] for topic in (topics.STATE, topics.EVENTS))
         base = record.base if compared.missing else held.mark.offset
@@ -174,7 +174,7 @@ class Takeover:
     async def _give_up(
         self, current: partition.Partition, record: codec.PartitionRecord, compared: tails.Comparison, claimed: int, why: str
     ) -> None:
-        """Go on with the states as they are on the topic; count and log that the batch was not repaired."""
+        """Go on with the present states of the topic; count and log that the batch was not repaired."""
         held, states = current.store, self._names.name(topics.STATE)
         await store.refresh(held, self._broker, states, current.number, claimed, self._clock.now())
         held.record = record
@@ -191,10 +191,10 @@ class Takeover:
     async def _decide_again(
         self, current: partition.Partition, until: int, there: Collection[tuple[str, str]], end: int
     ) -> tuple[partition.Batch, int, Counter[tuple[str, str]] | None]:
-        """Decide the inputs up to `until` again, and further ones until every output in `there` has been decided again.
+        """Decide the inputs up to `until` again, and later ones until all outputs in `there` have been decided again.
 
-        Returns the batch, the last offset in it, and the outputs in `there` that no input led to. These are None if retention
-        has removed the inputs. No input from the offset `end` on is read.
+        Returns the batch, its last offset, and the outputs in `there` that no input led to, or None for these if retention has
+        removed the inputs. Inputs from the offset `end` on are not read.
         """
         events, start = self._names.name(topics.EVENTS), current.store.record.offset + 1
         tp, left, seen = TopicPartition(events, current.number), Counter(there), 0
@@ -233,7 +233,7 @@ class Takeover:
 
 
 def _told(current: partition.Partition) -> None:
-    """Raise `KafkaTimeoutError` if the broker did not tell the offsets of the last write: the next steps need them."""
+    """Raise `KafkaTimeoutError` if the broker did not report the offsets of the last write, which the next steps need."""
     if min(current.writer.last.values()) < 0:
         raise KafkaTimeoutError("The broker has a record twice and does not say where.")
 
@@ -241,7 +241,7 @@ def _told(current: partition.Partition) -> None:
 async def _until(consumer: AIOKafkaConsumer, marks: Mapping[TopicPartition, int]) -> AsyncIterator[tuple[TopicPartition, Any]]:
     """Yield the committed records before the claim of each partition, in the order of each partition.
 
-    `marks` holds the offsets of the claims (`{partition: offset}`).
+    `marks` are the offsets of the claims: `{partition: offset}`.
     """
     ahead, waiting = dict(marks), stall_timeout.Patience()
     while ahead:

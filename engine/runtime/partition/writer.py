@@ -1,8 +1,7 @@
-"""The writer of one partition: it writes outputs and states together, or in the order that loses nothing.
+"""The writer of one partition: it writes the outputs and states of a batch in one transaction.
 
-On Kafka a batch is one transaction of a producer whose transactional id is the partition's. So a successor fences a former
-writer as soon as the successor starts. A broker without transactions gets confirmed writes: outputs, then states, then the
-partition record.
+Each partition has its own transactional id. So when another worker's writer starts, it fences the former writer. A broker without
+transactions gets confirmed writes: outputs, then states, then the partition record.
 """
 
 import asyncio
@@ -23,12 +22,12 @@ from engine.runtime.state import codec, store
 _STOP_SECONDS: Final = 5
 START_WITHIN: Final = 40.0
 WRITE_WITHIN: Final = 25.0
-"""Seconds for one write: the coordinator ends a transaction after 20 s, so what takes longer cannot succeed any more."""
+"""Seconds for one write. The coordinator aborts a transaction after 20 s, so a longer write cannot succeed."""
 CLAIM_KEY: Final = codec.NOBODY + b"claim"
 
 
 class Output(msgspec.Struct, frozen=True):
-    """One record to write; `id` is the same whenever this output is decided again, and empty for a state."""
+    """One record to write. `id` is a hash that is the same if the output is decided again; for a state it is empty."""
 
     topic: str
     key: bytes | None
@@ -38,7 +37,7 @@ class Output(msgspec.Struct, frozen=True):
 
 
 class _Connected:
-    """A producer of one partition, from its start to its end."""
+    """A producer for one partition that can be started and stopped."""
 
     def __init__(self, partition: int, clock: broker_clock.Wall, producer: AIOKafkaProducer) -> None:
         self._partition, self._clock, self._producer = partition, clock, producer
@@ -52,19 +51,19 @@ class _Connected:
             await self._producer.start()
 
     async def stop(self) -> None:
-        """Disconnect; a producer that was fenced, or whose broker is away, is given up after `_STOP_SECONDS` seconds."""
+        """Disconnect; do not wait longer than `_STOP_SECONDS` seconds if the producer was fenced or its broker is away."""
         with contextlib.suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(_STOP_SECONDS):
                 await self._producer.stop()
 
 
 class Writer(_Connected):
-    """The writer of the batches of one partition; if it raises any error, memory is ahead of the broker: leave."""
+    """The writer of one partition's batches. After any error the worker must exit, because memory is ahead of the broker."""
 
     reached = store.Mark()
-    """The offset in `customer.state` of the partition record of the last write, and the log's time then (ms)."""
+    """The offset in `customer.state` of the last write's partition record, and the broker's time of the write (ms)."""
     last: Mapping[str, int] = {}
-    """The offset of the last record of the last write in each topic (full name), -1 if the broker did not tell it."""
+    """`{full topic name: offset of the last record of the last write}`; -1 if the broker did not report the offset."""
 
     def __init__(
         self,
@@ -75,7 +74,9 @@ class Writer(_Connected):
         transactions: bool,
         clock: broker_clock.Wall | None = None,
     ) -> None:
-        producer = producers.transactional(broker, f"{app_id}-{partition}") if transactions else producers.plain(broker)
+        producer = (
+            producers.transactional(broker, f"{app_id}-{partition}") if transactions else producers.without_transactions(broker)
+        )
         super().__init__(partition, clock or broker_clock.Wall(), producer)
         self.transactions = transactions
 
@@ -107,7 +108,7 @@ class Writer(_Connected):
     async def _send_topic(self, topic: str, records: list[Output]) -> int:
         """Send the records of one topic, and return the offset of the last one.
 
-        Returns -1 if the broker does not tell it, because it already had these records (a repeat).
+        Returns -1 if the broker does not report it, because it had these records already (a repeat).
         """
         producer, confirmed = self._producer, []
         batch = producer.create_batch()
@@ -130,10 +131,9 @@ class Writer(_Connected):
 class Claimer(_Connected):
     """A producer that marks the end of every topic of one partition with a claim.
 
-    Whoever reads up to the claims has read everything that was written before. No end that a broker names is as sure: a leader
-    that was just elected can name one that is too small for a moment. The claims are aborted, so that no reader sees them. The
-    transactional id is not the writer's: if the markers of an aborted transaction are sent again, they must meet nothing but
-    claims.
+    A reader that has reached the claims has read everything that was written before. The end offset that a broker reports is not
+    safe: a newly elected leader can report one that is too small for a moment. The claims are aborted, so no reader sees them.
+    The claimer has its own transactional id, so that a repeated marker of an aborted transaction can only affect claims.
     """
 
     def __init__(self, broker: connection.Address, app_id: str, partition: int, clock: broker_clock.Wall) -> None:

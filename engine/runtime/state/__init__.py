@@ -1,1 +1,1 @@
-"""State: the customers of one partition, in memory or in RocksDB, how they are encoded, and which timers are due."""
+"""State: the states of one partition's customers (in memory or in RocksDB), their encoding, and the timer queue."""

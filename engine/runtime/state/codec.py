@@ -1,8 +1,8 @@
 """The encoding of states, in `customer.state` and in memory.
 
 A snapshot is: the version of the format (1 byte), the due time of the earliest timer (8 bytes, ms), the offset of the last
-input in the state (8 bytes), then the customer as msgpack. The two numbers can be read without decoding the rest, and most
-events need no more. The partition record stands under a key that no customer id can have.
+input in the state (8 bytes), then the customer as msgpack. Due time and offset can be read without
+decoding the customer, and most events need no more. The key of the partition record is one that no customer id can have.
 """
 
 import datetime
@@ -18,7 +18,7 @@ from engine.runtime.kafka import timestamps
 
 FORMAT: Final = 1
 NOBODY: Final = b"\xff\xff"
-"""The first bytes of every key that is not a customer's; they are not UTF-8."""
+"""The first bytes of every key that is not a customer's key. They are not valid UTF-8."""
 PARTITION_KEY: Final = NOBODY + b"partition"
 NO_TIMER: Final = (1 << 63) - 1
 
@@ -35,7 +35,7 @@ class UnknownFormat(errors.RuntimeFailure):
 
 
 class Tail(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """The end of one output topic: `count` records were written after the offset `after`, and `checksum` is made of their ids."""
+    """The end of one output topic: `count` records were written after the offset `after`; `checksum` is that of their ids."""
 
     after: int
     count: int = 0
@@ -56,7 +56,7 @@ class PartitionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """The number of partitions when the record was written; 0 if it is not known."""
     held: tuple[str, ...] = ()
     lineage: str = ""
-    """A random name, given once, by which a copy of the states tells its topic from another topic of the same name."""
+    """A random name that never changes, by which a copy of the states recognises its topic."""
     base: int = -1
     """The offset in `customer.state` of the partition record before the writes that `tails` counts."""
     tails: Mapping[str, Tail] = {}
@@ -69,7 +69,7 @@ _record_decoder: Final = msgspec.json.Decoder(PartitionRecord)
 def snapshot(customer: state.Customer, offset: int) -> bytes:
     """Encode a customer as a snapshot, in bytes of exactly its size.
 
-    An over-allocated buffer would cost more memory than the state.
+    The bytes have no spare room, because spare room in millions of snapshots would fill the memory.
     """
     due = timestamps.milliseconds(customer.next_due) if customer.timers else NO_TIMER
     return _HEAD.pack(FORMAT, due, offset) + _encode(customer)

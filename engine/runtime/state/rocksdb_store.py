@@ -1,10 +1,10 @@
 """The states of one partition on disk, in RocksDB, for more customers than memory holds.
 
 Opened by the worker if DALANG_STORE=rocksdb. Each write is atomic and contains the mark, so after any crash the directory is
-complete up to a record of `customer.state`. The directory is a copy of that topic: if it does not fit or is broken, it is
-thrown away. Its keys:
+complete up to a record of `customer.state`. The directory is a copy of that topic. If it is broken or belongs to another topic,
+it is deleted. Its keys:
 
-    m            Meta: what the directory is a copy of, and up to where
+    m            Meta: the topic and partition of the copy, and its mark
     c<customer>  the customer's snapshot
     t<customer>  the due time of the customer's earliest timer (8 bytes, ms), if there is one; the timer queue is made from these
 """
@@ -26,7 +26,7 @@ from engine.runtime.state import codec, store
 
 LAYOUT: Final = 1
 SLOTS: Final = 16
-"""Number of processes that may share a directory: each takes the first slot that no other process holds."""
+"""Number of processes that may share a directory. Each process opens the first slot that no other process has open."""
 _META: Final = b"m"
 _DUE: Final = struct.Struct(">Q")
 _SPOILED: Final = "spoiled"
@@ -76,7 +76,7 @@ class Store(store.Port):
             self.clear()
 
     def _remember(self) -> None:
-        """Take over what the directory holds if it is complete and of this topic, otherwise empty it."""
+        """Use the content of the directory if it is complete and belongs to this topic; otherwise empty it."""
         told = self._db.get(_META)
         meta = None if told is None else msgspec.json.decode(told, type=Meta)
         if meta is None or (meta.layout, meta.format, meta.topic, meta.partition) != self._kind():
@@ -103,7 +103,7 @@ class Store(store.Port):
         return (key for key, _ in self._each(b"c"))
 
     def fill(self, snapshots: Mapping[bytes, bytes | None]) -> None:
-        """Write snapshots without the meta record, so that a directory that is filled by half does not count as a copy."""
+        """Write snapshots without the meta record, so that an unfinished directory does not count as a copy."""
         batch = rocksdict.WriteBatch(raw_mode=True)
         for key, snapshot in snapshots.items():
             _into(batch, key, snapshot, was=0)
@@ -142,10 +142,10 @@ class Store(store.Port):
 
     def _arm(self) -> None:
         for key, due in self._each(b"t"):
-            self.calendar.arm(_DUE.unpack(due)[0], key)
+            self.timer_queue.arm(_DUE.unpack(due)[0], key)
 
     def _each(self, kind: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield every key of a kind, without the letter of the kind, and its value."""
+        """Yield every key of a kind (`c` or `t`) without this letter, and its value."""
         items: Iterator[Any] = iter(self._run(lambda: self._db.items(from_key=kind)))
         try:
             for key, value in items:
@@ -164,7 +164,7 @@ class Store(store.Port):
     def _spoiled(self, exc: Exception) -> StoreFailed:
         """Mark the directory as broken, and return the error to raise.
 
-        A marked directory is never opened again as it is: a broken file would stop every later worker.
+        A marked directory is emptied before it is used again, because a broken file would stop every later worker.
         """
         with contextlib.suppress(OSError):
             (self._path / _SPOILED).touch()
@@ -177,7 +177,7 @@ def opened(chosen: settings.Settings, topic: str, partition: int) -> store.Port:
 
 
 def _into(batch: rocksdict.WriteBatch, key: bytes, snapshot: bytes | None, was: int) -> None:
-    """Add a customer's change to a write batch, and the change of the customer's due time if it is not `was` any more."""
+    """Add a customer's snapshot to a write batch, and the due time if it differs from `was`."""
     due = codec.NO_TIMER if snapshot is None else codec.head(snapshot)[0]
     if snapshot is None:
         batch.delete(b"c" + key)
@@ -194,7 +194,7 @@ def _into(batch: rocksdict.WriteBatch, key: bytes, snapshot: bytes | None, was: 
 def _opened(directory: pathlib.Path) -> tuple[pathlib.Path, rocksdict.Rdict]:
     """Open the first slot that no other process holds; a broken slot is emptied first.
 
-    Raises `StoreFailed` if all slots are held, or an emptied slot cannot be opened.
+    Raises `StoreFailed` if other processes have all slots open, or if an emptied slot cannot be opened.
     """
     for slot in range(SLOTS):
         path, broken = directory / str(slot), False
@@ -215,7 +215,7 @@ def _opened(directory: pathlib.Path) -> tuple[pathlib.Path, rocksdict.Rdict]:
 
 
 def _is_held(exc: Exception) -> bool:
-    """Return True if another process, or this one, has the directory open; RocksDB says so only in the text of its error."""
+    """Return True if another process, or this one, has the directory open; only the text of RocksDB's error shows this."""
     told = str(exc)
     return "While lock file" in told or "lock hold by" in told
 

@@ -1,8 +1,8 @@
 """The states of one partition's customers: the port, its implementation in memory, and the loading from `customer.state`.
 
-The topic is the truth. A store is a copy with a mark: the record of the topic up to which the copy is complete. In memory a
-store keeps encoded bytes, which take a fifth of what decoded objects would take; a state is decoded only when it is needed. The
-implementation on disk is in rocksdb_store.py.
+The topic is the truth, and a store is a copy of it. The copy's mark is the record of the topic up to which it is complete. A
+store in memory keeps encoded bytes, which take a fifth of the memory of decoded objects; a state is decoded when it is needed.
+The store on disk is in rocksdb_store.py.
 """
 
 import abc
@@ -17,15 +17,15 @@ from engine.runtime.kafka import connection, history, stall_timeout
 from engine.runtime.state import codec, timer_queue
 
 _OTHER: Final = "of another topic, or made anew since"
-"""The reason why held states do not fit: the topic was made again, or `dalang state rebuild` has written it."""
+"""The reason to read all states again: the topic was made again, or `dalang state rebuild` has written it."""
 STALE: Final = 12 * 3600 * 1000
-"""Milliseconds after which a copy is thrown away.
+"""Milliseconds after which a copy is not used any more.
 
 This is half of the time for which Kafka keeps tombstones by default, so that no tombstone can be missed.
 """
 
 NEW: Final = ("new", b"")
-"""The header of a customer's first snapshot: by it a reader knows that compaction has removed no earlier one."""
+"""The header of a customer's first snapshot. It shows a reader that compaction has removed no earlier snapshot."""
 _log = logs.log()
 
 
@@ -39,14 +39,14 @@ class Mark(NamedTuple):
 class Port(abc.ABC):
     """One partition: snapshots by customer, the timer queue, and the partition record.
 
-    Everything that is written to a store was committed before, so a store is never ahead of the topic.
+    Only committed snapshots are written to a store, so a store is never ahead of the topic.
     """
 
     def __init__(self) -> None:
         self._reset()
 
     def _reset(self) -> None:
-        self.calendar = timer_queue.Calendar()
+        self.timer_queue = timer_queue.TimerQueue()
         self.record = codec.PartitionRecord()
         self.mark = Mark()
         self.customers = self.bytes = self.waiting = 0
@@ -58,15 +58,15 @@ class Port(abc.ABC):
 
     @abc.abstractmethod
     def keys(self) -> Iterator[bytes]:
-        """Yield every customer's key; nothing may be written meanwhile."""
+        """Yield every customer's key. Do not write to the store while iterating."""
 
     @abc.abstractmethod
     def fill(self, snapshots: Mapping[bytes, bytes | None]) -> None:
-        """Take some snapshots of the topic, which is read from its start; `filled` counts and arms them later."""
+        """Store some snapshots while the topic is read from its start. Call `filled` after the last of them."""
 
     @abc.abstractmethod
     def filled(self, record: codec.PartitionRecord, mark: Mark) -> None:
-        """Count the customers and arm their timers, now that all of the topic was filled in."""
+        """Count the customers and put their timers into the queue, after the whole topic was read."""
 
     @abc.abstractmethod
     def clear(self) -> None:
@@ -74,31 +74,31 @@ class Port(abc.ABC):
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Release what is held; a copy that outlives the process stays."""
+        """Release the memory and files of the store; a copy on disk stays there."""
 
     @abc.abstractmethod
     def _keep(self, snapshots: Mapping[bytes, bytes | None], before: Mapping[bytes, bytes | None]) -> None:
-        """Keep these snapshots, and with them the partition record, the mark and the counts."""
+        """Store these snapshots together with the partition record, the mark and the counts."""
 
     def commit(self, snapshots: Mapping[bytes, bytes | None], record: codec.PartitionRecord, mark: Mark) -> None:
-        """Take what was committed to the topic: snapshots by customer (None: erased), and the partition record at `mark`.
+        """Store a committed batch: `{customer: snapshot, or None after an erasure}`, and the partition record at `mark`.
 
-        A mark without an offset does not replace the known mark: reading again from there does no harm.
+        A mark without an offset does not replace the known mark, because reading from an earlier mark again is safe.
         """
         before = {key: self.get(key) for key in snapshots}
         for key, snapshot in snapshots.items():
             self._count(before[key], -1)
             self._count(snapshot, 1)
-            self.calendar.done(key)
+            self.timer_queue.done(key)
             if snapshot is not None and (due := codec.head(snapshot)[0]) != codec.NO_TIMER:
-                self.calendar.arm(due, key)
+                self.timer_queue.arm(due, key)
         self.record = record
         if mark.offset >= 0:
             self.mark = mark
         self._keep(snapshots, before)
 
     def put(self, key: bytes, snapshot: bytes | None) -> None:
-        """Take one customer's snapshot that was committed to the topic."""
+        """Store one customer's committed snapshot."""
         self.commit({key: snapshot}, self.record, self.mark)
 
     def _count(self, snapshot: bytes | None, sign: int) -> None:
@@ -116,7 +116,7 @@ class Port(abc.ABC):
         return codec.NO_TIMER if snapshot is None else codec.head(snapshot)[0]
 
     def customer(self, key: bytes) -> tuple[state.Customer | None, int, int]:
-        """Return the customer, the offset of the last input in the state, and the most bytes that the state can have."""
+        """Return the customer, the offset of the last input in the state, and an upper bound of the state's bytes."""
         snapshot = self.get(key)
         return (None, -1, 0) if snapshot is None else (codec.customer(snapshot), codec.head(snapshot)[1], len(snapshot))
 
@@ -145,19 +145,19 @@ class Store(Port):
                 self.snapshots[key] = snapshot
 
     def filled(self, record: codec.PartitionRecord, mark: Mark) -> None:
-        """Count the customers and arm their timers by the head of each snapshot; no snapshot is decoded."""
+        """Count the customers and queue their timers by the head of each snapshot; no customer is decoded."""
         self.record, self.mark = record, mark
         for key, snapshot in self.snapshots.items():
             self._count(snapshot, 1)
             if (due := codec.head(snapshot)[0]) != codec.NO_TIMER:
-                self.calendar.arm(due, key)
+                self.timer_queue.arm(due, key)
 
     def clear(self) -> None:
         """Start with a new dictionary."""
         self._reset()
 
     def close(self) -> None:
-        """Do nothing: nothing is held beside memory."""
+        """Do nothing, because there are no files to close."""
 
     def _keep(self, snapshots: Mapping[bytes, bytes | None], before: Mapping[bytes, bytes | None]) -> None:
         self.fill(snapshots)
@@ -183,7 +183,7 @@ class AsOf:
         self._later: dict[bytes, Any] = {}
 
     def take(self, records: Iterable[Any]) -> None:
-        """Take some records of the topic, which is read from its start."""
+        """Add some records while the topic is read from its start."""
         before: dict[bytes, bytes | None] = {}
         for each in records:
             if not _is_customer(each):
@@ -197,22 +197,22 @@ class AsOf:
 
     @property
     def snapshots(self) -> dict[bytes, bytes | None]:
-        """The snapshot at the offset of each customer who was written later, None if the customer had none."""
+        """`{customer: snapshot at the offset, or None}` of each customer who was written after the offset."""
         return {key: self.held.get(key) for key in self._later}
 
     @property
     def lost(self) -> int:
-        """The number of customers who were written later and whose earlier snapshot compaction has removed."""
+        """The number of customers written after the offset whose snapshot from before it was removed by compaction."""
         return sum(value is None and NEW not in self._later[key].headers for key, value in self.snapshots.items())
 
 
 async def refresh(held: Port, broker: connection.Address, topic: str, partition: int, claimed: int = -1, now: int = 0) -> bool:
-    """Bring `held` up to the committed records of the topic; return True if states follow the last partition record.
+    """Bring the store `held` up to date with the topic; return True if states come after the last partition record.
 
-    Such states belong to a transaction that is committed by half. `claimed` is the offset of a claim (see `writer.Claimer`):
-    with it, the reading goes at least beyond the claim, and only records after the mark of `held` are read, if the copy fits.
-    Without it, all states are read again. `now` is the log's time (ms). The end is the high watermark of a fetch and not the
-    answer to ListOffsets, which is wrong on some brokers.
+    Such states belong to a transaction that is committed by half. `claimed` is the offset of a claim (see `writer.Claimer`). With
+    a claim, records are read at least up to it, beginning at the mark of `held` if the copy is usable. Without a claim, all
+    states are read again. `now` is the broker's time (ms). The end is the high watermark of a fetch, not the answer to
+    ListOffsets, which is wrong on some brokers.
     """
     tp = TopicPartition(topic, partition)
     async with history.reading(broker, tp) as consumer:
@@ -241,10 +241,10 @@ async def refresh(held: Port, broker: connection.Address, topic: str, partition:
 async def restore(
     held: Port, broker: connection.Address, topic: str, partition: int, at: int, claimed: int, now: int
 ) -> AsOf | None:
-    """Fill `held` with the states as they were at the offset `at` of a partition record (-1: nobody had a state).
+    """Fill the store `held` with the states as they were at the partition record at offset `at` (-1: no states).
 
-    Returns None if that record has been compacted away, so that the states of that moment are not known any more. `claimed` and
-    `now` are those of `refresh`.
+    Returns None if compaction has removed that record, because then these states are not known any more. `claimed` and `now` are
+    as in `refresh`.
     """
     tp = TopicPartition(topic, partition)
     held.clear()
@@ -260,16 +260,16 @@ async def restore(
 
 
 class _Trail:
-    """The check whether the last record that was read is a customer's state.
+    """The check whether the last record read is a customer's state.
 
-    The partition record ends every transaction, so `open` is True only if the end of a transaction is missing.
+    Every transaction ends with a partition record. So `open` is True only if the end of a transaction is missing.
     """
 
     def __init__(self) -> None:
         self.open = False
 
     def follow(self, records: Sequence[Any]) -> tuple[dict[bytes, bytes | None], Any]:
-        """Return each customer's last value among the records, and the partition record, None if it is not among them."""
+        """Return `{customer: last value}` of the records, and the last partition record among them or None."""
         latest = {record.key: record for record in records}
         own = latest.pop(codec.PARTITION_KEY, None)
         for record in reversed(records):
@@ -282,16 +282,16 @@ class _Trail:
 def _is_customer(record: Any) -> bool:
     """Return True for a customer's state, False for the partition record and for the claims of older versions.
 
-    No customer's key begins like theirs.
+    Their keys begin with bytes that no customer's key has.
     """
     return not record.key.startswith(codec.NOBODY)
 
 
 async def _caught_up(consumer: AIOKafkaConsumer, tp: TopicPartition, held: Port, claimed: int, now: int, trail: _Trail) -> str:
-    """Read what came after the mark of `held`; return the reason if the copy cannot be brought up to date, else "".
+    """Read the records after the mark of `held`; return the reason if the copy cannot be used, else "".
 
-    What was read by then does no harm. The record at the mark, or a later one that stands for it, is read again: it shows
-    whether this is the same topic.
+    The partition record at the mark, or the later one that replaced it in compaction, is read again: it shows whether the topic
+    is the same one.
     """
     mark, last = held.mark, None
     if mark.offset < 0:
@@ -318,7 +318,7 @@ async def _caught_up(consumer: AIOKafkaConsumer, tp: TopicPartition, held: Port,
 
 
 async def _read(consumer: AIOKafkaConsumer, tp: TopicPartition, claimed: int) -> AsyncIterator[Sequence[Any]]:
-    """Yield the records of each fetch, from where the consumer stands to the end."""
+    """Yield the records of each fetch, from the consumer's position to the end."""
     waiting = stall_timeout.Patience()
     while True:
         fetched = await consumer.getmany(tp, timeout_ms=200, max_records=10_000)

@@ -1,8 +1,8 @@
 """The timer queue of one partition: the customers who have a timer due, second by second.
 
-The queue is rebuilt while the states are loaded, fed after each commit, and emptied by the worker's clock. It holds only the
-earliest timer of each customer. The state is the truth: an entry that does not hold any more costs one look-up and nothing
-else.
+The queue is built while the states are loaded, and updated after each commit. The worker takes due customers from it. It holds
+only the earliest timer of each customer. The state is the truth: an outdated entry of the queue costs one look-up and has no
+effect.
 """
 
 import heapq
@@ -15,8 +15,8 @@ AGAIN: Final = 5_000
 """Milliseconds after which a timer that was sent and is still due is sent again, because its record may be lost."""
 
 
-class Calendar:
-    """A timer queue with slots of one second; a due time is rounded up to its second, so that no timer fires early."""
+class TimerQueue:
+    """The timer queue, with one slot a second. A due time is rounded up to a full second, so that no timer fires early."""
 
     def __init__(self) -> None:
         self._slots: dict[int, list[bytes]] = {}
@@ -35,13 +35,13 @@ class Calendar:
             slot.append(key)
 
     def done(self, key: bytes) -> bool:
-        """Note that what was sent for this customer has arrived; return True if something was on its way."""
+        """Note that a `timer.due` of this customer has arrived; return True if one was on its way."""
         self._late.discard(key)
         return self._sent.pop(key, None) is not None
 
     @property
     def overdue(self) -> int:
-        """The number of customers whose timer had to be sent again: due for more than `AGAIN` ms and not fired."""
+        """The number of customers whose timer was sent again, because it had not fired within `AGAIN` ms."""
         return len(self._late)
 
     def due(
@@ -54,8 +54,8 @@ class Calendar:
         tie (docs/semantics.md#an-event-wins-a-tie).
 
         A timer that was sent is sent again after `AGAIN` ms of `wall` if it is still due. With `passed`, only timers that were
-        sent before that time of `wall` are sent again. The others still wait in a log that is behind, and a repeat would wait
-        there too.
+        sent before that time of `wall` are sent again. The records of later ones are still unread in the topic, so a repeat would
+        not help.
         """
         self._lost(wall, wall if passed is None else passed, due_of)
         again: list[tuple[int, bytes]] = []
@@ -79,7 +79,7 @@ class Calendar:
             self.arm(due, key)
 
     def _lost(self, wall: int, passed: int, due_of: Callable[[bytes], int]) -> None:
-        """Arm the timers again that were sent long ago and never arrived."""
+        """Queue the timers again that were sent long ago and have not arrived."""
         lost = []
         # Insertion order is the order of sending, so the first timer that was sent recently ends the search.
         for key, sent in self._sent.items():
