@@ -89,7 +89,7 @@ class _Telling(replayer.Replayer):
         self._told.decided_now, self._aside = [], ""
 
     def _tell(self, event: inputs.Event, before: state.Customer | None, customer: str, in_force: catalog.Catalog) -> None:
-        """Add the chapters of one input, and of the timers that fired before and after it.
+        """Add the chapters of one input to the story, and the chapters of the timers that fired before and after the input.
 
         `before` is the customer's state before the input, and `in_force` is the catalog with which the input was decided.
         """

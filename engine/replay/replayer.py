@@ -275,8 +275,8 @@ class Replayer:
     def _write(self, customer: str, recorded: datetime.datetime, line: bytes) -> None:
         """Pass the line of an input to the outlet, for the history that the replay writes.
 
-        That history is sorted by time. So a line gets at least the time of the customer's line before it. Otherwise the sort
-        could change the order of the customer's lines.
+        That history is sorted by time. So a line never gets an earlier time than the same customer's line before it. Otherwise
+        the sort could change the order of the customer's lines.
         """
         at = max(self._written.get(customer, state.EPOCH), recorded)
         self._written[customer] = at
@@ -300,7 +300,7 @@ class Replayer:
                     break
 
     def _is_drained(self, customer: str, until: datetime.datetime) -> bool:
-        """Return True if the drain is over for a customer.
+        """Return True if the drain is over for a customer; in a drain the clock runs on after the last event of the history.
 
         The drain is over when only timers of schedules are left. For a customer with a schedule it is over after
         `DRAIN_AT_MOST` at the latest: docs/semantics.md#a-drain-ends-when-nothing-but-schedules-is-left

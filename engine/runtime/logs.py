@@ -1,6 +1,7 @@
-"""The program's log on standard error, made with structlog; each entry is the name of an event, with keys and values.
+"""The program's log on standard error, made with structlog: each entry is the name of an event, with keys and values.
 
-An entry may contain ids of customers, but never an address or the text of a message.
+Example: the entry `bundle deployed` has the key `partitions`. An entry may contain ids of customers, but never an address or
+the text of a message.
 """
 
 import logging
