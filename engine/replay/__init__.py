@@ -1,4 +1,4 @@
-"""Replay: it reads the events of a history, and gives decisions, actions and stories.
+"""The replay of a history: this package reads recorded events and returns decisions, actions and stories.
 
-Called by `engine/cli`, by `engine/runtime` and by the demo. This package cannot send a message and does not use Kafka.
+Called by `engine/cli`, by `engine/runtime` and by the demo. Nothing in this folder can send a message or connect to Kafka.
 """

@@ -1,8 +1,7 @@
 """The pages of docs/lint: one for each finding, with the reason for the finding, what to do, and an example.
 
 The pages are made from the finding classes and from `engine/authoring/lint/examples.yaml`. `dalang schema write` writes them, and
-`dalang schema check` reports a page that differs. A test (the test of all examples) checks that `dalang check`
-reports the finding for every example.
+`dalang schema check` reports a page that differs. The tests run `dalang check` on every example.
 """
 
 import dataclasses

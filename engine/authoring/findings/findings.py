@@ -4,6 +4,9 @@ A finding is a value and is never raised as an error, so that all findings are r
 first line of the class's docstring is the message, and `hint` says what to do; the details of a sighting fill the
 `{placeholders}` of both. Codes are public, so a code is never used again for another finding.
 
+A finding about a fault that keeps the directory from being used is a class in this file. A finding about valid files that cause
+trouble in production is a class in `hazards.py`; CONTRIBUTING.md has the steps to add one.
+
 A check yields sightings. `excerpt.py` picks the sightings to report and makes their messages. `suggestions.py` makes those
 details that take long to compute.
 """

@@ -1,5 +1,7 @@
 """The models of the steps in a journey file, one class for each kind of step.
 
+To add a step, follow CONTRIBUTING.md: its keys are a model in this file, and its behaviour is a file in `engine/core/steps/`.
+
 This file and `journey_file.py` together define what a journey file may contain. Every key has a description and an example,
 because error messages, the JSON Schemas for editors and the reference are made from them.
 """

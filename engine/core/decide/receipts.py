@@ -1,6 +1,7 @@
-"""Receipts and replies: the message that each belongs to, and the part of it that is new.
+"""Receipts and replies: the message that such an event is about, and what is new in the event.
 
-The decider calls this file for every `message.*` event. This file records nothing.
+The decider calls this file for every `message.*` event. `new_report` finds late receipts: a late receipt is recorded with its
+cost and moves no instance (docs/semantics.md#a-late-receipt-does-not-undo-the-fallback). This file records nothing.
 """
 
 import datetime
@@ -11,14 +12,17 @@ import msgspec
 from engine.core.model import channels, decisions, definition, inputs, state
 
 REPLY_WITHIN: Final = datetime.timedelta(hours=24)
-"""The age up to which a reply without a message id may belong to a message: 24 hours.
+"""The greatest age of an attempt to whose message a reply without a message id can belong.
 
 docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message
 """
 
 
 class NewReport(msgspec.Struct, frozen=True):
-    """A report with news: its message, and the withdrawal of a consent if it leads to one."""
+    """The news of a receipt or reply: the message, the report to record, and the withdrawal of consent that the report causes.
+
+    `withdrawal` is None if the report causes no withdrawal.
+    """
 
     message: state.Message
     report: decisions.MessageReported
@@ -31,9 +35,10 @@ def is_about_message(event: inputs.Event) -> bool:
 
 
 def message_of(event: inputs.Event, customer: state.Customer, now: datetime.datetime) -> state.Message | None:
-    """Return the message that the receipt or reply belongs to, or None.
+    """Return the message that a receipt or reply is about, or None if there is none.
 
-    It is the message whose id the event has. A reply without an id belongs to the latest message on its channel within 24 hours:
+    An event that contains a message id is about the message with that id. A reply without an id is about the message with the
+    latest attempt on the reply's channel, if this attempt is not older than 24 hours:
     docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message
     """
     named = event.field("message_id" if event.type in inputs.RECEIPTS else "in_reply_to")
@@ -50,9 +55,10 @@ def message_of(event: inputs.Event, customer: state.Customer, now: datetime.date
 def new_report(
     event: inputs.Event, message: state.Message, customer: state.Customer, policy: definition.Policy
 ) -> NewReport | None:
-    """Return the report of a receipt, or None if the receipt has no news.
+    """Return the news of a receipt or reply about `message`, or None if it says nothing new.
 
-    No news are a repeated status, a status below the known one, and a failure after the delivery.
+    A repeated status and a status below the known one are not new, unless the receipt changes the cost. A failure after a
+    delivery, or after another failure of the same attempt, is never new.
     """
     status = inputs.RECEIPTS.get(event.type, "replied")
     attempt = _attempt(event, message)
@@ -78,7 +84,8 @@ def new_report(
     )
     withdrawal = None
     if failure == "withdraw_consent":
-        # A customer who stops a business at the provider stops its marketing, whatever this message's purpose (Meta, 131050).
+        # Meta's error 131050: the customer has stopped the business's marketing at the provider. So the consent to marketing is
+        # withdrawn, even if this message has another purpose.
         withdrawal = decisions.ConsentUpdated("marketing", attempt.channel, False, code)
     return NewReport(message, report, withdrawal)
 
@@ -86,7 +93,8 @@ def new_report(
 def _attempt(event: inputs.Event, message: state.Message) -> state.Attempt | None:
     """Return the attempt that a receipt is about, or None if the message has no such attempt.
 
-    It is the attempt with the receipt's `attempt`; without one, the latest on the receipt's `channel`; without both, the latest.
+    If the receipt contains an attempt number, return the attempt with that number. If it only contains a channel, return the
+    latest attempt on that channel. If it contains neither, return the latest attempt.
     """
     number, channel = event.field("attempt"), event.field("channel")
     for attempt in reversed(message.attempts):
@@ -96,9 +104,10 @@ def _attempt(event: inputs.Event, message: state.Message) -> state.Attempt | Non
 
 
 def _cost(event: inputs.Event, attempt: state.Attempt, status: str, policy: definition.Policy) -> float:
-    """Return the amount that the receipt adds to the attempt's known cost.
+    """Return the amount to add to the attempt's known cost, so that the sum is the cost after this receipt.
 
-    If the receipt has a cost, that cost counts. Otherwise the policy's price counts, once, when the billed status is reached.
+    A cost in the receipt replaces the known cost. Without one, the policy's price is added once, as soon as the status at which
+    the channel bills is reported.
     """
     said = event.field("cost")
     if isinstance(said, (int, float)) and not isinstance(said, bool):
@@ -115,7 +124,11 @@ def _code(event: inputs.Event) -> str:
 
 
 def _failure(channel: str, code: str, policy: definition.Policy) -> str:
-    """Return the failure class of a code: `too_late` for an adapter that got it too late, `next_channel` for unknown codes."""
+    """Return the failure class of a failed attempt's error code; an unknown code has the class `next_channel`.
+
+    The code `dalang.too_late` has the class `too_late`. An adapter reports it if it gets an attempt too late to send the
+    message.
+    """
     if code == "dalang.too_late":
         return "too_late"
     known = policy.failure_classes.get(channel, {}).get(code)

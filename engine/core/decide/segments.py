@@ -1,7 +1,8 @@
-"""Segments: the segments that a customer is in, and the moments at which a segment can change without an event.
+"""Segments: the segments that a customer is in, and the moments at which time alone can change them.
 
-The decider calls this file after every input that changed the profile or a trait that segments read, and when the customer's
-segment timer fires. This file records nothing.
+`enrolment.py` calls it after every input that changed the profile or a trait that segments read, and when the customer's segment
+timer fires. `next_change` gives the time of that timer, from moments that `engine/authoring/cel/change_moments.py` found in the
+conditions. This file records nothing.
 """
 
 import datetime
@@ -17,9 +18,10 @@ Change = decisions.SegmentEntered | decisions.SegmentLeft
 def unchanged(
     reads: Iterable[tuple[definition.Trait, bool]], before: state.Customer, after: state.Customer, now: datetime.datetime
 ) -> bool:
-    """Return True if the customer's segments cannot have changed since the state `before`.
+    """Return True if the customer certainly is in the same segments as in the state `before`.
 
-    They cannot if the profile and the traits in `reads` (see `Catalog.segmenting`) are the same and no segment timer is due.
+    Three things must be true: the profile is the same, the traits in `reads` are the same, and no segment timer is due. `reads`
+    is `Catalog.segmenting`, the traits that segments read.
     """
     if after.profile is not before.profile:
         return False
@@ -30,10 +32,10 @@ def unchanged(
 
 
 def changes(context: decision_context.Context, *, already: bool) -> tuple[Change, ...]:
-    """Return the segments that the customer entered or left, in the order of the bundle.
+    """Return a fact for each segment that the customer enters or leaves, in the order of the bundle.
 
-    The customer leaves a segment that is not in the bundle any more. `already` is true at an activation, when the customer may
-    have met the condition before the segment was defined.
+    The customer leaves a segment that is not in the bundle any more. `already` is True at an activation and is stored in the
+    facts: the customer may have met the condition before the segment was defined.
     """
     within = context.customer.segments
     found: list[Change] = []
@@ -67,9 +69,10 @@ def _moments(context: decision_context.Context) -> Iterator[datetime.datetime]:
 
 
 def _whole(at: datetime.datetime, offset: int) -> Iterator[datetime.datetime]:
-    """Yield `at` plus `offset` in whole milliseconds; a moment between two milliseconds yields both.
+    """Yield `at` plus `offset` milliseconds, in whole milliseconds; a time between two milliseconds yields both of them.
 
-    Both are needed because the time of the fold has whole milliseconds. A moment outside the calendar yields nothing.
+    The engine's time has whole milliseconds only. A condition may change exactly at the time or just after it, so both
+    neighbours are needed. A time outside the calendar yields nothing.
     """
     try:
         flips = at + offset * inputs.MILLISECOND

@@ -1,6 +1,6 @@
 """The step runner: it moves instances from step to step, to a newer version, and out of their journeys.
 
-`decider.py` and `enrolment.py` call it; no other file moves an instance. A step's file in `steps/` answers with a move, and the
+`decider.py` and `enrolment.py` call it; no other file moves an instance. The functions in `steps/` return moves, and the
 step runner records the move and follows it from step to step. It also queues the messages of send steps, and requests them at the
 end of the instant. It does not choose which instances an input concerns, or which journeys a customer enters.
 """
@@ -16,7 +16,7 @@ from engine.core.model import decisions, definition, inputs, state
 from engine.core.steps import results, send
 
 MOST_STEPS: Final = 100
-"""The most steps that an instance may enter in one input; past it the instance leaves.
+"""The most steps that an instance may enter in one input; after these steps the instance leaves with the reason `loop`.
 
 docs/semantics.md#a-hundred-steps-in-one-input-are-a-loop
 """
@@ -46,7 +46,7 @@ class StepRunner:
     # Steps.
 
     def run(self, journey: definition.Journey, instance: str, ask: results.Ask) -> None:
-        """Call a step and carry out its move; if the step raises an error, end its instance.
+        """Call a step by `ask`, and carry out the move that it returns; if the step raises an error, end its instance only.
 
         docs/semantics.md#a-failing-step-ends-its-own-instance-only
         """
@@ -61,7 +61,7 @@ class StepRunner:
             self.leave(at, "failed")
 
     def _carry_out(self, journey: definition.Journey, instance: str, move: results.Move) -> None:
-        """Carry out one move, then the moves of the following steps, until the instance stays at a step or leaves."""
+        """Carry out a move, then the moves of the steps that follow, until the instance stays at a step or leaves."""
         recorder = self._recorder
         while True:
             here = recorder.known.instances[instance]
@@ -81,7 +81,7 @@ class StepRunner:
             move = self._enter_step(journey, instance, move.step)
 
     def go_to(self, journey: definition.Journey, instance: str, step: str) -> None:
-        """Bring the instance to a step, and go on from there."""
+        """Bring the instance to a step, run the step, and carry out its move."""
         self.run(journey, instance, lambda: self._enter_step(journey, instance, step))
 
     def _enter_step(self, journey: definition.Journey, instance: str, id_: str) -> results.Move:
@@ -92,10 +92,10 @@ class StepRunner:
         step = journey.steps[id_]
         return steps.BEGIN[type(step)](step, recorder.instance_context(journey, instance))
 
-    # Moves that no step answers.
+    # Moves that are not the result of a step.
 
     def leave(self, instance: state.Instance, reason: str) -> None:
-        """Cancel the instance's timers and record its exit; the exit also closes its open message."""
+        """Cancel the instance's timers and record that the instance leaves; this also closes its open message as abandoned."""
         recorder = self._recorder
         for id_, timer in tuple(recorder.known.timers.items()):
             if timer.instance == instance.id and id_ != recorder.cause:
@@ -105,7 +105,7 @@ class StepRunner:
         recorder.record(instance.journey, instance.version, instance.id, instance.step, exited)
 
     def restart(self, journey: definition.Journey, instance: state.Instance, entry: inputs.Event) -> None:
-        """Bring the instance to its first step again, with a new entry."""
+        """Cancel the instance's timers and bring the instance to its first step again, with a new entry event."""
         recorder = self._recorder
         recorder.record_all(journey, instance.id, recorder.instance_context(journey, instance.id).disarmed())
         restarted = decisions.JourneyRestarted(entry, instance.visit + 1)
@@ -113,7 +113,10 @@ class StepRunner:
         self.go_to(journey, instance.id, journey.first)
 
     def migrate(self, instance: state.Instance) -> None:
-        """Move the instance to the live version of its journey if that version takes instances of older versions."""
+        """Move the instance to the live version of its journey, if that version has `on_update: migrate`.
+
+        `migrations.py` says at which step the instance continues.
+        """
         recorder = self._recorder
         live = recorder.catalog.live.get(instance.journey)
         target = migrations.target(instance, live)
@@ -134,15 +137,15 @@ class StepRunner:
             self.go_to(live, instance.id, target)
 
     def journey_of(self, instance: state.Instance) -> definition.Journey | None:
-        """Return the version that the instance entered with; if it is missing, park the instance and return None.
+        """Return the instance's version of its journey; if the version is missing, park the instance and return None.
 
-        No other version ever moves the instance: docs/semantics.md#a-missing-version-parks-the-instance
+        Another version is never used instead: docs/semantics.md#a-missing-version-parks-the-instance
         """
         recorder = self._recorder
         try:
             return recorder.catalog.journey(instance.version)
         except errors.BundleError as exc:
-            now = recorder.known.instances.get(instance.id, instance)  # the same input may have parked it already
+            now = recorder.known.instances.get(instance.id, instance)  # this input may have parked the instance already
             if not now.parked or recorder.cause in recorder.known.timers:
                 parked = decisions.InstanceParked(exc.args[0])
                 recorder.record(instance.journey, instance.version, instance.id, instance.step, parked)

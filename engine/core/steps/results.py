@@ -1,4 +1,4 @@
-"""The results of steps, called moves: the facts to record, and the step at which the instance goes on.
+"""Moves: the values that steps return, with the facts to record and the way in which the instance continues.
 
 A move is only a value; `decide/step_runner.py` carries it out.
 """
@@ -12,15 +12,15 @@ from engine.core.model import decisions, inputs
 
 
 class Stay(msgspec.Struct, frozen=True):
-    """The move that records the facts and leaves the instance at its step."""
+    """The move that records the facts and keeps the instance at its step."""
 
     facts: tuple[decisions.Payload, ...] = ()
 
 
 class Goto(msgspec.Struct, frozen=True):
-    """The move that records the facts and the step's outcome, and goes on at `step` (None: the journey is complete).
+    """The move that records the facts and the step's outcome, and sends the instance to `step` (None: the journey is complete).
 
-    `event` is the event that moves the instance if it is not the current event: an event that was kept for a `since` wait.
+    `event` is an event that was kept for a `since` wait and now moves the instance. None means that the current event moves it.
     """
 
     facts: tuple[decisions.Payload, ...]
@@ -30,10 +30,12 @@ class Goto(msgspec.Struct, frozen=True):
 
 
 class PlannedAttempt(msgspec.Struct, frozen=True):
-    """A planned attempt of a step's message: `first` is the index of the step's channel that is tried first.
+    """An attempt of a message before its channel is chosen.
 
-    `number` counts the message's attempts from 1. `tried` are the channels on which the message was requested before. `skipped`
-    are the channels that were skipped before, each with the reason.
+    - `number`: the number of the attempt within the message, from 1.
+    - `first`: the index of the channel in the step that is tried first; the channels after it follow.
+    - `tried`: the channels on which the message was requested before.
+    - `skipped`: pairs `(channel, reason)` of the channels that were skipped before.
     """
 
     message_id: str
@@ -52,7 +54,7 @@ class Queue(msgspec.Struct, frozen=True):
 
 
 class Leave(msgspec.Struct, frozen=True):
-    """The move that leaves the journey."""
+    """The move by which the instance leaves the journey for the given reason."""
 
     reason: str
 

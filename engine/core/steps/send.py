@@ -1,7 +1,8 @@
-"""The step `send`: one message over ordered channels, with a fallback after a time or after a failure.
+"""The step `send`: one message on an ordered list of channels, with a fallback to the next channel after a time or a failure.
 
-The step completes as `reached`, `unreached`, `suppressed`, `held_out` or, if its last channel names no success, `requested`. A
-channel that the policy refuses is skipped: docs/semantics.md#a-skipped-channel-takes-no-attempt-number
+The step's outcome is `reached`, `unreached`, `suppressed` or `held_out`. If the last channel has no `success`, a request on it
+ends the step with the outcome `requested`. A channel that the policy refuses is skipped:
+docs/semantics.md#a-skipped-channel-takes-no-attempt-number
 """
 
 import datetime
@@ -16,14 +17,14 @@ from engine.core.steps import results
 
 
 def begin(step: definition.Send, context: decision_context.Context) -> results.Move:
-    """Queue the first attempt."""
+    """Queue the first attempt of a new message."""
     expires_at = None if step.expires_after is None else context.after(step.expires_after)
     at = context.here
     return results.Queue(results.PlannedAttempt(decisions.hashed(at.id, step.id, at.visit), 1, 0, expires_at))
 
 
 def on_timer(step: definition.Send, context: decision_context.Context, timer: state.Timer) -> results.Move:
-    """Queue the deferred attempt if there is one (`retry`), or else an attempt on the next channel (`fallback`)."""
+    """Queue the deferred attempt (timer `retry`), or, if there is none, an attempt on the next channel (timer `fallback`)."""
     known = context.message()
     first = _place(step, known.attempts[-1]) + 1 if known.waiting is None else known.waiting
     return results.Queue(_next(known, first))
@@ -38,9 +39,10 @@ def resume(context: decision_context.Context) -> results.Move:
 def on_receipt(
     step: definition.Send, context: decision_context.Context, report: decisions.MessageReported
 ) -> results.Move | None:
-    """Return the move that a report about the latest attempt leads to, or None if it leads to nothing.
+    """Return the move that a report about the latest attempt causes, or None if the instance stays as it is.
 
-    A success ends the message. A failure queues an attempt on the next channel or on the same one, as its failure class says.
+    A success ends the message. A failure queues an attempt on the next channel or on the same channel, or defers one, as its
+    failure class says.
     """
     known = context.message()
     attempt = known.attempts[-1]
@@ -52,7 +54,7 @@ def on_receipt(
         resolved = decisions.MessageResolved(known.id, "reached")
         return results.Goto((*context.disarmed(), resolved), "reached", step.next)
     if known.waiting is not None and known.waiting != index:
-        return None  # the attempt on the next channel waits already
+        return None  # an attempt on the next channel is deferred already
     if report.failure == "too_late":
         return results.Queue(_next(known, index), context.disarmed())
     if report.failure == "retry":
@@ -65,10 +67,10 @@ def on_receipt(
 
 
 def request(step: definition.Send, context: decision_context.Context, planned: results.PlannedAttempt) -> results.Move:
-    """Return the move for a queued attempt, on the first channel from index `planned.first` on that the policy allows.
+    """Return the move for a queued attempt: the request or the deferral of the attempt, or the end of the message.
 
-    The step runner calls it when the instant ends. The attempt goes now or is deferred. If the policy allows no channel, the
-    message ends.
+    The step runner calls this function at the end of the instant. The attempt takes the first channel that the policy allows,
+    from the index `planned.first` on. If the policy allows no channel, the message ends.
     """
     skipped = list(planned.skipped)
     for index in range(planned.first, len(step.places)):
@@ -108,7 +110,8 @@ def _ended(
 ) -> results.Move:
     """Return the move that ends a message because no channel may carry it.
 
-    The message is suppressed if it was never requested, and unreached if it was.
+    The message is suppressed if it was never requested, and unreached if it was. `reasons` are the policy's reasons against the
+    whole message, if there are any. `skipped` are pairs `(channel, reason)`.
     """
     reason = reasons[0] if reasons else skipped[0][1] if skipped else "no_more_channels"
     if planned.number == 1:
@@ -133,7 +136,7 @@ def _asked(
 def _held(
     context: decision_context.Context, planned: results.PlannedAttempt, index: int, verdict: send_policy.Verdict
 ) -> results.Move:
-    """Return the move that makes the message wait for the end of a pause, but not past its expiry."""
+    """Return the move that lets the message wait for the end of a pause; a timer ends the wait when the message expires."""
     deferred = _deferral(context, planned, index, None, verdict.reasons)
     expiry = () if planned.expires_at is None else (context.timer("retry", planned.expires_at),)
     return results.Stay((deferred, *expiry))
@@ -158,7 +161,10 @@ def _attempt(
     index: int,
     verdict: send_policy.Verdict,
 ) -> decisions.MessageRequested | None:
-    """Return the rendered request of one attempt, or None if the template has no body for the channel."""
+    """Return the request of an attempt with its rendered text, or None if the template has no body for the channel.
+
+    `index` is the index of the channel in the step.
+    """
     channel = step.places[index].channel
     known = channels.of(channel)
     reach = context.catalog.reach
@@ -188,9 +194,9 @@ def _attempt(
 
 
 def _place(step: definition.Send, attempt: state.Attempt) -> int:
-    """Return the index of the attempt's channel in the step of the present version.
+    """Return the index of the attempt's channel in the step; a migration may have changed the step since the attempt.
 
-    If a migration has removed the channel, return the number of channels, which is past the last index.
+    If the step does not have the channel any more, return the number of its channels, which is past the last index.
     """
     channels = [place.channel for place in step.places]
     if channels[attempt.place : attempt.place + 1] == [attempt.channel]:
@@ -199,6 +205,6 @@ def _place(step: definition.Send, attempt: state.Attempt) -> int:
 
 
 def _next(message: state.Message, first: int) -> results.PlannedAttempt:
-    """Return the next attempt of a message, which begins at the channel with the index `first`."""
+    """Return the message's next attempt, which tries the channel with the index `first` before the channels after it."""
     number = message.attempts[-1].number + 1 if message.attempts else 1
     return results.PlannedAttempt(message.id, number, first, message.expires_at, send_policy.tried(message), message.skipped)

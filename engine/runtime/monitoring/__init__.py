@@ -1,1 +1,1 @@
-"""Monitoring: metrics, health, probes and traces of a worker. Monitoring never changes the work of a worker."""
+"""Monitoring of a worker: metrics, health, HTTP probes and traces. Nothing here changes what a worker does."""
