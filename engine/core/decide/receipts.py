@@ -1,7 +1,7 @@
 """Receipts and replies: the message that such an event is about, and what is new in the event.
 
 The decider calls this file for every `message.*` event. `new_report` finds late receipts: a late receipt is recorded with its
-cost and moves no instance (docs/semantics.md#a-late-receipt-does-not-undo-the-fallback). This file records nothing.
+cost and moves no instance (`decider.py`; docs/semantics.md#a-late-receipt-does-not-undo-the-fallback). This file records nothing.
 """
 
 import datetime

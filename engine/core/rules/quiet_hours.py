@@ -1,6 +1,6 @@
 """Quiet hours: the hours in which messages of a purpose are not sent.
 
-`send_policy.py` calls this file for every attempt. Channels, caps and consent are not handled here.
+`send_policy.py` calls `Hours`, which the catalog holds. Channels, caps and consent are not handled here.
 
 The time on the customer's own clock decides. When clocks go forward, the skipped minutes do not count. When clocks go back, a
 quiet minute that happens twice is quiet both times. With `20:00-08:00`, 20:00 is quiet and 08:00 is open.
