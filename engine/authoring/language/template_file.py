@@ -41,8 +41,8 @@ FORMS: Final = frozenset(body.fields[0].name for channel in channels.TABLE for b
 def _chosen(bodies: tuple[channels.Body, ...]) -> Discriminator:
     """Return a pydantic discriminator that chooses the form of a body by the keys in the file.
 
-    Each form has a different first key. If exactly one of these first keys is present, its form is chosen. Otherwise the last
-    form is chosen.
+    Each form has one key that no other form has: the first field of its model, such as `text`. If the file has exactly one of
+    these keys, in any position, that form is chosen. Otherwise the last form is chosen.
     """
     firsts = [body.fields[0].name for body in bodies]
 

@@ -15,7 +15,7 @@ Screens = tuple[ports.Screen, ...]
 
 
 class Screening:
-    """The screens of all conditions, by event type; a screen is a function that finds a condition false by the event alone.
+    """The screens of all conditions, by event type; a screen returns True if the event alone makes a condition false.
 
     The screens for an event type are made when the type is first seen. There are three tables:
 
@@ -60,7 +60,7 @@ class Screening:
     def entrants(self, event: inputs.Event) -> Iterable[definition.Journey]:
         """Return the journeys that the customer may enter by this event.
 
-        Journeys with a condition that is false by the event alone are left out.
+        A journey is left out if the event alone is enough to know that its condition is false.
         """
         known = self._entered.get(event.type)
         if known is None:
@@ -71,7 +71,7 @@ class Screening:
     def counted(self, event: inputs.Event) -> Iterable[definition.Trait]:
         """Return the traits that the event may change.
 
-        Traits with a condition that is false by the event alone are left out.
+        A trait is left out if the event alone is enough to know that its condition is false.
         """
         known = self._counted.get(event.type)
         if known is None:

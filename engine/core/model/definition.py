@@ -388,8 +388,8 @@ class Trait(msgspec.Struct, frozen=True):
     """A value computed from a customer's events; `when` and `value` see `event` and `profile` only.
 
     If `days` > 0, the window is that many of the customer's own calendar days, today included. If `rolling` > 0, it is exactly
-    the last `rolling` ms. If neither, all events count. The bands of rfm go from low to high. `hash` is the hash of all other
-    fields: a trait whose definition changes starts to count anew.
+    the last `rolling` ms. If neither, all events count. The limits of the score bands of an `rfm` trait rise from low to high.
+    `hash` is the hash of all other fields: a trait whose definition changes starts to count anew.
     """
 
     name: str

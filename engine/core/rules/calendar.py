@@ -21,7 +21,7 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def local(at: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the time that the customer's clock shows at `at`."""
+    """Return the customer's local time at the moment `at`."""
     return at.astimezone(zone)
 
 

@@ -47,7 +47,7 @@ class PlannedAttempt(msgspec.Struct, frozen=True):
 
 
 class Queue(msgspec.Struct, frozen=True):
-    """The move that records the facts and queues an attempt until the end of the instant; the instance stays at its step."""
+    """The move that records the facts and queues an attempt until the instant ends; the instance stays at its step."""
 
     attempt: PlannedAttempt
     facts: tuple[decisions.Payload, ...] = ()
