@@ -1,1 +1,1 @@
-"""Runnable examples, each of which is a test too."""
+"""Runnable examples, which the tests run too."""

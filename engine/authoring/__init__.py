@@ -1,5 +1,5 @@
-"""The authoring side: from YAML files to a compiled bundle.
+"""The authoring side of Dalang: reads YAML files, checks them and compiles them to a bundle.
 
-Holds the models of the journey language, CEL expressions, Liquid templates, the linter and the compiler. The input is files and
-the output is plain data: nothing here talks to Kafka or decides about a customer.
+This package contains the models of the journey language, CEL expressions, Liquid templates, the linter and the compiler. Its
+input is files and its output is data. No module of this package talks to Kafka or makes decisions about a customer.
 """

@@ -1,8 +1,8 @@
 """Public calendar data: holidays, time zones, and the zone of a calling code.
 
-Called when a policy is compiled, and by a fold that needs zones. This is the one module that knows `holidays`, `phonenumbers` and
-`tzdata`. Their data goes into the bundle or is pinned with it, so that the settings of a machine never decide. `today` comes from
-the caller.
+The compiler of policies and the linter call the functions, and the fold looks up time zones with `Zones`. No other module imports
+the packages `holidays`, `phonenumbers` and `tzdata`. A bundle contains the holidays and the zones of calling codes, and the
+version of `tzdata`, so the settings of a machine have no influence. Nothing here reads the clock: the caller passes `today`.
 """
 
 import datetime
@@ -22,7 +22,7 @@ from engine.core.model import definition
 from engine.core.rules import calendar
 
 TZDATA: Final[str] = tzdata.IANA_VERSION
-"""The version of the zone database that this engine reads (`2026f`)."""
+"""The version of the time zone database that this engine reads, such as `2026f`."""
 
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 _INDONESIAN: Final = {"wib": "Asia/Jakarta", "wita": "Asia/Makassar", "wit": "Asia/Jayapura"}
@@ -37,29 +37,30 @@ class UnknownCountry(errors.BundleError):
 
 
 class Settings(Protocol):
-    """The settings of a policy under `calendar`."""
+    """The settings that a policy has under the key `calendar`."""
 
     @property
     def country(self) -> str:
-        """The country, by two letters of ISO 3166."""
+        """The country whose public holidays count, as two letters of ISO 3166, such as `ID`."""
 
     @property
     def cuti_bersama(self) -> bool:
-        """True if the government's joint leave counts as holidays too."""
+        """True if the joint leave days of Indonesia's government (cuti bersama) are holidays too."""
 
     @property
     def payday(self) -> int:
-        """The day of the month."""
+        """The day of the month on which salaries are paid, 1 to 31; 31 is the last day of every month."""
 
     @property
     def payday_shift(self) -> Literal["previous", "next", "none"]:
-        """The side to which payday moves from a free day."""
+        """The rule for a payday on a weekend or holiday: it moves to the `previous` or `next` working day, or stays (`none`)."""
 
 
 def compiled(settings: Settings, today: datetime.date) -> definition.Calendar:
-    """Return the calendar of a bundle, from last year to five years ahead.
+    """Return the calendar for a bundle, with the holidays from last year to five years ahead.
 
-    It depends only on the settings and on the year of `today`. Raises `UnknownCountry` if the country's holidays are not known.
+    The calendar depends only on the settings and on the year of `today`. Raises `UnknownCountry` if no holidays are known for the
+    country.
     """
     years = _years(today)
     return definition.Calendar(
@@ -76,7 +77,7 @@ def compiled(settings: Settings, today: datetime.date) -> definition.Calendar:
 
 
 def knows(country: str) -> bool:
-    """Return True if the holidays of a country (two capitals of ISO 3166) are known."""
+    """Return True if the holidays of a country are known; `country` is two capital letters of ISO 3166, such as `ID`."""
     try:
         return _COUNTRY.fullmatch(country) is not None and bool(holidays.country_holidays(country).country)
     except NotImplementedError:
@@ -89,32 +90,45 @@ def known_until(country: str) -> int | None:
 
 
 class Zones:
-    """The port `Zones`: reads the PyPI package `tzdata` only, so that the system's database never decides."""
+    """The implementation of the port `Zones`, which looks up time zones by name.
+
+    All zones come from the PyPI package `tzdata`. The time zone database of the operating system is never read, so that every
+    machine finds the same zones.
+    """
 
     def zone(self, name: str) -> datetime.tzinfo | None:
-        """Return the zone of that name; None if there is none.
+        """Return the time zone with this name, such as `Asia/Jakarta`; None if no zone has this name.
 
-        Case and surrounding white space do not matter. Indonesia's own abbreviations (WIB, WITA, WIT: Keputusan Presiden 41/1987)
-        are names too.
+        Upper and lower case are equal, and white space around the name is ignored. The Indonesian abbreviations WIB, WITA and WIT
+        (Keputusan Presiden 41/1987) are accepted as names too.
         """
         written = name.strip().lower()
         found = _INDONESIAN.get(written) or _spelt().get(written)
         return None if found is None else _zone(found)
 
     def known(self, name: str) -> bool:
-        """Return True if the tz database has a zone of exactly this spelling, which files have to use."""
+        """Return True if a time zone has exactly this name; `asia/jakarta` is False, because the name is `Asia/Jakarta`.
+
+        The linter calls this function: a YAML file has to use the exact name.
+        """
         return name in names()
 
 
 @functools.cache
 def _spelt() -> Mapping[str, str]:
-    """Return every zone's name by its lower-case form, as `{lower: name}`; no two names have the same one."""
+    """Return `{name in lower case: name}` for every time zone: `{"asia/jakarta": "Asia/Jakarta"}`.
+
+    No two names have the same lower-case form.
+    """
     return {name.lower(): name for name in names()}
 
 
 @functools.cache
 def names() -> frozenset[str]:
-    """Return every zone's name, without `Factory`, which stands for a machine whose zone nobody has set."""
+    """Return the names of all time zones.
+
+    The name `Factory` is left out, because it means that nobody has set the time zone of a machine.
+    """
     listed = resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
     return frozenset(listed) - {"Factory"}
 
@@ -133,16 +147,18 @@ def _holidays(country: str, cuti_bersama: bool, years: tuple[int, ...]) -> holid
     if not knows(country):
         raise UnknownCountry(f"No public holidays are known of the country {country[:40]!r}.")
     kind = type(holidays.country_holidays(country))
-    # `government` is Indonesia's joint leave. In other countries it means closed offices, and no payday moves for those.
+    # For Indonesia, the category `government` means the joint leave days. For other countries it means days when government
+    # offices are closed, and a payday does not move because of such a day.
     categories = ("public", "government") if cuti_bersama and country == "ID" else ("public",)
     return kind(years=years, categories=categories, language=kind.default_language)
 
 
 @functools.cache
 def _zones_by_code(years: tuple[int, ...]) -> Mapping[str, str]:
-    """Return `{calling code: zone}` for codes whose zones all show the same time in all these years.
+    """Return `{calling code: time zone}`, such as `{"65": "Asia/Singapore"}`.
 
-    The zones of a code are those of every country with that code.
+    Several countries may share a calling code, and a country may have several time zones. A calling code is in the result only if
+    all these time zones show the same time throughout `years`.
     """
     by_country = _zones_by_country()
     found = {}
@@ -173,9 +189,9 @@ def _agree(names: Sequence[str], years: tuple[int, ...]) -> bool:
 
 
 def _changes(zone: datetime.tzinfo, years: tuple[int, ...]) -> tuple[tuple[datetime.datetime, datetime.timedelta | None], ...]:
-    """Return when the clocks of a zone change in these years, and to which offset.
+    """Return the clock changes of a time zone in these years, as pairs of (moment, new offset from UTC).
 
-    The search goes week by week, so it needs each offset to last longer than a week.
+    The search goes week by week, so a change that is undone within a week is not found.
     """
     at, end = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (years[0], years[-1] + 1))
     changes = []

@@ -1,1 +1,1 @@
-"""The command line, with one file for each command, which parses its options, makes one call and prints the result."""
+"""The command line: each command has one file, which parses the options, makes one call and prints the result."""

@@ -1,6 +1,7 @@
-"""The program `dalang`: its commands, and how it ends after an error.
+"""The program `dalang`: its commands, and its exit codes.
 
-Exit codes: 0 fine, 1 findings, 2 wrong usage or input that cannot be used, 130 after Ctrl-C.
+Exit codes: 0 fine; 1 findings, differences or bad lines; 2 wrong usage or input that cannot be used; 130 after Ctrl-C. The exit
+codes of `dalang worker` are in `engine/runtime/worker.py`.
 """
 
 import sys
@@ -36,14 +37,14 @@ app.add_typer(
 
 
 def main() -> None:
-    """Run the command line; an error of Dalang is a sentence on standard error and exit 2, never a traceback."""
+    """Run the command line; print an error of Dalang as a sentence on standard error, without a traceback, and exit with 2."""
     try:
         app()
     except errors.DalangError as exc:
         sys.stderr.write(f"dalang: {exc}\n")
         sys.exit(2)
     except BrokenPipeError:
-        sys.stderr.close()  # the pipe has no reader any more; Python would report that again as it ends
+        sys.stderr.close()  # nobody reads the pipe any more, and Python would report that a second time when it ends
         sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)

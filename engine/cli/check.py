@@ -1,6 +1,6 @@
 """The command `dalang check`, which prints all findings of directories of journeys.
 
-`dalang deploy` calls `report` and `shown` for its own findings.
+`dalang deploy` also calls `report` and `shown`, to print the findings of its directory.
 """
 
 import json
@@ -49,7 +49,7 @@ def check(
 
 
 def report(found: list[Finding], format: Format, *, quiet: bool = False) -> None:
-    """Print findings; with `quiet`, text goes to standard error only, because a program reads standard output."""
+    """Print findings; with `quiet`, text goes to standard error only, because another program reads standard output."""
     match format:
         case "json":
             fields = [{name: getattr(each, name) for name in Finding.__struct_fields__} for each in found]
@@ -74,7 +74,10 @@ def _before(base: pathlib.Path) -> definition.Bundle:
 
 
 def _findings(path: pathlib.Path, before: definition.Bundle | None) -> list[Finding]:
-    """Return the findings of a directory, or of one file, which is compiled together with its directory."""
+    """Return the findings of a directory or of one file; a file is compiled together with its directory.
+
+    `before` is the bundle of `--base`, None if this flag was not given.
+    """
     root = path if path.is_dir() else path.parent.parent if path.parent.name == "templates" else path.parent
     result = compiler.compile_directory(root)
     holes = () if before is None else lint.against(before, result.bundle)
@@ -83,8 +86,8 @@ def _findings(path: pathlib.Path, before: definition.Bundle | None) -> list[Find
 
 
 def shown(root: pathlib.Path, finding: Finding) -> Finding:
-    """Return the finding with its file's path as the user would open it, with `root` before it."""
-    inside = "." if finding.file == root.as_posix() else finding.file  # a finding about the root itself has its path already
+    """Return the finding with a path that the user can open: `root`, followed by the file's path inside `root`."""
+    inside = "." if finding.file == root.as_posix() else finding.file  # the file of a finding about `root` itself is `root`
     return msgspec.structs.replace(finding, file=(root / inside).as_posix())
 
 
@@ -96,7 +99,7 @@ def _count(found: list[Finding]) -> str:
     return told if found else "No findings."
 
 
-# In GitHub's workflow commands a message ends with its line, and a property ends at a comma or colon: these are escaped.
+# In GitHub's workflow commands a line end ends the message, and a comma or colon ends a property. So they are escaped.
 
 
 def _data(text: str) -> str:

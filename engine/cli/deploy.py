@@ -1,4 +1,4 @@
-"""The command `dalang deploy`, which makes a directory of journeys live in every partition from its next record on."""
+"""The command `dalang deploy`, which compiles a directory of journeys and makes it live in every partition."""
 
 import json
 import pathlib

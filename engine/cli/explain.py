@@ -1,4 +1,4 @@
-"""The command `dalang explain`, which tells why a customer got a message, or why not."""
+"""The command `dalang explain`, which tells why a customer got a message, or why she got none."""
 
 import json
 from typing import Annotated

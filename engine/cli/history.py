@@ -1,4 +1,4 @@
-"""The commands `dalang history export`, `import` and `dead`: a log to a file, a file onto a log, and the dead letters."""
+"""The commands `dalang history export`, `import` and `dead`: copy a Kafka topic to a file or back, and list dead letters."""
 
 import gzip
 import json
@@ -33,7 +33,7 @@ def export(
             count += 1
     print(f"{count} records in {file}")
     if bundles is not None:
-        # Read the bundles after the log: each bundle is on its topic before the log activates it.
+        # Read the bundles after the events. A bundle is written before the event that activates it, so no bundle is missing.
         kept = connection.run(topic.beside(*options.this_log(log)))
         bundles.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in kept))
         print(f"{len(kept)} bundles in {bundles}")

@@ -24,7 +24,7 @@ Clock = Literal["wall", "stream"]
 CLOCK: Final = "The clock of the timers: wall goes by real time, stream by the recorded times of the events."
 """The help text of --clock for a worker; a replay has other clocks."""
 LOG: Final = "kafka://"
-"""The prefix of the name of a log."""
+"""The beginning of the address of a Kafka topic, such as `kafka://localhost:9092/customer.events`."""
 
 Events = Annotated[
     list[str],
@@ -68,7 +68,7 @@ class NotAnInstant(errors.DalangError):
 
 
 def instant(text: str, flag: str) -> datetime.datetime:
-    """Return the time in the text of a flag; raise `NotAnInstant` if the text is no time."""
+    """Return the time in the text of a flag; raise `NotAnInstant`, which names the flag, if the text is no time."""
     try:
         return inputs.instant(text)
     except errors.NotATime as exc:
@@ -83,9 +83,9 @@ class StandsAlone(errors.DalangError):
 
 
 def history(events: Sequence[str]) -> histories.Kept:
-    """Return the history of the arguments EVENTS.
+    """Return the history that the arguments EVENTS name: files, standard input (`-`) or one Kafka topic.
 
-    Raises `StandsAlone` if a log comes with other arguments, or if standard input is named twice.
+    Raises `StandsAlone` if a Kafka topic is not the only argument, or if standard input is named twice.
     """
     if is_log(events):
         from engine.runtime.kafka import history as log  # noqa: PLC0415 - load Kafka only if it is needed
@@ -98,12 +98,15 @@ def history(events: Sequence[str]) -> histories.Kept:
 
 
 def is_log(events: Sequence[str]) -> bool:
-    """Return True if EVENTS is one log."""
+    """Return True if the arguments EVENTS are one Kafka topic (`kafka://host:port/topic`)."""
     return len(events) == 1 and events[0].startswith(LOG)
 
 
 def unconcerned(customer: str, until: str = "") -> str:
-    """Return the sentence about a customer who has no event in the history, with the likely reason."""
+    """Return a sentence which says that the history has no event of this customer, with the likely reason.
+
+    `until` is the text of the flag `--until`, empty if it was not given.
+    """
     end = f" until {until}" if until else ""
     return (
         f"Nothing in this history concerned {customer}{end}."
@@ -113,7 +116,7 @@ def unconcerned(customer: str, until: str = "") -> str:
 
 @contextlib.contextmanager
 def counting(what: str) -> Iterator[Callable[[int], None]]:
-    """Show a running count of `what` on standard error, and yield the function that adds to it.
+    """Show a running count of `what` on standard error, and yield the function that adds to the count.
 
     Nothing is shown if standard error is not a terminal.
     """
@@ -131,7 +134,7 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
 
 def this_log(url: str) -> "tuple[connection.Broker, str]":
-    """Return the broker and the topic of `kafka://host:port/topic`, with the credentials of the settings."""
+    """Return the broker and the topic of `kafka://host:port/topic`; the broker has the TLS and SASL options of the settings."""
     from engine.runtime import settings  # noqa: PLC0415
     from engine.runtime.kafka import history as log  # noqa: PLC0415 - load Kafka only if it is needed
 
@@ -163,10 +166,13 @@ class OneOfBoth(errors.DalangError):
 def decided_by(
     events: Sequence[str], source: histories.History, journeys: pathlib.Path | None, bundles: str
 ) -> definitions.Given:
-    """Return what decides a history: a directory from its start, or the bundles that its activations made live.
+    """Return the bundle or bundles that decide a history.
 
-    Without `journeys` and `bundles`, a log is decided by its own bundles, and a file by the directory `journeys`. Raises
-    `OneOfBoth` if both are given, `NothingLive` if bundles are to decide and none is activated in the history, and
+    `journeys` is a directory, which decides the whole history. `bundles` is a file or a Kafka topic with bundles, among which
+    the history's activations choose. If neither is given, a Kafka topic is decided by its own bundles, and a file by the
+    directory `journeys`.
+
+    Raises `OneOfBoth` if both are given. Raises `NothingLive` if bundles are to decide but the history activates none. Raises
     `WhichDefinitions` if a file has activations and neither is given.
     """
     if journeys is not None and bundles:
@@ -189,7 +195,7 @@ def decided_by(
 
 
 def warned(given: definitions.Given) -> definitions.Given:
-    """Return the definitions as given; warn on standard error if they were made under another version of tzdata."""
+    """Return the definitions unchanged; print a warning on standard error if they were made with another version of tzdata."""
     sentence = definitions.told(definitions.foreign(given))
     if sentence:
         print(f"warning: {sentence}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The command `dalang replay`, which decides a history again and writes the results."""
+"""The command `dalang replay`, which decides a history again, writes the results to files, and prints a summary."""
 
 import json
 import pathlib
@@ -74,9 +74,9 @@ def replay(
 
 
 def _unknown(names: frozenset[str], until: str) -> None:
-    """Warn of each customer who was asked for and is not in the history.
+    """Print a warning for each customer whom `--customer` names and who is not in the history.
 
-    Without the warning, a misspelt id would look like a customer to whom nothing happened.
+    Without the warning, a misspelt id would look like a customer without decisions.
     """
     for name in sorted(names):
         print(f"warning: {options.unconcerned(name, until)}", file=sys.stderr)
@@ -97,7 +97,10 @@ class NotWritable(errors.DalangError):
 
 
 def _writable(files: dict[str, File], events: Sequence[str], journeys: pathlib.Path | None) -> None:
-    """Raise `NotWritable` before the work if an output cannot be written, or would replace an input or another output."""
+    """Raise `NotWritable` if an output file cannot be written, or is also an input or another output of this replay.
+
+    Called before the replay starts, because a replay may take long.
+    """
     taken = {pathlib.Path(each).resolve() for each in events}
     for path in files.values():
         if path is None:

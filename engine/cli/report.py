@@ -7,7 +7,7 @@ from engine.authoring.liquid import filters
 
 
 def summary(told: Mapping[str, Any]) -> str:
-    """Return the text of a summary, given as the JSON of `engine/replay/summary.py` and the `sha256` of each output."""
+    """Return the summary of a replay as text; `told` is `Summary.as_dict()` with the additional `sha256`: `{kind: hash}`."""
     lines = [
         f"{_number(told['events'])} events of {_number(told['customers'])} customers in {told['seconds']:.2f} s"
         f" ({_number(told['events_per_second'])} events/s)"
@@ -48,7 +48,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _place(first: Mapping[str, Any]) -> str:
-    """Return the place of the first bad record, such as `at events.jsonl:17` or `at record 17 (partition 3, offset 118)`."""
+    """Return the position of a skipped record, such as `at events.jsonl:17` or `at record 17 (partition 3, offset 118)`."""
     place = "when the clock ran on after the last line"
     if "file" in first:
         place = f"at {first['file']}:{first['line']}"

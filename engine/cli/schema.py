@@ -1,7 +1,7 @@
-"""The commands `dalang schema`, which write and check the files that are made from the code.
+"""The commands `dalang schema`, which write, check and print the files that are made from the code.
 
-These are the schemas that other programs and editors read, the reference page of the language, and the pages of the findings,
-the settings and the rights.
+These files are the schemas that other programs and editors read, the reference page of the language, and the pages of the
+findings, the settings and the rights.
 """
 
 import pathlib

@@ -1,4 +1,7 @@
-"""The commands `dalang state rebuild` and `dalang state check`, which rebuild states from the log or compare them with it."""
+"""The commands `dalang state rebuild` and `dalang state check` for the customers' states.
+
+`rebuild` computes the states again from `customer.events`. `check` decides the last minutes again and compares.
+"""
 
 import datetime
 from typing import TYPE_CHECKING, Annotated, Final

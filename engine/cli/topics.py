@@ -1,4 +1,4 @@
-"""The commands `dalang topics create` and `dalang topics check`."""
+"""The commands `dalang topics create` and `dalang topics check`, which create and check the Kafka topics."""
 
 from typing import Annotated, Final
 

@@ -107,11 +107,11 @@ def _timed(context: decision_context.Context, asked: Asked, address: str) -> Ver
         return Verdict(None, reasons=("quiet_hours",), whole=True)
     for cap in _caps(context, asked):
         # Look for a place at the end of quiet hours (`opens`): the day whose places are all taken now may be over by then.
-        if frequency_caps.place_at(cap, context.customer.sends, opens, zone) <= opens:
+        if frequency_caps.free_at(cap, context.customer.sends, opens, zone) <= opens:
             continue
         if cap.channel or cap.then == "drop":
             return Verdict(None, reasons=("cap",), whole=not cap.channel)
-        at, reasons = max(at, frequency_caps.place_at(cap, context.customer.sends, context.now, zone)), ["cap"]
+        at, reasons = max(at, frequency_caps.free_at(cap, context.customer.sends, context.now, zone)), ["cap"]
     if at > context.now:  # a cap has a place only at `at`, so check quiet hours again for that time
         opens = _opens(rule, at, context)
     if opens is None:

@@ -1,7 +1,7 @@
-"""The definitions that decide a history: those of one bundle from start to end, or those of the bundles that were live.
+"""The definitions for a replay: one bundle for the whole history, or the bundles that were live when it was recorded.
 
-Called by the replayer, which asks for the catalog of each activation, by the worker's registry of bundles, and by `engine/cli`.
-Nothing here may know Kafka: the caller hands in the bundles, which it reads from `journey.bundles` or from a file.
+Called by the replayer for the catalog of each activation, by the worker's registry of bundles, and by `engine/cli`. This module
+must not know Kafka: its callers read the bundles from `journey.bundles` or from a file, and pass them in.
 """
 
 import pathlib
@@ -17,7 +17,7 @@ from engine.core.context import catalog
 from engine.core.model import definition
 
 Given = definition.Bundle | tuple[definition.Bundle, ...]
-"""One bundle that holds from the start, or all bundles from which the history's own activations choose."""
+"""One bundle for the whole history, or a tuple of bundles among which the history's `bundle.activated` events choose."""
 NOTHING: Final = definition.Bundle(id="", journeys=(), policy=definition.Policy())
 """The empty bundle that is live in a partition before its first `bundle.activated`."""
 
@@ -30,36 +30,40 @@ class NotBundles(errors.DalangError):
 
 
 class Definitions(Protocol):
-    """A source of the catalog in force."""
+    """An object that returns the catalog with which a replay decides: at the start, and after each activation of a bundle."""
 
     def first(self) -> catalog.Catalog:
-        """Return the catalog before any activation."""
+        """Return the catalog that is in force before the first activation."""
         ...
 
     def activated(self, bundle: str) -> catalog.Catalog | None:
-        """Return the catalog after an activation of this bundle, or None if the bundle is unknown and nothing changes."""
+        """Return the catalog in which this bundle is live, or None if the bundle is not known.
+
+        `bundle` is a bundle's id. After None, the catalog before the activation stays in force.
+        """
         ...
 
 
 class Held:
-    """Definitions of one catalog, which stays in force whatever the history activates."""
+    """Definitions with a single catalog, which is in force for the whole history; activations in the history are ignored."""
 
     def __init__(self, catalog: catalog.Catalog) -> None:
         self._catalog = catalog
 
     def first(self) -> catalog.Catalog:
-        """Return the one catalog."""
+        """Return the single catalog."""
         return self._catalog
 
     def activated(self, bundle: str) -> catalog.Catalog:
-        """Return the one catalog."""
+        """Return the single catalog, whatever bundle was activated."""
         return self._catalog
 
 
 class Recorded:
-    """Definitions of several bundles, by id.
+    """Definitions with several bundles, among which each activation chooses the live one by its id.
 
-    The catalog of a live bundle also has the journeys of all other bundles, for the instances that entered by those.
+    The catalog of the live bundle also contains the journeys of all other bundles, because older instances may still be in
+    them.
     """
 
     def __init__(self, bundles: Iterable[definition.Bundle] = ()) -> None:
@@ -70,22 +74,22 @@ class Recorded:
         return bundle in self._bundles
 
     def first(self) -> catalog.Catalog:
-        """Return the catalog before the first activation, in which nothing is live."""
+        """Return the catalog before the first activation, in which no bundle is live."""
         return self._of(NOTHING.id)
 
     def activated(self, bundle: str) -> catalog.Catalog | None:
-        """Return the catalog with this bundle live, or None if the bundle is not on record."""
+        """Return the catalog in which the bundle with this id is live, or None if no such bundle was added."""
         return self._of(bundle) if bundle in self._bundles else None
 
     def add(self, bundle: definition.Bundle) -> None:
-        """Add a bundle, unless it is on record already."""
+        """Add a bundle, unless a bundle with its id was added before."""
         if bundle.id not in self._bundles:
             self._bundles[bundle.id] = bundle
             self._catalogs.clear()
 
     @property
     def emits(self) -> bool:
-        """True if a step of any bundle on record emits events."""
+        """True if any of the bundles has a step `emit`."""
         journeys = (journey for bundle in self._bundles.values() for journey in bundle.journeys)
         return any(isinstance(step, definition.Emit) for journey in journeys for step in journey.steps.values())
 
@@ -97,7 +101,7 @@ class Recorded:
 
 
 def of(given: Given) -> Definitions:
-    """Return the definitions of the given bundle or bundles."""
+    """Return the definitions made from one bundle (`Held`) or from a tuple of bundles (`Recorded`)."""
     return Recorded(given) if isinstance(given, tuple) else Held(catalogs.of(given))
 
 
@@ -111,15 +115,15 @@ def names(given: Given) -> list[str]:
 
 
 def foreign(given: Given) -> tuple[str, ...]:
-    """Return the versions of tzdata, other than the one here, under which the given bundles were made.
+    """Return the versions of tzdata (time zone data) with which the bundles were made, without the version installed here.
 
-    Their local times may differ here: docs/semantics.md#another-tzdata-is-told
+    With another version of tzdata, local times may differ: docs/semantics.md#another-tzdata-is-told
     """
     return tuple(sorted({bundle.policy.calendar.tzdata for bundle in _bundles(given)} - {"", public_calendars.TZDATA}))
 
 
 def told(tzdata: Iterable[str]) -> str:
-    """Return the warning about other versions of tzdata as a sentence; empty if there are none."""
+    """Return a warning that names these versions of tzdata, as one sentence; empty if `tzdata` is empty."""
     versions = ", ".join(tzdata)
     sentence = (
         f"The definitions were made under tzdata {versions}, and here is {public_calendars.TZDATA}: local times may differ."
@@ -128,12 +132,12 @@ def told(tzdata: Iterable[str]) -> str:
 
 
 def encode(given: Given) -> bytes:
-    """Return the given bundle or bundles as bytes, for another process."""
+    """Encode the given bundle or bundles as JSON, to pass them to another process."""
     return msgspec.json.encode(given)
 
 
 def decode(value: bytes) -> Given:
-    """Return the bundle or bundles that `encode` turned into bytes."""
+    """Return the bundle or bundles that `encode` has encoded."""
     given: Given = _given.decode(value)
     return given
 
@@ -142,7 +146,7 @@ _given: Final = msgspec.json.Decoder(definition.Bundle | tuple[definition.Bundle
 
 
 def read(path: pathlib.Path) -> tuple[definition.Bundle, ...]:
-    """Return the bundles of a file of JSON lines; raise `NotBundles` if the file cannot be read or a line is no bundle."""
+    """Return the bundles of a file of JSON lines; raise `NotBundles` if the file cannot be read or a line is not a bundle."""
     try:
         lines = path.read_bytes().splitlines()
         return tuple(msgspec.json.decode(line, type=definition.Bundle) for line in lines if line)

@@ -1,8 +1,8 @@
-"""The explainer, which tells one customer's story: every input, the conditions evaluated for it, and the decisions.
+"""The explainer, which tells one customer's story: every input, its evaluated conditions, and its decisions.
 
-Called by `dalang explain` and the demo; `story_text.py` turns the story into text. The story also has the customer's records that
-were put aside. The conditions come from the trace, with their values and their places in the YAML. The explainer decides nothing:
-it sorts the conditions and the decisions of a replay.
+Called by `dalang explain` and the demo; `story_text.py` turns the story into text. The story also has the customer's records
+that a worker would write to the dead letters. The conditions come from the trace of the replay, with their values and their
+paths in the YAML. The explainer decides nothing itself: it runs a replay, and assigns each condition and decision to its input.
 """
 
 import datetime
@@ -19,7 +19,7 @@ from engine.core.rules import duplicates
 from engine.replay import definitions, replayer, skipped_records
 
 PASSED: Final = "time passed"
-"""The text that stands in place of an event type in a chapter of timers."""
+"""The value of `Chapter.event` if the chapter is about timers and not about an event."""
 UNNAMED: Final = "no journey and no trait names it"
 SEEN: Final = "seen before"
 EMITTED: Final = "taken already, when its step emitted it"
@@ -28,9 +28,9 @@ NOTHING: Final = "nothing came of it"
 
 
 class Chapter(msgspec.Struct):
-    """One input, or one time at which timers fired, with the conditions evaluated and the decisions.
+    """One part of a story: an input, or a time at which timers fired, with the evaluated conditions and the decisions.
 
-    `event` is the type of the input, or `PASSED` for timers.
+    `event` is the event type of the input, or `PASSED` for timers. `id` is the event's id, empty for timers.
     """
 
     at: datetime.datetime
@@ -40,9 +40,9 @@ class Chapter(msgspec.Struct):
     conditions: list[trace.Condition] = []
     decisions: list[Decision] = []
     put_aside: str = ""
-    """The reason and a sentence if the input was put aside, as a worker puts it into the dead letters; else empty."""
+    """The reason and a sentence if a worker would write the input to the dead letters; else empty."""
     outcome: str = ""
-    """Why an input led to no decision, or the changes of the customer that it made; empty in the story of one journey."""
+    """For an input without decisions: the reason, or what it changed in the customer's state. Empty in a story of one journey."""
 
 
 class _Storyteller(replayer.Outlet):
@@ -54,7 +54,7 @@ class _Storyteller(replayer.Outlet):
 
 
 class _Telling(replayer.Replayer):
-    """A replay of one customer that keeps the conditions and decisions of each transition as chapters."""
+    """A replay that collects the conditions and decisions of each input as chapters; `journey` limits them to one journey."""
 
     def __init__(
         self, decided_by: catalog.Catalog | definitions.Definitions, options: replayer.Options, journey: str | None
@@ -66,7 +66,7 @@ class _Telling(replayer.Replayer):
         super().__init__(decided_by, options, self._told, trace.Trace())
 
     def _take(self, event: inputs.Event, driver: fold_driver.Driver[str], line: bytes) -> None:
-        """Take an event, and tell of it even if the replay skips it because no journey and no trait names it."""
+        """Handle an event, and add a chapter even if the replay ignores the event, because no definition names its type."""
         customer, in_force = event.subject, driver.catalog
         self._let_by = None if in_force.takes(event.type, known=customer in self.customers) else event
         super()._take(event, driver, line)
@@ -75,13 +75,13 @@ class _Telling(replayer.Replayer):
             self._tell(self._let_by, self.customers.get(customer), customer, in_force)
 
     def decide(self, customer: str, event: inputs.Event, driver: fold_driver.Driver[str]) -> None:
-        """Decide an input, and tell of it."""
+        """Decide an input, and add its chapters to the story."""
         self._start()
         before = self.customers.get(customer)
         super().decide(customer, event, driver)
         let_by = self._let_by
         if let_by is not None and event.type == inputs.TIMER_DUE and event.recorded == let_by.recorded and not self._aside:
-            event = let_by  # the tick stands for the skipped event: tell of that event, among the timers
+            event = let_by  # the replay has turned the ignored event into this tick, and the chapter names the event
         self._tell(event, before, customer, driver.catalog)
 
     def _start(self) -> None:
@@ -89,7 +89,10 @@ class _Telling(replayer.Replayer):
         self._told.decided_now, self._aside = [], ""
 
     def _tell(self, event: inputs.Event, before: state.Customer | None, customer: str, in_force: catalog.Catalog) -> None:
-        """Add the chapters of one input, and of the timers that fired before and after it."""
+        """Add the chapters of one input to the story, and the chapters of the timers that fired before and after the input.
+
+        `before` is the customer's state before the input, and `in_force` is the catalog with which the input was decided.
+        """
         if event is self._let_by:
             self._let_by = None
         due = {} if before is None else {id_: timer.due for id_, timer in before.timers.items()}
@@ -100,9 +103,9 @@ class _Telling(replayer.Replayer):
         self.chapters += filter(self._concerns, (*earlier, own, *later))
 
     def _concerns(self, chapter: Chapter) -> bool:
-        """Return True if the chapter belongs to the story.
+        """Return True if the chapter has something to tell in this story.
 
-        For the story of one journey, first remove the conditions and decisions of other journeys from the chapter.
+        In a story of one journey, first remove the conditions and decisions of other journeys from the chapter.
         """
         if self._journey is not None:
             chapter.conditions = [each for each in chapter.conditions if each.journey == self._journey]
@@ -126,10 +129,11 @@ class _Telling(replayer.Replayer):
 def _apart(
     event: inputs.Event, looked_at: Iterable[trace.Condition], decided: Iterable[Decision], due: Mapping[str, datetime.datetime]
 ) -> tuple[list[Chapter], Chapter, list[Chapter]]:
-    """Return the chapters of the timers before an input, of the input, and of the timers after it at the same time.
+    """Return (chapters of timers that fired before an input, chapter of the input, chapters of timers that fired after it).
 
-    Timers have one chapter for each time at which some fired. Conditions and decisions go to the chapter of their cause: the
-    input, a timer, or an event that a step emitted because of one of them.
+    Timers that fired at the same time have one chapter together. A condition or decision is in the chapter of its cause, which
+    is the input or a timer. If the cause is an event that a step emitted, the chapter is that of the input or timer that led to
+    this event. `due` is `{timer: due time}` before the input.
     """
     passed = event.type == inputs.TIMER_DUE
     own = Chapter(event.recorded, PASSED, "") if passed else Chapter(event.recorded, event.type, event.id, event.data)
@@ -137,8 +141,8 @@ def _apart(
     for each in decided:
         root = _root(each.cause, parents)
         if root not in of:
-            # An input without decisions has no place in their order, so the due time tells if the timer came before it. The
-            # input wins a tie: docs/semantics.md#an-event-wins-a-tie
+            # The order of the decisions shows whether the timer came before the input. If the input led to no decision, the due
+            # time of the timer shows it. An input at exactly the due time comes first: docs/semantics.md#an-event-wins-a-tie
             first = passed or (not own.decisions and due.get(root, event.recorded) < event.recorded)
             of[root] = moments.setdefault((first, each.at), Chapter(each.at, PASSED, ""))
         of[root].decisions.append(each)
@@ -159,7 +163,7 @@ def _root(cause: str, parents: Mapping[str, str]) -> str:
 
 
 def _outcome(event: inputs.Event, before: state.Customer | None, after: state.Customer | None, in_force: catalog.Catalog) -> str:
-    """Return the reason why an input led to no decision, or the changes of the customer that it made."""
+    """Return a text with the reason why an input led to no decision, or with what the input changed in the customer's state."""
     if event.type not in in_force.named and event.type not in inputs.BUILT_IN:
         return UNNAMED
     if event.source == inputs.OWN_SOURCE:
@@ -175,12 +179,15 @@ def _outcome(event: inputs.Event, before: state.Customer | None, after: state.Cu
 
 
 def _shut(journey: Any, name: str) -> str:
-    """Return the reason why the command `enter` brought nobody into a journey."""
+    """Return the reason why the command `enter` let nobody enter a journey: there is no such journey, or it is not live.
+
+    `journey` is the journey in the live bundle, None if the bundle has no journey of that name.
+    """
     return f"there is no journey {name}" if journey is None else f"{name} is {journey.status}: it takes nobody"
 
 
 def _noted(event: inputs.Event, before: state.Customer, after: state.Customer | None, in_force: catalog.Catalog) -> Iterator[str]:
-    """Yield a name for each part of the customer's state that an input changed."""
+    """Yield a name, such as `profile` or `traits.orders`, for each part of the customer's state that an input changed."""
     if after is None:
         return
     field, words = _SAYS.get(event.type, ("", ""))
@@ -198,11 +205,11 @@ _SAYS: Final[Mapping[str, tuple[str, str]]] = {
     inputs.MESSAGE_RECEIVED: ("inbound", "when the customer last wrote"),
     inputs.JOURNEY_COMMAND: ("pauses", "pauses"),
 }
-"""`{event type: (the field of the state that it writes, the words for that field)}`."""
+"""`{event type: (field of the customer's state that such an event changes, words for the field in a story)}`."""
 
 
 def _time(found: skipped_records.Line, last: datetime.datetime) -> datetime.datetime:
-    """Return the recorded time of a record, else the time at which it happened, else `last`."""
+    """Return a time for the chapter of an invalid record: its recorded time, else its `time`, else `last`."""
     for told in (found.recordedtime, found.time):
         try:
             return inputs.instant(str(told))
@@ -217,7 +224,10 @@ def explain(
     options: replayer.Options,
     journey: str | None = None,
 ) -> list[Chapter]:
-    """Return the story of the customers in `options.customers`, input by input; with `journey`, of that journey only."""
+    """Return the story of the customers in `options.customers` as chapters, in the order in which the replay took the inputs.
+
+    With `journey`, the story is about that journey only.
+    """
     telling = _Telling(decided_by, options, journey)
     telling.run(lines)
     return telling.chapters

@@ -1,8 +1,8 @@
-"""An external sort: lines are added in any order and come out by (time, customer, index), in bounded memory.
+"""An external sort, in bounded memory: lines are added in any order, and come out sorted by (time, customer, index).
 
-Called by `outputs.py` for the decisions, the actions and the history that a replay writes. The sort is needed because timers that
-fire at the end of a replay give decisions earlier than those already written. Memory may grow with the customers, but not with
-the events.
+Called by `outputs.py` for the decisions, the actions and the history that a replay writes. The sort is needed because a replay
+does not decide in the order of time: timers that fire at its end can have earlier times than decisions already made. Memory may
+grow with the number of customers, but not with the number of events.
 """
 
 import hashlib
@@ -15,10 +15,10 @@ from typing import BinaryIO, Final
 import msgspec
 
 Item = tuple[float, str, int, bytes]
-"""(seconds since 1970, customer, running index in the spool, line)."""
+"""(seconds since 1970, customer, index, line); the index counts the lines that were added to the spool."""
 
 RUN: Final = 100_000
-"""The number of lines that are held before a sorted run is written to the file."""
+"""The number of lines that are collected in memory, then sorted, and written to the file as one run."""
 
 _LENGTH: Final = struct.Struct(">I")
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -26,7 +26,7 @@ _decoder: Final = msgspec.msgpack.Decoder(Item)
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A run of sorted lines: `size` bytes of a file, from byte `start`."""
+    """A run, which is a block of sorted lines in a file: `size` bytes from byte `start`."""
 
     path: pathlib.Path
     start: int
@@ -34,7 +34,10 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Spool:
-    """A collector of lines, which writes sorted runs one after the other to one file; the caller removes the file."""
+    """A collector of lines, which sorts them in blocks and appends each block to a file as a `Run`.
+
+    The caller removes the file. `run` is the number of lines in a block.
+    """
 
     def __init__(self, path: pathlib.Path, run: int = RUN) -> None:
         self._path, self._run = path, run
@@ -50,7 +53,7 @@ class Spool:
             self._spill()
 
     def close(self) -> list[Run]:
-        """Write the last run and return all runs."""
+        """Write the lines that are still in memory as the last run, and return all runs."""
         if self._held:
             self._spill()
         return self._runs
@@ -67,12 +70,12 @@ class Spool:
 
 
 def merged(runs: Iterable[Run]) -> Iterator[bytes]:
-    """Return an iterator over the lines of all runs in order."""
+    """Return an iterator over the lines of all runs, sorted by (time, customer, index)."""
     return (item[3] for item in heapq.merge(*map(_read, runs)))
 
 
 def write(runs: Iterable[Run], target: BinaryIO | None) -> tuple[int, str]:
-    """Write the lines in order to `target`, or nowhere if it is None; return their number and the SHA-256 of their bytes."""
+    """Write the lines of all runs in order to `target` (None: nowhere); return their number and the SHA-256 of their bytes."""
     digest, count = hashlib.sha256(), 0
     for line in merged(runs):
         digest.update(line + b"\n")

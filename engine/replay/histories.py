@@ -1,7 +1,7 @@
-"""Histories: recorded events as lines, from `.jsonl` files, `.jsonl.gz` files or standard input, zipped or not.
+"""Histories: recorded events as lines, from `.jsonl` files, `.jsonl.gz` files or standard input (gzipped or not).
 
-Called by `outputs.py`, by `engine/cli` and by the demo. Lines are streamed: no history is held in memory. A history from Kafka
-comes as lines too (`engine/runtime/kafka/history.py`), so that this folder needs no Kafka.
+Called by `outputs.py`, by `engine/cli` and by the demo. Lines are streamed: no history is held in memory. A Kafka topic comes
+as lines too, from `engine/runtime/kafka/history.py`, so that this folder needs no Kafka.
 """
 
 import bisect
@@ -33,11 +33,11 @@ _BOM: Final = b"\xef\xbb\xbf"
 """The byte order mark that some editors put before UTF-8; RFC 8259 section 8.1 allows a reader of JSON to ignore it."""
 
 MARKS: Final = (_GZIP, _BOM)
-"""Bytes that mean something at the start of a file, and nothing at the start of a record."""
+"""Bytes that have a meaning at the start of a file. A Kafka record that begins with them must not be taken for such a file."""
 
 
 class History(Protocol):
-    """Lines that can be read more than once."""
+    """A source of lines that can be read more than once."""
 
     def lines(self) -> Iterator[bytes]:
         """Yield each line without its line end, from the start."""
@@ -45,9 +45,9 @@ class History(Protocol):
 
 
 class FileHistory:
-    """A file of JSON lines, gzipped if its first bytes say so.
+    """A file of JSON lines; its first bytes show whether it is gzipped.
 
-    `name` is the name of the file in messages. `watched` shows a progress bar on standard error.
+    `name` is the name of the file in messages, empty for the path. `watched` shows a progress bar on standard error.
     """
 
     def __init__(self, path: pathlib.Path, name: str = "", *, watched: bool = False) -> None:
@@ -55,11 +55,11 @@ class FileHistory:
 
     @property
     def files(self) -> "tuple[FileHistory, ...]":
-        """The files of the history, in the order in which they are read."""
+        """The files of the history, in the order in which they are read: only this file."""
         return (self,)
 
     def place(self, line: int) -> tuple[str, int]:
-        """Return the user's file that has a line, and the line's number there, for its number in the whole history."""
+        """Return (file name, line number in that file) for a line number of the whole history, which is only this file."""
         return self.name, line
 
     def lines(self) -> Iterator[bytes]:
@@ -90,7 +90,10 @@ class FileHistory:
 
 
 class KeptHistory:
-    """Bytes from anywhere, kept in a temporary file so that they can be read twice; no message names that file."""
+    """A history from a stream, such as standard input, which is copied to a temporary file so that it can be read twice.
+
+    `name` is the name of the stream in messages, because the temporary file means nothing to the user.
+    """
 
     def __init__(self, chunks: Iterable[bytes], name: str) -> None:
         self._kept = unnamed_files.File("dalang-history-")
@@ -101,11 +104,11 @@ class KeptHistory:
 
     @property
     def files(self) -> tuple[FileHistory, ...]:
-        """The temporary file."""
+        """The files of the history: only the temporary file."""
         return (FileHistory(self._kept.path, self.name),)
 
     def place(self, line: int) -> tuple[str, int]:
-        """Return the line's number with an empty file name, because the line is in no file of the user."""
+        """Return the line number with an empty file name, because no file of the user has this line."""
         return "", line
 
     def lines(self) -> Iterator[bytes]:
@@ -114,14 +117,14 @@ class KeptHistory:
 
 
 class LinesHistory(KeptHistory):
-    """Lines from anywhere, kept in a temporary file."""
+    """A history from lines, such as those of a Kafka topic, which are copied to a temporary file."""
 
     def __init__(self, lines: Iterable[bytes], name: str = "the log") -> None:
         super().__init__((line.rstrip(b"\r\n") + b"\n" for line in lines), name)
 
 
 class JoinedHistory:
-    """Several histories, read one after the other in the given order, such as a log with one file for each month."""
+    """Several histories, read one after the other in the given order, such as one file for each month."""
 
     def __init__(self, parts: Sequence[FileHistory | KeptHistory]) -> None:
         self._parts = tuple(parts)
@@ -133,18 +136,21 @@ class JoinedHistory:
         return tuple(file for each in self._parts for file in each.files)
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the lines of each part; the last line of a part ends there, even without a line end."""
+        """Yield the lines of all parts in order.
+
+        A part's last line is never joined to the first line of the next part, even if the line end is missing.
+        """
         for each in self._parts:
             yield from each.lines()
 
     def place(self, line: int) -> tuple[str, int]:
-        """Return the place of a line in the part that holds it."""
+        """Return (file name, line number in that file) for a line number of the whole history."""
         part = bisect.bisect_left(self._ends, line)
         return self._parts[part].place(line - (self._ends[part - 1] if part else 0))
 
     @functools.cached_property
     def _ends(self) -> list[int]:
-        """The number, in the whole history, of the last line of each part but the last; counted when first needed."""
+        """For each part except the last: the number, in the whole history, of its last line; computed at the first use."""
         return [*itertools.accumulate(sum(1 for _ in each.lines()) for each in self._parts[:-1])]
 
 
@@ -166,16 +172,16 @@ def open_history(name: str) -> FileHistory | KeptHistory:
 
 
 def has_clock(history: History) -> bool:
-    """Return True if a worker kept the time of this history.
+    """Return True if a worker recorded this history, with the times at which timers fired.
 
-    Such a history holds a `timer.due` or, if no timer was due yet, at least a `bundle.activated`. It is replayed as it stands:
-    docs/semantics.md#a-history-with-timers-is-replayed-as-it-stands
+    Such a history has a `timer.due` or, if no timer was due yet, at least a `bundle.activated`. It is replayed as it stands,
+    without a virtual clock: docs/semantics.md#a-history-with-timers-is-replayed-as-it-stands
     """
     return _holds(history, inputs.TIMER_DUE, inputs.BUNDLE_ACTIVATED)
 
 
 def has_activations(history: History) -> bool:
-    """Return True if the history says which bundles were live, as a history from Kafka does."""
+    """Return True if the history has `bundle.activated` events, which say when a bundle went live; a worker's topic has them."""
     return _holds(history, inputs.BUNDLE_ACTIVATED)
 
 

@@ -1,7 +1,8 @@
-"""The outputs of a replay: decisions, actions and the history, as ordered JSON lines with their hashes.
+"""The outputs of a replay: decisions, actions and the history, as sorted JSON lines with their hashes.
 
-Called by `dalang replay` and the demo. One or several processes share the work: each spools the results of its customers, then
-the spools are merged. The outputs are the same bytes for every number of processes.
+Called by `dalang replay` and the demo. One or several processes share the work. Each process writes the results of its
+customers to temporary files (spools), and then all spools are merged. The outputs have the same bytes for any number of
+processes.
 """
 
 import contextlib
@@ -33,14 +34,14 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """The result of a replay: the summary, and `{kind: output}`."""
+    """The result of a replay: the summary, and `{kind: output}` with the kinds `decisions`, `actions` and `history`."""
 
     summary: summary.Summary
     written: Mapping[str, Written]
 
 
 class _Spooling(replayer.Outlet):
-    """An outlet that spools the kinds in `files`."""
+    """An outlet that writes the wanted kinds of output to temporary files; `files` is `{kind: temporary file}`."""
 
     def __init__(self, files: Mapping[str, pathlib.Path]) -> None:
         self.spools = {kind: external_sort.Spool(path) for kind, path in files.items()}
@@ -60,7 +61,11 @@ class _Spooling(replayer.Outlet):
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """The work of one process; the definitions travel compiled, so that all processes decide by the same bundles."""
+    """The work of one process of a replay.
+
+    `definitions` is the compiled bundle or bundles as bytes, so that all processes decide by the same bundles. `watched` shows
+    a progress bar on standard error.
+    """
 
     definitions: bytes
     files: tuple[tuple[pathlib.Path, str], ...]
@@ -83,8 +88,8 @@ def replay(
 ) -> Outcome:
     """Replay a history under the given definitions, write the outputs, and return the summary with their hashes.
 
-    `files` is `{kind: file}` with the kinds `decisions`, `actions` and `history`; None as the file gives only the hash.
-    `watched` shows a progress bar on standard error.
+    `files` is `{kind: file}` with the kinds `decisions`, `actions` and `history`. If the file is None, this output is only
+    hashed and not written. `workers` is the number of processes. `watched` shows a progress bar on standard error.
     """
     started = time.perf_counter()
     total = summary.Summary()
@@ -127,9 +132,10 @@ def _results(parts: list[_Part]) -> list[tuple[summary.Summary, dict[str, list[e
 
 
 def _end_with_parent() -> None:
-    """End this process of the pool when its parent has ended.
+    """Start a thread that ends this process of the pool when the parent process has ended.
 
-    Otherwise the process would wait for ever for work, because it holds both ends of its queue.
+    Without the thread, this process would wait for work for ever. It holds both ends of the queue of work, so it does not
+    notice that the parent is gone.
     """
     parent = multiprocessing.parent_process()
     assert parent is not None

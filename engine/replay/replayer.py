@@ -1,7 +1,7 @@
-"""The replayer, which folds a history and moves the clock itself if no worker kept the time of the history.
+"""The replayer, which decides the events of a history again, and moves the clock unless a worker's clock is recorded in it.
 
-Called by `dalang replay`, `dalang explain` and the demo. The replayer reads events, keeps one state per customer, and hands each
-decision and action to an outlet. It must never send an action: an outlet may at most write the actions as lines.
+Called by `dalang replay`, `dalang explain` and the demo. The replayer reads events, keeps one state per customer, and passes
+each decision and action to an `Outlet`. No outlet may send an action: it may only write the action to a file.
 """
 
 import datetime
@@ -25,8 +25,11 @@ Clock = Literal["virtual", "recorded"]
 class Options(msgspec.Struct, frozen=True):
     """The options of a replay.
 
-    With `until`, the replay takes inputs and timers up to and including that time, and does not drain:
-    docs/semantics.md#a-replay-until-a-time-includes-that-time
+    Under the clock `virtual` each timer fires exactly at its due time. Under `recorded` timers fire at the history's
+    `timer.due` events. With `drain`, the virtual clock runs on after the last event. With `until`, the replay takes inputs and
+    timers up to and including that time, and there is no drain: docs/semantics.md#a-replay-until-a-time-includes-that-time
+
+    With `receipts`, the replay simulates the receipts of the channels.
     """
 
     clock: Clock = "virtual"
@@ -38,15 +41,15 @@ class Options(msgspec.Struct, frozen=True):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """The part of the customers that one worker process takes: number `index`, from 0, of `of` workers."""
+    """The share of the customers that one process of a replay takes: process `index` (from 0) of `of` processes."""
 
     index: int = 0
     of: int = 1
 
     def owner(self, line: bytes) -> int | None:
-        """Return the index of the worker that takes a line, or None if every worker takes it because it names no customer.
+        """Return the index of the process that takes a line, or None if every process takes it, because it has no subject.
 
-        Worker 0 takes the lines that cannot be read.
+        Process 0 takes the lines that cannot be read.
         """
         try:
             subject = _subject.decode(line).subject
@@ -62,27 +65,32 @@ class _Subject(msgspec.Struct):
 _subject: Final = msgspec.json.Decoder(_Subject)
 EVERYBODY: Final = Share()
 DRAIN_AT_MOST: Final = datetime.timedelta(days=366)
-"""The longest time that a drain lasts for a customer with a schedule, who could enter again and again without end."""
+"""The longest time that a drain lasts for a customer with a schedule, because a schedule can let her enter again for ever."""
 
 
 class Outlet:
-    """The receiver of a replay's results: this class ignores them; subclasses spool lines or collect a story."""
+    """The receiver of a replay's results; this base class ignores the results, and subclasses write or collect them."""
 
     def decided(self, decision: decisions.Decision) -> None:
-        """Take one decision; the decisions of a customer come in their order."""
+        """Receive one decision; the decisions of one customer come in the order in which they were made."""
 
     def acted(self, action: actions.Action) -> None:
-        """Take one action, which was derived from the decision before it."""
+        """Receive one action, which was derived from the last decision that `decided` received."""
 
     def took(self, at: datetime.datetime, customer: str, line: bytes) -> None:
-        """Take one input as its line, in the order of its customer; called only if receipts are simulated.
+        """Receive the JSON line of one input, for the history that a replay with simulated receipts writes.
 
-        `at` never goes back for a customer. `customer` is empty if the input has no subject.
+        Called only if receipts are simulated. The inputs of one customer come in the order in which they were decided, and
+        their `at` never goes back. `customer` is empty if the input has no subject.
         """
 
 
 class Replayer:
-    """The state of one replay: the states of all customers, and their clocks."""
+    """One replay: it keeps the states of all customers and their timers, and decides the inputs of a history.
+
+    `decided_by` is one catalog for the whole history, or definitions that return a catalog for each activation. `tracing`
+    collects the evaluated conditions.
+    """
 
     def __init__(
         self,
@@ -108,10 +116,10 @@ class Replayer:
         self._last: dict[str, datetime.datetime] = {}
 
     def run(self, lines: Iterable[bytes], share: Share = EVERYBODY) -> summary.Summary:
-        """Fold the lines of the share, let the clock run on as the options say, and return the summary."""
+        """Decide the lines that belong to `share`, let the clock run on as the options say, and return the summary."""
         started = time.perf_counter()
         wanted, until = self.options.customers, self.options.until
-        streaming = False  # whether the stream clock is in force in a partition
+        streaming = False  # True while the stream clock is in force in at least one partition
         for number, line in enumerate(lines, 1):
             self._line, self._raw = number, line
             owner = share.owner(line) if line and share.of > 1 else None
@@ -127,7 +135,7 @@ class Replayer:
             driver = self.driver(record.partition)
             event = driver.timed(record.event)
             if foreign or (until is not None and event.recorded > until):
-                continue  # the lines of other workers advance the stream's time here too, and do nothing else
+                continue  # a line of another process was needed only to advance the stream's time, which `timed` has done
             if not event.subject:
                 self._take_for_all(event, driver, line, count=share.index == 0)
                 streaming = any(each.streaming for each in self._drivers.values())
@@ -144,15 +152,19 @@ class Replayer:
         return self.summary
 
     def _put_aside(self, reason: str, told: str) -> None:
-        """Count the current record, which a worker would send to the dead letters, and keep the first of each reason."""
+        """Count the current record as skipped, because a worker would write it to the dead letters.
+
+        `reason` is the reason of the dead letter, and `told` explains it in a sentence. The summary keeps the first record of
+        each reason.
+        """
         self.summary.put_aside(reason, told, self._line, self._raw)
 
     def _unreadable(self, reason: str, told: str) -> None:
-        """Put aside the current line because it is not a valid event."""
+        """Count the current line as skipped because it is not a valid event; the explainer overrides this method."""
         self._put_aside(reason, told)
 
     def driver(self, partition: int | None) -> fold_driver.Driver[str]:
-        """Return the driver of a partition; lines without a partition are in partition None."""
+        """Return the fold driver of a partition, created at the first call; None stands for lines without a partition."""
         found = self._drivers.get(partition)
         if found is None:
             found = self._drivers[partition] = _Customers(self, partition).driver
@@ -162,7 +174,10 @@ class Replayer:
         return self.driver(self.partitions.get(customer))
 
     def _take(self, event: inputs.Event, driver: fold_driver.Driver[str], line: bytes) -> None:
-        """Take an event about one customer."""
+        """Handle an event of one customer: first let simulated receipts arrive before it, then decide the event.
+
+        An event that cannot have an effect on the customer is not decided.
+        """
         customer = event.subject
         self.summary.events += 1
         self._known.add(customer)
@@ -174,9 +189,9 @@ class Replayer:
             self.decide(customer, entering, driver)
 
     def _take_for_all(self, event: inputs.Event, driver: fold_driver.Driver[str], line: bytes, *, count: bool) -> None:
-        """Take an event without subject, which concerns the customers of its partition or those that it names.
+        """Handle an event without subject, for all customers of its partition or for the customers that the event names.
 
-        Every worker takes the event, and one of them adds it to the summary: the one with `count`.
+        Every process of the replay handles this event. Only the process with `count` counts it in the summary.
         """
         self.summary.events += count
         self.summary.activations += count and event.type == inputs.BUNDLE_ACTIVATED
@@ -187,9 +202,9 @@ class Replayer:
             self.outlet.took(event.recorded, "", line)
 
     def decide(self, customer: str, event: inputs.Event, driver: fold_driver.Driver[str]) -> None:
-        """Decide an input for one customer, keep the new state, and hand the decisions and actions to the outlet.
+        """Decide an input for one customer, store the new state, and pass the decisions and actions to the outlet.
 
-        An input for which the decider raises an error is put aside, and the state stays as it was.
+        If the decider raises an error, the input is counted as skipped, and the state stays as it was.
         """
         before = self.customers.get(customer)
         done = driver.decided(before, event, customer, self._weighs.get(customer, 0))
@@ -219,7 +234,7 @@ class Replayer:
                     self._expect(customer, action)
 
     def _arm(self, customer: str, known: state.Customer) -> None:
-        """Note the due time of the customer's earliest timer, or that the customer has no timer."""
+        """Store the due time of the customer's earliest timer in `due`; remove the customer from `due` if there is no timer."""
         if known.timers:
             self.due[customer] = known.next_due
         else:
@@ -234,9 +249,10 @@ class Replayer:
             heapq.heappush(self._pending.setdefault(customer, []), (at, self._sent, line))
 
     def advance(self, customer: str, until: datetime.datetime, *, through: bool = False) -> None:
-        """Let a customer's timers fire and simulated receipts arrive, in order of time; a receipt wins a tie with a timer.
+        """Fire a customer's timers and let simulated receipts arrive, in order of time, as long as they are due before `until`.
 
-        Stop before `until`; with `through`, also take what is due at `until` itself.
+        With `through`, timers and receipts at the time `until` are included. If a receipt and a timer have the same time, the
+        receipt comes first.
         """
         while True:
             pending = self._pending.get(customer)
@@ -257,19 +273,19 @@ class Replayer:
                 self._let_pass(customer, at)
 
     def _write(self, customer: str, recorded: datetime.datetime, line: bytes) -> None:
-        """Hand the line of an input to the outlet, for the history that the replay writes.
+        """Pass the line of an input to the outlet, for the history that the replay writes.
 
-        That history is sorted by time. A line never gets an earlier time than the customer's line before it, so that the lines
-        of each customer stay in the order of the fold.
+        That history is sorted by time. So a line never gets an earlier time than the same customer's line before it. Otherwise
+        the sort could change the order of the customer's lines.
         """
         at = max(self._written.get(customer, state.EPOCH), recorded)
         self._written[customer] = at
         self.outlet.took(at, customer, line)
 
     def _finish(self) -> None:
-        """End the history: let the clock of every customer run on to `until` or, without `until`, to the end of the drain.
+        """Let the clock of every customer run on after the last line: to `until` or, without `until`, to the end of the drain.
 
-        The clock does not run on if it is the recorded clock, or if the options have neither `until` nor a drain.
+        Nothing happens under the recorded clock, or if the options have neither `until` nor a drain.
         """
         until = self.options.until
         if self.options.clock == "recorded" or (until is None and not self.options.drain):
@@ -284,10 +300,12 @@ class Replayer:
                     break
 
     def _is_drained(self, customer: str, until: datetime.datetime) -> bool:
-        """Return True if the drain is over for a customer; always False with an `until`, because then there is no drain.
+        """Return True if the drain is over for a customer; in a drain the clock runs on after the last event of the history.
 
-        The drain is over when only timers of schedules are left. For a customer with a schedule it also ends after
-        `DRAIN_AT_MOST`: docs/semantics.md#a-drain-ends-when-nothing-but-schedules-is-left
+        The drain is over when only timers of schedules are left. For a customer with a schedule it is over after
+        `DRAIN_AT_MOST` at the latest: docs/semantics.md#a-drain-ends-when-nothing-but-schedules-is-left
+
+        If `until` is not `state.NEVER`, the clock runs to a fixed time. Then there is no drain, and the result is False.
         """
         if until != state.NEVER:
             return False
@@ -297,9 +315,9 @@ class Replayer:
         return known.drained or (scheduled and self.due[customer] - last > DRAIN_AT_MOST)
 
     def _let_pass(self, customer: str, at: datetime.datetime) -> bool:
-        """Let time pass for a customer up to `at`; return False if that changed nothing.
+        """Move a customer's clock to `at`, so that due timers fire; return False if the customer's state did not change.
 
-        Then a second try would change nothing either, so the caller stops.
+        After False the caller must stop, because a second call would not change the state either.
         """
         before = self.customers.get(customer)
         self.decide(customer, inputs.tick(at), self._driver_of(customer))
@@ -307,7 +325,10 @@ class Replayer:
 
 
 class _Customers:
-    """The customers of one partition of a history, for the fold driver; all customers if the lines name no partition."""
+    """The customers of one partition of a history, in the form that the fold driver needs.
+
+    If `partition` is None, the lines of the history name no partition, and these are all customers.
+    """
 
     def __init__(self, replay: Replayer, partition: int | None) -> None:
         self._replay, self._partition, self._due = replay, partition, replay.due
@@ -315,7 +336,7 @@ class _Customers:
         self.driver = fold_driver.Driver(self, find, replay.definitions.first(), replay.tracing, virtual=virtual)
 
     def everybody(self) -> list[str]:
-        """Return the customers of the partition as they are now."""
+        """Return the ids of the partition's customers, as a list that stays the same while customers are decided."""
         return self._here(self._replay.customers)
 
     def is_due(self, customer: str, until: datetime.datetime) -> bool:
@@ -323,7 +344,10 @@ class _Customers:
         return self._due.get(customer, state.NEVER) <= until
 
     def due_by(self, until: datetime.datetime) -> Iterator[str]:
-        """Yield the customers with a timer due by `until`; simulated receipts arrive before that."""
+        """Yield the customers with a timer due at or before `until`.
+
+        If receipts are simulated, the customer's receipts and timers up to `until` are handled first.
+        """
         for customer in self.everybody():
             if self._replay.options.receipts is not None:
                 self._replay.advance(customer, until, through=True)
@@ -331,14 +355,17 @@ class _Customers:
                 yield customer
 
     def concerned(self, timer_due: inputs.Event) -> Iterator[str]:
-        """Yield the customers of a `timer.due` who have a timer due at its time."""
+        """Yield the customers of a `timer.due` event whose earliest timer is due at or before the time of the event.
+
+        If the event names no customers, it is for all customers of the partition.
+        """
         named = timer_due.field("customers")
         for customer in self._here(self._due) if named is None else named:
             if self.is_due(customer, timer_due.recorded):
                 yield customer
 
     def decide(self, customer: str, event: inputs.Event, *, before: bool = False) -> None:
-        """Decide an input for one customer."""
+        """Decide an input for one customer; `before` makes no difference in a replay."""
         self._replay.decide(customer, event, self.driver)
 
     def _here(self, customers: Iterable[str]) -> list[str]:

@@ -1,8 +1,8 @@
-"""Simulated receipts, such as channels might have sent for the actions of a replay.
+"""Simulated receipts: the receipts that channels might have sent for the actions of a replay.
 
-Called by the replayer; `dalang replay` and the demo read the model. A model (YAML) gives the share, the delay and the failure
-codes of each receipt, per channel. Every random number is a hash of the seed, the message, the attempt and the status, so the
-same model always gives the same receipts.
+Called by the replayer; `dalang replay` and the demo read the model. A model is a YAML file. For each channel and status it says
+how many attempts reach the status, after which delay and, for failures, with which codes. Every random number is a hash of the
+seed, the message, the attempt and the status, so the same model always gives the same receipts.
 
     seed: 7
     channels:
@@ -48,9 +48,10 @@ Delay = durations.Duration | tuple[durations.Duration, durations.Duration]
 
 
 class Receipt(_Model):
-    """One status of a channel: the share of attempts that reach it, and the delay after the status before it.
+    """One status of a channel in a model: the share of attempts that reach the status, and the delay after the status before.
 
-    `after` is one delay, or the shortest and the longest delay. `codes` is `{failure code: weight}`.
+    `share` is between 0 and 1, and counts only attempts that reached the status before. `after` is one delay, or the shortest
+    and the longest delay, in milliseconds. `codes` is `{failure code: weight}`, and only `failed` uses it.
     """
 
     share: Annotated[float, Field(ge=0, le=1)]
@@ -59,7 +60,7 @@ class Receipt(_Model):
 
 
 class Channel(_Model):
-    """The receipts of one channel."""
+    """The statuses that one channel reports in a model; None for a status that the channel never reports."""
 
     accepted: Receipt | None = None
     sent: Receipt | None = None
@@ -71,13 +72,13 @@ class Channel(_Model):
 
 
 class Model(_Model):
-    """A model of receipts: a seed, and the receipts of each channel."""
+    """A model of receipts: a seed, and `{channel: its statuses}`."""
 
     seed: int
     channels: dict[str, Channel]
 
     def receipts(self, action: actions.Action) -> Iterator[tuple[datetime.datetime, bytes]]:
-        """Yield the receipts that the channel sends for an action, each as its time and its event as a JSON line."""
+        """Yield the simulated receipts of an action, each as (time, JSON line); none if the model lacks the channel."""
         channel = self.channels.get(action.channel)
         if channel is None:
             return
@@ -93,7 +94,7 @@ class Model(_Model):
             yield at, self._event(action, status, at, self._code(action, receipt) if status == "failed" else None)
 
     def _draw(self, action: actions.Action, status: str, what: str) -> float:
-        """Return a number in [0, 1) that is the same in every run."""
+        """Return a pseudo-random number in [0, 1), which depends only on the seed, the action, the status and `what`."""
         text = f"{self.seed}/{action.id}/{status}/{what}"
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest()) / (1 << 48)
 
@@ -131,7 +132,7 @@ class Model(_Model):
 
 
 def read(path: pathlib.Path) -> Model:
-    """Return the model in a file; raise `ModelError` with the findings if the file holds no model."""
+    """Return the model of receipts in a YAML file; raise `ModelError` with the findings if the file is not a valid model."""
     document, found = yaml_reader.read(path.parent, path)
     model = None
     if document is not None:

@@ -1,4 +1,4 @@
-"""The text of a story for people, without addresses and without the texts of messages.
+"""The text of a customer's story for people, without addresses and without the texts of messages.
 
 Called by `dalang explain` and the demo with the chapters of `explainer.py`. Nothing here reads a history.
 """
@@ -13,14 +13,14 @@ from engine.core.model import decisions, inputs
 from engine.replay.explainer import PASSED, Chapter
 
 LONGEST: Final = 60
-"""The greatest number of characters that are shown of a value."""
+"""The greatest number of characters that a story shows of one value; a longer value is cut."""
 _UNITS: Final = (("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000))
 _ADDRESSES: Final = (".address", ".send.to")
-"""The ends of the paths of expressions that give an address; the text hides their values, and only `--json` shows them."""
+"""An expression whose YAML path ends like this results in an address, which the text hides; only `--json` shows the address."""
 
 
 def text(chapters: Iterable[Chapter]) -> Iterator[str]:
-    """Yield the story line by line."""
+    """Yield the lines of a story as text."""
     keys: dict[str, str] = {}
     for chapter in chapters:
         id_ = f"  ({chapter.id})" if chapter.id and chapter.event != PASSED else ""
@@ -54,7 +54,7 @@ def _verdict(condition: trace.Condition, hidden: bool) -> str:
 
 
 def _asked(chapter: Chapter) -> str:
-    """Return the words of an operator's command (command, journey, key); empty for other inputs."""
+    """Return the words of an operator's command, such as `pause cart-abandonment`; empty if the input is not a command."""
     if chapter.event != inputs.JOURNEY_COMMAND or not isinstance(chapter.data, dict):
         return ""
     journey, key = chapter.data.get("journey"), chapter.data.get("key")
@@ -63,7 +63,10 @@ def _asked(chapter: Chapter) -> str:
 
 
 def _told(decision: decisions.Decision, keys: dict[str, str]) -> str:
-    """Return the few words that matter about a decision, never an address or the text of a message."""
+    """Return the journey, the step and the main details of a decision as text, never an address or the text of a message.
+
+    `keys` is `{instance: key}` of the instances in the story so far.
+    """
     words = _of_message(decision.data) or _of_journey(decision.data)
     key = decision.data.key if isinstance(decision.data, decisions.JourneyRefused) else keys.get(decision.instance)
     place = f"  {_instance(decision.journey, key)}" + (f"/{decision.step}" if decision.step else "")
@@ -71,7 +74,7 @@ def _told(decision: decisions.Decision, keys: dict[str, str]) -> str:
 
 
 def _instance(journey: str, key: str | None) -> str:
-    """Return the journey's name, with the key in brackets if the instance has one."""
+    """Return the journey's name, followed by the key in brackets if there is one, such as `delivery-notice[order-17]`."""
     return f"{journey}[{_key(key)}]" if key else journey
 
 
@@ -135,7 +138,7 @@ def value(of: Any) -> str:
 
 
 def _plain(of: Any) -> Any:
-    """Return a value that JSON has no form for as text."""
+    """Return the text for a value that JSON cannot represent, such as a time or a duration."""
     match of:
         case datetime.datetime():
             return inputs.text(of.astimezone(datetime.UTC))

@@ -1,6 +1,6 @@
 """The summary of a replay or of a live run: counts of decisions by journey, channel and reason.
 
-Called by the replayer, by `outputs.py` and by `engine/runtime/recorded.py`; `engine/cli/report.py` makes text of the summary.
+Called by the replayer, by `outputs.py` and by `engine/runtime/recorded.py`; `engine/cli/report.py` turns the summary into text.
 """
 
 import math
@@ -15,15 +15,15 @@ from engine.replay import skipped_records
 
 
 class Summary:
-    """The counts of a replay, or of one worker's part of it; `add` adds up the parts."""
+    """The counts of a replay, or of the share of a replay that one process takes; `add` adds up the shares."""
 
     def __init__(self) -> None:
         self.events = 0
         self.bad: Counter[str] = Counter()
         self.first_bad: dict[str, skipped_records.Aside] = {}
-        """`{reason: the first record that was put aside for it}`."""
+        """`{reason: the first record that was skipped for this reason}`."""
         self.found: set[str] = set()
-        """The customers that were asked for by name and are in the history."""
+        """The ids of the replay's option `customers` that occur in the history."""
         self.customers = 0
         self.activations = 0
         self.decisions = 0
@@ -41,10 +41,10 @@ class Summary:
         self.condition_errors: Counter[str] = Counter()
         self.failed_steps = 0
         self.tzdata: tuple[str, ...] = ()
-        """The versions of tzdata, other than the one here, under which definitions were made."""
+        """The versions of tzdata, other than the one installed here, with which bundles were made."""
 
     def count(self, decision: decisions.Decision) -> None:
-        """Count one decision."""
+        """Add one decision to the counts."""
         self.decisions += 1
         counts = _COUNTS.get(type(decision.data))  # most decisions (steps, timers) have no count of their own
         if counts is not None:
@@ -80,20 +80,26 @@ class Summary:
         self.segments.setdefault(data.segment, Counter())[decision.type.removeprefix("segment.")] += 1
 
     def put_aside(self, reason: str, why: str, number: int, line: bytes) -> None:
-        """Count one record that was put aside, with the number and the bytes of its line; keep the first of each reason."""
+        """Count one skipped record by its reason, and keep the record if it is the first one with this reason.
+
+        `why` explains the reason in a sentence. `number` and `line` are the number and the bytes of the record's line.
+        """
         self.bad[reason] += 1
         if reason not in self.first_bad:
             self.first_bad[reason] = skipped_records.read(number, line, why)
 
     def placed(self, place: Callable[[int], tuple[str, int]]) -> None:
-        """Give each record in `first_bad` its file and its line there; `place` finds both for a line of the history."""
+        """Replace the line numbers in `first_bad`, which count through the whole history, with a file and its line number.
+
+        `place` returns (file, line number in the file) for a line number of the whole history.
+        """
         for reason, each in self.first_bad.items():
             if each.line:
                 file, line = place(each.line)
                 self.first_bad[reason] = msgspec.structs.replace(each, file=file, line=line)
 
     def add(self, other: "Summary") -> None:
-        """Add the counts of another part of the same replay."""
+        """Add the counts of another process's share of the same replay."""
         for name, value in vars(other).items():
             mine = getattr(self, name)
             if isinstance(mine, (Counter, set)):
@@ -114,9 +120,10 @@ class Summary:
                 setattr(self, name, mine + value)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the summary as JSON.
+        """Return the summary as a dictionary for JSON.
 
-        `cost` is in the policy's currency: `planned` adds up the price of every attempt, `reported` the costs in receipts.
+        In `cost`, `planned` is the sum of the prices of all attempts, and `reported` is the sum of the costs in receipts. Both
+        are in the policy's currency.
         """
         return {
             "events": self.events,

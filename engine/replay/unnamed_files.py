@@ -1,9 +1,9 @@
-"""Temporary files without a name, which disappear when the last process that has them open ends in any way.
+"""Temporary files without a name, which disappear as soon as no running process has them open.
 
-Called by `histories.py` for standard input and for a log, and by `outputs.py` for lines that are to be sorted. A process that is
-killed cleans nothing up, so these files must not need any cleaning up. On Linux such a file has no entry in any directory, and
-other processes of the same replay open it through `/proc`. On other systems the file has a name, which is removed on every way
-out except SIGKILL.
+Called by `histories.py` for standard input and for Kafka topics, and by `outputs.py` for lines that are to be sorted. A process
+that is killed cannot remove its files, so these files must disappear without its help. On Linux such a file has no entry in any
+directory, and other processes of the same replay open it through `/proc`. On other systems the file has a name, and is removed
+when the process ends, except after SIGKILL.
 """
 
 import os
@@ -18,7 +18,7 @@ _OPEN: Final = pathlib.Path("/proc/self/fd")
 class File:
     """An empty temporary file, open for reading and writing as `held`.
 
-    `path` opens the same file again, as long as `held` stays open.
+    Other processes can open the file by `path`, as long as `held` stays open.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -29,7 +29,7 @@ class File:
         else:
             self.held = tempfile.NamedTemporaryFile(prefix=prefix)  # noqa: SIM115 - as above
             self.path = pathlib.Path(self.held.name)
-        self._closing = weakref.finalize(self, self.held.close)  # no reader closes a history: the last reference does
+        self._closing = weakref.finalize(self, self.held.close)  # nobody closes a history, so its last reference closes the file
 
     def __enter__(self) -> "File":
         return self

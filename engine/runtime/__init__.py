@@ -1,4 +1,4 @@
-"""The runtime: Faust, Kafka, the worker's clock and the customers' states.
+"""The runtime: the worker, and all other code that talks to Kafka.
 
 No other folder of the engine may import Faust, aiokafka or RocksDB (docs/architecture.md#what-the-import-contracts-prove).
 """

@@ -1,7 +1,7 @@
-"""The bundles on the topic `journey.bundles`, which every worker and replay reads back.
+"""The bundles on the Kafka topic `journey.bundles`: this module writes them, reads them back, and recognizes activations.
 
-Because of this topic, instances outlive the files that they were made from. Called by the worker, by deploys and commands, and
-for a replay of a log.
+The topic keeps every deployed bundle. So an instance can finish with the version with which it entered, even if the YAML files
+have changed since. Called by the worker, by deploys.py and commands.py, and by the commands that replay a Kafka topic.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from engine.runtime.kafka import connection, history, producers, topics
 
 _log = logs.log()
 _ENVELOPE: Final = 1024
-"""Bytes reserved for a record beside its value; a record needs fewer."""
+"""Bytes reserved for everything in a Kafka record except the value, such as the key; every record needs fewer."""
 
 
 class NoBundles(errors.RuntimeFailure):
@@ -37,7 +37,7 @@ class BundleTooLarge(errors.RuntimeFailure):
 
 
 async def read(broker: connection.Address, topic: str) -> tuple[dict[str, definition.Bundle], frozenset[str]]:
-    """Return every bundle on the topic by its id, and the keys of the records that this version cannot read."""
+    """Return the bundles on the topic as `{bundle id: bundle}`, and the keys of the records that this version cannot decode."""
     found: dict[str, definition.Bundle] = {}
     unreadable: set[str] = set()
     async for chunk in history.records(broker, topic):
@@ -56,9 +56,10 @@ async def read(broker: connection.Address, topic: str) -> tuple[dict[str, defini
 
 
 async def beside(broker: connection.Address, topic: str) -> tuple[definition.Bundle, ...]:
-    """Return the bundles for a log: `topic` is a topic of bundles, or a topic of events with a topic of bundles beside it.
+    """Return all bundles that a replay of a Kafka topic may need.
 
-    Raises `NoBundles` for any other topic.
+    `topic` is a topic of bundles (`<prefix>journey.bundles`) or a topic of events (`<prefix>customer.events`). For a topic of
+    events, the topic of bundles with the same prefix is read. Raises `NoBundles` for any other topic.
     """
     if topic.endswith(topics.EVENTS):
         topic = topic.removesuffix(topics.EVENTS) + topics.BUNDLES
@@ -69,7 +70,10 @@ async def beside(broker: connection.Address, topic: str) -> tuple[definition.Bun
 
 
 def activated(record: Any) -> tuple[str, object] | None:
-    """Return the bundle and the clock that a record of `customer.events` activates, None for any other record."""
+    """Return the bundle id and the clock of a `bundle.activated` record, or None if the record is anything else.
+
+    The clock is the unchecked value of the event's field `clock`.
+    """
     if record.value is None or inputs.BUNDLE_ACTIVATED.encode() not in record.value:
         return None
     with contextlib.suppress(errors.Malformed):
@@ -81,7 +85,7 @@ def activated(record: Any) -> tuple[str, object] | None:
 
 
 class Registry:
-    """Every bundle on the topic by id, and the catalogs made from them."""
+    """A copy of the topic `journey.bundles` in memory: every bundle by its id, and the catalogs made from the bundles."""
 
     def __init__(self, broker: connection.Address, names: topics.Topics) -> None:
         self._broker, self._topic = broker, names.name(topics.BUNDLES)
@@ -92,25 +96,25 @@ class Registry:
         return id_ in self._recorded
 
     def catalog(self, id_: str) -> catalog.Catalog | None:
-        """Return the catalog in which this bundle is live, None if the bundle is not known.
+        """Return the catalog in which the bundle with this id is live, or None if no such bundle is known.
 
-        The catalog also has the journeys of all other bundles, for the instances that entered by them.
+        The catalog also contains the journeys of all other bundles, because older instances may still be in them.
         """
         return self._recorded.activated(id_)
 
     @property
     def emits(self) -> bool:
-        """True if a step of any known bundle emits events."""
+        """True if any known bundle has a step `emit`."""
         return self._recorded.emits
 
     async def put(self, bundle: definition.Bundle) -> None:
-        """Write a bundle to the topic if the registry does not know it; raise `BundleTooLarge` if no record can hold it."""
+        """Write a bundle to `journey.bundles` unless the registry has it; raise `BundleTooLarge` if a record cannot hold it."""
         if bundle.id in self:
             return
         encoded = msgspec.json.encode(bundle)
         if len(encoded) > topics.LARGEST - _ENVELOPE:
             raise BundleTooLarge(f"The compiled bundle has {len(encoded)} bytes; the limit is {topics.LARGEST - _ENVELOPE}.")
-        producer = producers.plain(self._broker)
+        producer = producers.without_transactions(self._broker)
         await producer.start()
         try:
             await producer.send_and_wait(self._topic, encoded, key=bundle.id.encode())
@@ -119,14 +123,14 @@ class Registry:
         self._recorded.add(bundle)
 
     async def know(self, *ids: str) -> bool:
-        """Read the topic again if one of these bundles is not known; return True if all are known then."""
-        async with self._reading:  # one reading serves all partitions, which meet the same activation at about the same time
+        """Return True if all bundles with these ids are known; if one is unknown, read `journey.bundles` again first."""
+        async with self._reading:  # all partitions come to the same activation at about the same time, and one read is enough
             if any(id_ not in self for id_ in ids):
                 await self.refresh()
         return all(id_ in self for id_ in ids)
 
     async def refresh(self) -> None:
-        """Read the topic from its start to its end."""
+        """Read all of `journey.bundles`, add the new bundles, and log an error for each record that cannot be decoded."""
         found, unreadable = await read(self._broker, self._topic)
         for bundle in found.values():
             self._recorded.add(bundle)

@@ -1,7 +1,8 @@
-"""The commands of an operator to journeys: `journey.command`, written to `customer.events`.
+"""Operator commands, written as `journey.command` events to `customer.events`.
 
 Called by `dalang command`. A command for one customer is one record under the customer's key. Any other command is one record
-in every partition, in one transaction. This module only writes commands: the decider carries them out.
+in every partition, all written in one transaction. This module only writes commands. The decider carries them out when a worker
+reads the records.
 """
 
 import datetime
@@ -30,9 +31,11 @@ class BadCommand(errors.RuntimeFailure):
 
 
 class Command(msgspec.Struct, frozen=True):
-    """One command: an empty `journey` means the workspace, an empty `customer` means everybody.
+    """One operator command; an empty `journey` means all journeys, an empty `customer` means all customers.
 
-    `key` names one instance of the customer in the journey. The fields of `data` stand beside the command's own fields.
+    `key` names one instance of the customer in the journey; if `key` is empty, the command is about all of her instances.
+    `data` is the data of the entry event for `enter`; its fields are written into the event beside `command`, `journey` and
+    `key`.
     """
 
     command: Name
@@ -42,7 +45,7 @@ class Command(msgspec.Struct, frozen=True):
     data: dict[str, Any] | None = None
 
     def event(self, at: datetime.datetime) -> bytes:
-        """Encode the command as a CloudEvent of the time `at`."""
+        """Encode the command as a CloudEvent in JSON; `at` is the event's `time`."""
         told = {**(self.data or {}), "command": self.command, "journey": self.journey, "key": self.key}
         event = {
             "specversion": "1.0",
@@ -65,13 +68,13 @@ def command(
     *,
     everybody: bool = False,
 ) -> Command:
-    """Build a command from the words of the command line; raise `BadCommand` if they do not fit together.
+    """Build a command from the arguments of `dalang command`; raise `BadCommand` if they cannot be combined.
 
-    None stands for an option that was not given.
+    None means that a flag was not given. `data` is the text of a JSON object, or empty.
     """
     for flag, given in (("--journey", journey), ("--customer", customer), ("--key", key)):
         if given is not None and not given.strip():
-            # A blank may be an unset variable of a script: it must not be taken for "all".
+            # A blank value may come from an unset variable of a shell script, so it must not mean "all".
             raise BadCommand(f"{flag} is blank: leave it out to mean all.")
     if name == "enter" and not (journey and (customer or everybody)):
         raise BadCommand("enter needs --journey, and --customer or --everybody: customers enter, and may get messages.")
@@ -95,9 +98,9 @@ def command(
 
 
 async def send(broker: connection.Address, names: topics.Topics, told: Command) -> tuple[int, ...]:
-    """Write a command, and return the partitions in which it now stands.
+    """Write a command to `customer.events`, and return the numbers of the partitions to which it was written.
 
-    Raises `BadCommand` for a journey that was never deployed or, if the command is `enter`, is not live.
+    Raises `BadCommand` if the command names a journey that was never deployed; for `enter`, also if the journey is not live.
     """
     await connection.reachable(broker)
     await acl.check(broker, acl.rights("command", names))
@@ -109,7 +112,7 @@ async def send(broker: connection.Address, names: topics.Topics, told: Command) 
         async with broadcast.Broadcast(broker, names) as line:
             await line.send(dict.fromkeys(numbers, value))
         return tuple(numbers)
-    producer = producers.plain(broker)
+    producer = producers.without_transactions(broker)
     await producer.start()
     try:
         stands = await producer.send_and_wait(names.name(topics.EVENTS), value, key=told.customer.encode())
@@ -119,10 +122,10 @@ async def send(broker: connection.Address, names: topics.Topics, told: Command) 
 
 
 async def _known(broker: connection.Address, names: topics.Topics, told: Command) -> None:
-    """Raise `BadCommand` unless the command's journey was ever deployed or, for `enter`, is live.
+    """Raise `BadCommand` if the command names a journey that was never deployed; for `enter`, also if the journey is not live.
 
-    A typing error must not look like a command that was obeyed. Instances of a version that is not live any more can still be
-    stopped.
+    Without this check, a command with a misspelt name would be accepted and would do nothing. A journey that was live once is
+    accepted for every command but `enter`, because it may still have instances that can be stopped.
     """
     found, _ = await bundles.read(broker, names.name(topics.BUNDLES))
     if told.command == "enter":

@@ -1,7 +1,8 @@
-"""Deploys: they find out which bundle is live in each partition, and make another bundle live.
+"""Deploys: this module finds out which bundle is live in each partition, and makes another bundle live.
 
-Called by `dalang deploy`, and by a worker for its own directory when the worker starts. A worker at work never deploys, so that
-it follows later deploys. Workers learn of a deploy from the log alone.
+Called by `dalang deploy`, and by a worker once at its start, for its setting `journeys`. `dalang command` calls `live`. A
+running worker never deploys, so it does not undo a later deploy. Workers learn of a deploy only from the event
+`bundle.activated` on `customer.events`.
 """
 
 import datetime
@@ -32,9 +33,9 @@ class MigrationHoles(errors.RuntimeFailure):
 
 
 class Live(msgspec.Struct, frozen=True):
-    """The bundle and the clock in force in a partition, after everything that stands in the log now is handled.
+    """The bundle and the clock of a partition, once all records that are in `customer.events` now have been handled.
 
-    `bundle` is empty if nothing was deployed yet.
+    `bundle` is the bundle's id; it is empty if nothing was deployed yet.
     """
 
     bundle: str = ""
@@ -42,7 +43,11 @@ class Live(msgspec.Struct, frozen=True):
 
 
 class Deployed(msgspec.Struct, frozen=True):
-    """The result of a deploy: what was live in each partition before, and the partitions that were changed."""
+    """The result of a deploy.
+
+    `bundle` is the id of the deployed bundle, or empty if only the clock was changed. `before` is `{partition: bundle and clock
+    before the deploy}`. `changed` lists the partitions for which the deploy changed the bundle or the clock.
+    """
 
     bundle: str
     before: Mapping[int, Live]
@@ -56,11 +61,11 @@ async def deploy(
     bundle: definition.Bundle | None,
     clock: settings.Clock | None = None,
 ) -> Deployed:
-    """Make a bundle and a clock live in every partition; for None, the one that is live there stays.
+    """Make a bundle and a clock live in every partition; None leaves each partition's present bundle or clock as it is.
 
-    A partition in which both are live already is left untouched. Raises `broadcast.Overtaken` if somebody else deploys at the
-    same time and comes later, and `MigrationHoles` if the bundle says nothing of a step at which instances may wait; nothing
-    was changed then.
+    Nothing is written to a partition in which both are live already. Raises `broadcast.Overtaken` if another operator writes at
+    the same time and comes later. Raises `MigrationHoles` if an instance may wait at a step for which the new bundle names no
+    successor. In both cases no partition was changed.
     """
     await connection.reachable(broker)
     await acl.check(broker, acl.rights("deploy", names))
@@ -81,8 +86,9 @@ async def deploy(
 
 
 def _refuse_holes(registry: bundles.Registry, before: set[str], bundle: definition.Bundle) -> None:
-    """Raise `MigrationHoles` if an instance can wait at a step of a live version that the new bundle neither has nor maps.
+    """Raise `MigrationHoles` if an instance may wait at a step that the new bundle neither has nor maps to another step.
 
+    `before` holds the ids of the bundles that are live now; only their steps are checked, and only in journeys that migrate.
     docs/semantics.md#a-migration-moves-waiting-instances
     """
     lived = (registry.catalog(id_) for id_ in sorted(before))
@@ -93,7 +99,7 @@ def _refuse_holes(registry: bundles.Registry, before: set[str], bundle: definiti
 
 
 async def live(broker: connection.Address, names: topics.Topics) -> dict[int, Live]:
-    """Return what is in force in each partition, from its partition record and from the log after that record."""
+    """Return the bundle and the clock of each partition, from its partition record and from the activations after that record."""
     records = await _records(broker, names)
     found = {number: Live(each.bundle, "stream" if each.clock == "stream" else "wall") for number, each in records.items()}
     events = names.name(topics.EVENTS)
@@ -107,9 +113,10 @@ async def live(broker: connection.Address, names: topics.Topics) -> dict[int, Li
 
 
 async def _records(broker: connection.Address, names: topics.Topics) -> dict[int, codec.PartitionRecord]:
-    """Return the partition record of each partition; an empty one if a partition has none.
+    """Return `{partition: partition record}`, with an empty record for a partition that has none.
 
-    Every batch writes the record, so it is searched from the end of the partition's states backwards.
+    Every batch writes a partition record, so the newest one is near the end of `customer.state`. The search reads the last
+    1,000 records of each partition first. If no partition record is among them, it reads ten times as many, and so on.
     """
     topic, back = names.name(topics.STATE), _TAIL
     ends = await history.ends(broker, topic)

@@ -1,7 +1,8 @@
-"""The watch over one worker: its metrics, its health, and the port that serves both.
+"""The monitoring of one worker: it observes the worker, and serves the worker's metrics and health over HTTP.
 
-Called by the worker, which reports what happens (`wrote`, `loaded`, `ticked`) and, once a second, how its partitions stand.
-Nothing here decides, writes to Kafka or ends the process.
+The worker reports its batches, loads and ticks. Once a second, this module also asks the worker for the progress of its
+partitions. Nothing here changes what the worker does: this module makes no decisions, writes nothing to Kafka, and never ends
+the process.
 """
 
 import asyncio
@@ -16,13 +17,16 @@ from engine.runtime.monitoring import health, metrics, probes, tracing
 from engine.runtime.partition import partition
 
 BEAT: Final = 1.0
-"""Seconds between two looks at the worker."""
+"""Seconds between two observations of the worker."""
 
 _log = logs.log()
 
 
 class Watch:
-    """The observations of one worker, and the server and tracer that report them; `wall` is the log's time in seconds."""
+    """The monitoring of one worker: its metrics, its health, the HTTP server and the tracer.
+
+    `wall` returns the current time of the Kafka broker's clock, in seconds since 1970.
+    """
 
     def __init__(self, chosen: settings.Settings, wall: Callable[[], float] = time.time) -> None:
         self._settings, self._wall = chosen, wall
@@ -33,14 +37,14 @@ class Watch:
         self._rebalances = 0
 
     def open(self) -> None:
-        """Start the server and the tracer that are asked for; raise an `errors.RuntimeFailure` if that is not possible."""
+        """Start the HTTP server and the tracer if the settings ask for them; raise `errors.RuntimeFailure` on a failure."""
         self._tracer = tracing.tracer(self._settings.tracing)
         if self._settings.metrics_port is not None:
             self._server = probes.Server(self._settings.metrics_host, self._settings.metrics_port, self.metrics, self.health)
             _log.info("metrics served", port=self._server.port)
 
     def close(self) -> None:
-        """Stop the server and the tracer."""
+        """Stop the HTTP server and the tracer."""
         if self._tracer is not None:
             self._tracer.close()
             self._tracer = None
@@ -49,7 +53,10 @@ class Watch:
             self._server = None
 
     def over(self) -> tuple[metrics.Wrote, Callable[..., inputs.Record]]:
-        """Return two functions for one partition: one to report its batches to, and one to decode its records with."""
+        """Return two functions for one partition: the first reports a written batch, and the second decodes a record.
+
+        With tracing, the second function also measures how long decoding takes.
+        """
         if (tracer := self._tracer) is None:
             return self.metrics.wrote, inputs.decode
         stopwatch = tracing.Stopwatch()
@@ -61,7 +68,10 @@ class Watch:
         return wrote, stopwatch.decode
 
     async def beat(self, look: Callable[[], health.Seen]) -> None:
-        """Look at the worker again and again; `/health` fails if this stops."""
+        """Observe the worker by `look`, every `BEAT` seconds, until the task is cancelled.
+
+        If this task stops, `/health` fails after `health.LOOP_WITHIN` seconds.
+        """
         while True:
             self.health.turned()
             seen = self._looked(look)
@@ -81,9 +91,11 @@ class Watch:
     def standing(
         self, number: int, current: partition.Partition | None, fetched: faust_batches.Fetched | None, waiting: int | None
     ) -> metrics.Standing:
-        """Return the progress of a partition.
+        """Return the progress of one partition, for the metrics and for `/ready`.
 
-        `current` is None until the partition is loaded. `waiting` is the timestamp (ms) of the first record that waits.
+        `current` is None until the partition is loaded. `fetched` is the progress of fetching, None if it is not known.
+        `waiting` is the timestamp (ms since 1970) of the first fetched record that waits for the next batch, None if no record
+        waits.
         """
         if current is None:
             return metrics.Standing(number=number)
@@ -94,11 +106,11 @@ class Watch:
         if fetched is not None and (fetched.position < fetched.end or handled < fetched.last or oldest is not None):
             lag = max(1, fetched.end - handled - 1)
         elif fetched is not None:
-            # Only transaction markers are left on the log, and markers are no records.
+            # At most transaction markers are left in the partition. Markers are not records, so no record waits.
             silent = max(0.0, time.time() - fetched.answered)
         behind = None
         if lag:
-            # A record that was not fetched yet has no timestamp here: it counts from the moment when it was first noticed.
+            # The timestamp of a record that is not fetched yet is unknown, so its wait counts from when it was first noticed.
             behind = self._wall() if oldest is None else oldest / 1000
             before = self._standing(number)
             if oldest is None and before is not None and before.behind is not None:
@@ -111,7 +123,7 @@ class Watch:
             customers=store.customers,
             bytes=store.bytes,
             waiting=store.waiting,
-            overdue=store.calendar.overdue,
+            overdue=store.timer_queue.overdue,
             silent=silent,
         )
 

@@ -1,7 +1,7 @@
 """The public contract, made from the models: JSON Schemas of the records, and the AsyncAPI 3 document of the topics.
 
-Called by `dalang schema`. The CI checks the files for drift: a change of shape needs a new schema version, an upcaster and a
-history.
+Called by `dalang schema`, which writes the folder `schemas/`. CI fails if that folder differs from the models. A change of a
+record's shape needs a new schema version, an upcaster (code that converts the old shape), and a saved history as a test.
 """
 
 import inspect
@@ -33,7 +33,7 @@ def files() -> dict[str, str]:
 
 
 def event() -> dict[str, Any]:
-    """Return the schema of a CloudEvent 1.0 as `customer.events` takes it (CloudEvents JSON format, structured mode)."""
+    """Return the JSON Schema of an event on `customer.events`: a CloudEvent 1.0 in the JSON format, structured mode."""
     return {
         "$schema": _DRAFT,
         "$id": "dalang/event.schema.json",
@@ -60,7 +60,7 @@ def event() -> dict[str, Any]:
 
 
 def decision() -> dict[str, Any]:
-    """Return the schema of a decision, with the `data` of each type."""
+    """Return the JSON Schema of a decision, with the shape of `data` for each decision type."""
     shapes, definitions = _shapes(decisions.PAYLOADS.values())
     fields = ("id", "type", "customer", "at", "journey", "version", "instance", "step", "cause", "data")
     text = {"type": "string"}
@@ -88,15 +88,16 @@ def decision() -> dict[str, Any]:
 
 
 def action() -> dict[str, Any]:
-    """Return the schema of an action."""
+    """Return the JSON Schema of an action."""
     (shape,), definitions = _shapes([actions.Action])
     return {"$schema": _DRAFT, "$id": "dalang/action.schema.json", "title": "Action", **shape, "$defs": definitions}
 
 
 def _shapes(types: Iterable[type]) -> tuple[Iterable[dict[str, Any]], dict[str, Any]]:
-    """Return the schemas of msgspec types, and the definitions of the types inside them.
+    """Return the JSON Schema of each of these msgspec types, and `{name: JSON Schema}` of the types that they refer to.
 
-    Python 3.13 strips the indentation of docstrings and 3.11 does not, so descriptions are cleaned here.
+    The descriptions in the schemas are docstrings. Python 3.13 strips the indentation of docstrings and 3.11 does not, so the
+    indentation is removed here.
     """
     shapes, definitions = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
     for each in definitions.values():

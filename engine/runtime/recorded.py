@@ -1,6 +1,6 @@
-"""The records of a live run: its decisions and actions from the topics, in the order in which a replay writes them.
+"""The decisions and actions that a worker wrote to Kafka, in the order in which a replay writes them.
 
-Called by the demo and the tests, to compare a live run with its replay. Everything is kept in memory.
+Called by the demo and the tests, to compare a live run with its replay. Everything is read into memory.
 """
 
 import hashlib
@@ -14,14 +14,18 @@ from engine.runtime.kafka import connection, history, topics
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """The decisions and the actions as lines, ordered by (at, customer, index), and the counts."""
+    """The decisions and actions of a live run as JSON lines, and a summary that counts the decisions.
+
+    Decisions are sorted by time, then by customer, then by offset. Actions are in the order of the decisions that requested
+    them.
+    """
 
     decisions: list[bytes]
     actions: list[bytes]
     summary: summary.Summary
 
     def sha256(self) -> Mapping[str, str]:
-        """Return the hash of the decisions and of the actions, as a replay prints them."""
+        """Return `{"decisions": SHA-256, "actions": SHA-256}` of the lines, to be compared with the hashes of a replay."""
         return {kind: _hash(lines) for kind, lines in (("decisions", self.decisions), ("actions", self.actions))}
 
 
@@ -30,10 +34,11 @@ class _Sent(msgspec.Struct):
 
 
 async def read(broker: connection.Address, names: topics.Topics) -> Recorded:
-    """Read the committed records of `journey.events` and of every `actions.<channel>`."""
+    """Read all committed records of `journey.events` and of every topic `actions.<channel>`."""
     counted = summary.Summary()
     found: list[tuple[float, str, int, bytes]] = []
-    # A customer's decisions are in one partition, in their order; offsets are only compared within one customer.
+    # All decisions of a customer are in one partition, so their offsets give their order. Two customers are never compared by
+    # offset, because the sort compares the customers' ids first.
     async for chunk in history.records(broker, names.name(topics.DECISIONS)):
         for record in chunk:
             decision = decisions.decode(record.value)
@@ -44,13 +49,13 @@ async def read(broker: connection.Address, names: topics.Topics) -> Recorded:
     place = {id_: index for index, id_ in enumerate(filter(None, map(_action_of, decided)))}
     sent: list[tuple[int, bytes]] = []
     async for chunk in history.records(broker, *(names.name(topic) for topic in topics.ACTIONS.values())):
-        # An action without its decision comes last, where it cannot be overlooked.
+        # An action whose decision is missing is sorted to the end, where it is easy to see.
         sent += [(place.get(_id(record.value), len(place)), record.value) for record in chunk]
     return Recorded(decided, [line for _, line in sorted(sent)], counted)
 
 
 def _action_of(line: bytes) -> str | None:
-    """Return the id of the action that a decision asked for, None if it asked for none."""
+    """Return the id of the action that a decision requested, or None if the decision requested no action."""
     if decisions.MessageRequested.type.encode() not in line:
         return None
     data = decisions.decode(line).data

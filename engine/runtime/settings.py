@@ -1,7 +1,7 @@
 """The settings of the worker and its tools, from flags, `DALANG_*` variables and `.env`.
 
-Read by the command line alone. The docstring of an attribute is its line in docs/settings.md, which is made from this file
-(`dalang schema settings`). A secret is a `SecretStr`: it has no flag, and no log, error or help shows it.
+Only the command line (`engine/cli`) reads them. The docstring of an attribute is its line in docs/settings.md, which is made
+from this file (`dalang schema settings`). A secret is a `SecretStr`: it has no flag, and no log, error or help shows it.
 """
 
 import pathlib
@@ -30,7 +30,7 @@ class BadSettings(errors.RuntimeFailure):
 
 
 class Access(pydantic_settings.BaseSettings):
-    """The settings for the connection to Kafka, which every command on Kafka takes."""
+    """The settings of every command that connects to Kafka: the broker, the prefix of the topics, TLS and SASL."""
 
     model_config = pydantic_settings.SettingsConfigDict(
         env_prefix="DALANG_", env_file=".env", extra="ignore", use_attribute_docstrings=True, hide_input_in_errors=True
@@ -84,7 +84,10 @@ class Access(pydantic_settings.BaseSettings):
         return self
 
     def connected(self, broker: str | None = None) -> connection.Broker:
-        """Return the broker of these settings, or another broker with the same credentials; raise `connection.BadFile`."""
+        """Return the broker's address with its TLS and SASL options; `broker` (host:port) replaces the address of the settings.
+
+        Raises `connection.BadFile` if a TLS file cannot be used.
+        """
         given: dict[str, Any] = {}
         secured = self.tls or self.tls_ca_file is not None or self.tls_cert_file is not None
         if secured:
@@ -103,7 +106,7 @@ class Access(pydantic_settings.BaseSettings):
 
 
 class Making(Access):
-    """The settings of `dalang topics create`; topics that exist keep what they have."""
+    """The settings of `dalang topics create`; they apply to new topics only, and existing topics are not changed."""
 
     partitions: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Number of partitions of every topic. Default: 12, or as many as `customer.events` has if it exists."""
@@ -154,7 +157,10 @@ S = TypeVar("S", bound=Access)
 
 
 def read(kind: type[S], **given: Any) -> S:
-    """Read settings from flags, environment and .env; raise `BadSettings` with one sentence if they do not fit."""
+    """Return settings from the flags in `given`, environment variables and `.env`; raise `BadSettings` if one is invalid.
+
+    A flag with the value None was not given. The error names every invalid setting.
+    """
     try:
         return kind(**{name: value for name, value in given.items() if value is not None})
     except pydantic.ValidationError as exc:
@@ -163,7 +169,7 @@ def read(kind: type[S], **given: Any) -> S:
 
 
 def in_the_clear(chosen: S) -> S:
-    """Return the settings without TLS and SASL, for the embedded broker, which has neither."""
+    """Return a copy of the settings without TLS and SASL, because the embedded broker supports neither."""
     secured = [name for name in Access.model_fields if name.startswith(("tls_", "sasl_"))]
     return chosen.model_copy(update={**dict.fromkeys(secured), "tls": False})
 

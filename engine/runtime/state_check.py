@@ -1,8 +1,9 @@
-"""The check of the last minutes: committed states, decisions and actions must be what the fold makes of the log.
+"""The work of `dalang state check`: decide the inputs of the last minutes again, and compare the results with Kafka.
 
-Called by `dalang state check`, above all after a cluster has died. The check takes the states as they were some minutes ago,
-which is possible because earlier records of `customer.state` stay for a while. It decides the inputs since then again, and
-compares. It writes nothing and may run beside workers: what they write meanwhile is left out.
+The check is meant above all for the time after a whole cluster has died. It takes the customers' states as they were some
+minutes ago, which is possible until Kafka compacts the older records of `customer.state`. From these states on, it decides the
+inputs again. Then it compares states, decisions and actions with the committed ones. The check writes nothing and may run
+beside workers: whatever they write during the check is left out.
 """
 
 import itertools
@@ -21,17 +22,20 @@ from engine.runtime.partition import partition, tails, writer
 from engine.runtime.state import codec, store
 
 MOST: Final = 1_000
-"""Greatest number of differences of one partition that are named."""
+"""The greatest number of differences that are listed for one partition; further ones are only counted."""
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """One difference, and the customer whom it concerns."""
+    """One difference between the committed records and the results of deciding again.
+
+    `customer` is the id of the customer whom the difference concerns, empty if the record has no key.
+    """
 
     kind: Literal["missing", "extra", "twice", "other", "state"]
     topic: str
     """The topic, without the prefix."""
     id: str
-    """The id of the output; for a state, the id of the customer."""
+    """The id of the decision, action, event or dead letter; for a state, the id of the customer."""
     customer: str = ""
 
     def __str__(self) -> str:
@@ -49,8 +53,8 @@ class Difference(msgspec.Struct, frozen=True):
 class Checked(msgspec.Struct):
     """The result of the check of one partition.
 
-    `since` is the time of the partition record from which the check goes on (seconds since 1970), None if nothing can be
-    checked.
+    `since` is the time from which on inputs were checked (seconds since 1970), or None if nothing could be checked. `inputs`,
+    `customers` and `outputs` count the inputs that were decided again, the customers with a new state, and the results.
     """
 
     since: float | None = None
@@ -59,11 +63,11 @@ class Checked(msgspec.Struct):
     outputs: int = 0
     differences: list[Difference] = []
     more: int = 0
-    """Number of differences beyond those that are named."""
+    """Number of further differences, which are not listed."""
 
 
 class _Own(msgspec.Struct):
-    """One partition record: its offset in `customer.state`, its timestamp (ms) and its content."""
+    """One partition record: its offset in `customer.state`, its timestamp (ms since 1970) and its content."""
 
     offset: int
     at: int
@@ -71,34 +75,37 @@ class _Own(msgspec.Struct):
 
 
 class _Collecting(writer.Writer):
-    """A writer that keeps the outputs of the fold in memory, by topic and id."""
+    """A replacement for the worker's Kafka writer, which keeps the outputs in memory."""
 
     def __init__(self) -> None:
         self.decided: dict[tuple[str, str], list[writer.Output]] = {}
-        """Outputs by topic and id; two may have one id, if a customer was erased and came back with the same key."""
+        """`{(topic, id): outputs}`; an id has two outputs if a customer was erased and came back with the same key."""
 
     async def write(self, outputs: list[writer.Output], states: list[writer.Output]) -> None:
-        """Keep the outputs in memory."""
+        """Keep the outputs in memory; the states are not needed, because the partition's store has them."""
         for output in outputs:
             self.decided.setdefault((output.topic, output.id), []).append(output)
 
 
 class _Span:
-    """The part of a partition that is checked: from the partition record `base` to the partition record `end`."""
+    """The stretch of one partition that is checked: from the partition record `base` to the partition record `end`.
+
+    `after` is the partition record that follows `base`.
+    """
 
     def __init__(self, base: _Own, after: _Own, end: _Own) -> None:
         self.base, self.end = base, end
         self.starts = {topic: tail.after for topic, tail in after.record.tails.items() if topic in end.record.tails}
-        """The offset after which the outputs of the span begin, for each topic that can be checked."""
+        """`{topic: offset after which the outputs of the span begin}`, for each topic that can be checked."""
         self.states = store.AsOf(store.Store(), base.offset)
-        """The states as they were at the base; the fold goes on from there."""
+        """The customers' states as they were at `base`; the inputs after `base` are decided from these states on."""
         self.committed: dict[bytes, bytes | None] = {}
         self.found: dict[tuple[str, str], list[bytes | None]] = {}
         self.keys: dict[tuple[str, str], bytes] = {}
         self._beyond = Counter[str]()
 
     def remember(self, record: Any) -> None:
-        """Take one record of `customer.state` into the span."""
+        """Add one record of `customer.state` to the span; a record after the end of the span is ignored."""
         if record.offset > self.end.offset:
             return
         self.states.take([record])
@@ -106,7 +113,10 @@ class _Span:
             self.committed[record.key] = record.value
 
     def read(self, topic: str, name: str, record: Any) -> None:
-        """Take one record of an output topic into the span; records that workers wrote after the end are skipped."""
+        """Add one record of an output topic to the span; a record that workers wrote after the end of the span is ignored.
+
+        `topic` is the topic's name without the prefix, `name` the name with the prefix.
+        """
         if topic not in self.starts or (id_ := tails.id_of(topic, record)) is None:
             return
         last = self.end.record.tails[topic]
@@ -121,9 +131,10 @@ class _Span:
 async def check(
     broker: connection.Address, names: topics.Topics, minutes: float, *, heard: Callable[[int], None] = lambda _: None
 ) -> dict[int, Checked]:
-    """Check the last minutes of each partition, as far back as `customer.state` still knows them; return the results.
+    """Check the last `minutes` of each partition, and return `{partition: result}`.
 
-    `heard` is called with the number of records of each chunk.
+    A partition is checked for a shorter time if compaction has removed older states. `heard` is called with the number of
+    records of each chunk that is read, to show the progress.
     """
     await connection.reachable(broker)
     await acl.check(broker, acl.rights("state check", names))
@@ -143,12 +154,13 @@ async def check(
 
 
 def _chosen(own: list[_Own], since: float) -> list[tuple[_Own, _Own, _Own]]:
-    """Return the possible spans of a check, the best first, each as its base, the record after its base, and the last record.
+    """Return the possible spans of one partition, best first, each as (base, record after the base, last record).
 
-    A record can be the base if the record after it counts its tails from there. The best base is the last one before `since`
-    (ms); if that cannot be used, a later one may.
+    `own` holds all partition records of the partition, in the order of `customer.state`. A record can be the base only if the
+    next record counts its outputs from this record on. The best base is the last one that is not later than `since` (ms since
+    1970). The later ones follow, in case the best one cannot be used.
     """
-    # A record without tails, as `dalang state rebuild` writes it, starts a new count: nothing before it can be checked.
+    # A partition record without tails starts a new count (`dalang state rebuild` writes one). Nothing before it can be checked.
     anew = max((index for index, each in enumerate(own) if not each.record.tails), default=-1)
     own = own[anew + 1 :]
     found = [(base, after, own[-1]) for base, after in itertools.pairwise(own) if after.record.base == base.offset]
@@ -162,9 +174,10 @@ async def _spans(
     chosen: dict[int, list[tuple[_Own, _Own, _Own]]],
     heard: Callable[[int], None],
 ) -> dict[int, _Span]:
-    """Return a span with its states for each partition; partitions without a usable span are left out.
+    """Return `{partition: span}` with the states of each span; a partition without a usable span is left out.
 
-    If compaction has removed states that a span needs, a span that starts half of the way later is tried.
+    A span cannot be used if compaction has removed states that it needs. Then the first half of the partition's possible spans
+    is dropped, and the first remaining span is tried.
     """
     done: dict[int, _Span] = {}
     ways = {number: each for number, each in chosen.items() if each}
@@ -180,7 +193,10 @@ async def _spans(
 
 
 async def _there(broker: connection.Address, names: topics.Topics, spans: dict[int, _Span]) -> dict[int, _Span]:
-    """Return the spans whose inputs are all on the log, without the topics from which retention has removed outputs."""
+    """Return only the spans whose inputs can all still be read from `customer.events`.
+
+    A span no longer checks an output topic (`starts`) if retention has removed some of the span's outputs from this topic.
+    """
     for topic in tails.TOPICS:
         for tp, begin in (await history.begins(broker, names.name(topic))).items():
             if (span := spans.get(tp.partition)) is None:
@@ -199,7 +215,7 @@ async def _folded(
     spans: Mapping[int, _Span],
     heard: Callable[[int], None],
 ) -> dict[int, tuple[store.Port, _Collecting, int]]:
-    """Decide the inputs of each span again; return the states, the outputs and the number of inputs of each partition."""
+    """Decide the inputs of each span again, and return `{partition: (states, outputs, number of inputs)}`."""
     found: dict[int, tuple[partition.Partition, _Collecting]] = {}
     counts = Counter[int]()
     for number, span in spans.items():
@@ -247,7 +263,7 @@ async def _each(
 
 
 def _compared(names: topics.Topics, span: _Span, folded: store.Port, collecting: _Collecting, inputs: int) -> Checked:
-    """Compare the outputs and states that were decided again with those that are committed."""
+    """Compare the committed outputs and states of one span with those that were decided again, and return the result."""
     found = [*_outputs(names, span, collecting.decided), *_states(span, folded)]
     return Checked(
         since=span.base.at / 1000,
@@ -282,7 +298,7 @@ def _states(span: _Span, folded: store.Port) -> Iterable[Difference]:
 
 
 def _read(snapshot: bytes) -> tuple[Any, Any]:
-    """Decode a snapshot to compare it, because equal snapshots may differ in the order of their maps."""
+    """Decode a snapshot for a comparison, because the bytes of equal states may differ in the order of the entries of a map."""
     return codec.head(snapshot), codec.customer(snapshot)
 
 

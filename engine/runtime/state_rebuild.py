@@ -1,7 +1,8 @@
-"""The rebuilding of `customer.state` from the log by the worker's own fold, whose decisions and actions are dropped.
+"""The work of `dalang state rebuild`: compute all customers' states again from `customer.events`, and write them.
 
-Called by `dalang state rebuild`, while no worker runs. Everything is folded in memory first and written at the end, each
-partition in one transaction. So a state is the old one or the new one, and no decision or action is written a second time.
+Called while no worker runs. The worker's own code decides all events again, in memory. The decisions and actions are dropped,
+because the workers wrote them when the events came. At the end the states are written. On a broker with transactions, each
+partition is one transaction, so it has either its old states or its new states.
 """
 
 from collections.abc import Callable
@@ -33,7 +34,11 @@ class WorkerRunning(errors.RuntimeFailure):
 
 
 class Rebuilt(msgspec.Struct, frozen=True):
-    """The rebuilt states of one partition: customers, customers that were removed, and the last offset handled."""
+    """The result for one partition: the number of customers, the number of removed customers, and the last offset handled.
+
+    A customer is removed if she has a state in `customer.state` but none after the rebuild. `offset` is an offset of
+    `customer.events`.
+    """
 
     customers: int
     removed: int
@@ -41,7 +46,7 @@ class Rebuilt(msgspec.Struct, frozen=True):
 
 
 class _Dropping(writer.Writer):
-    """A writer that writes nothing: the outputs of the fold are on their topics since they were first decided."""
+    """A replacement for the worker's Kafka writer that writes nothing, because all outputs are on their topics already."""
 
     def __init__(self) -> None:
         pass
@@ -58,13 +63,13 @@ async def rebuild(
     partial: bool = False,
     heard: Callable[[int], None] = lambda _: None,
 ) -> dict[int, Rebuilt]:
-    """Fold the log from its start and write the states; return the result of each partition.
+    """Decide all of `customer.events` again, write the states, and return `{partition: result}`.
 
-    `heard` is called with the number of records of each chunk. The transactional ids of the partitions are taken, which ends a
-    worker that still runs (it leaves with 70).
+    The rebuild uses the transactional ids of the workers. This fences a worker that still runs: it exits with code 70. `heard`
+    is called with the number of records of each chunk that is read, to show the progress.
 
-    Raises `LogTooShort` if retention has removed the start of the log, unless `partial`, and `WorkerRunning` if a worker takes
-    a partition meanwhile.
+    Raises `LogTooShort` if retention has removed the oldest events and `partial` is False. Raises `WorkerRunning` if a worker
+    takes a partition during the rebuild.
     """
     await connection.reachable(broker)
     await acl.check(broker, acl.rights("state rebuild", names, app_id))
@@ -89,7 +94,7 @@ async def rebuild(
 
 
 async def _fold(broker: connection.Address, names: topics.Topics, count: int, heard: Callable[[int], None]) -> list[store.Store]:
-    """Return the states of every partition after the whole log."""
+    """Return the states of each partition after all events; the index in the list is the partition's number."""
     registry = bundles.Registry(broker, names)
     await registry.refresh()
     stores = [store.Store() for _ in range(count)]
@@ -104,7 +109,10 @@ async def _fold(broker: connection.Address, names: topics.Topics, count: int, he
 
 
 async def _keys(broker: connection.Address, names: topics.Topics) -> dict[int, set[bytes]]:
-    """Return the keys that have a value in `customer.state`, by partition; values may be unreadable and are not decoded."""
+    """Return `{partition: keys}` of the records in `customer.state` that have a value.
+
+    The values are not decoded, because some of them may be unreadable.
+    """
     found: dict[int, set[bytes]] = {}
     async for fetched in history.records(broker, names.name(topics.STATE)):
         keys = found.setdefault(fetched[0].partition, set())

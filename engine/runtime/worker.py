@@ -1,8 +1,8 @@
-"""The worker: Faust's group membership around the partitions, the clock, and the ways to leave.
+"""The worker process: it joins the consumer group through Faust, runs a task for each partition, and sends due timers.
 
-The agent hands each fetched chunk to the task of its partition and goes on. The task takes everything that waits into one
-batch: small when idle, large under load. Exit codes: 0 after a stop; 2 if a restart does not help; 70 if the worker must not go
-on and its supervisor starts it again.
+Faust's agent puts each fetched chunk into the queue of its partition and does not wait for the result. The task of the
+partition handles all queued chunks as one batch: a batch is small when few records come, and large under load. Exit codes: 0
+after SIGTERM or SIGINT; 2 if a restart does not help; 70 if the process must end and its supervisor has to start it again.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ from engine.runtime.state import codec, rocksdb_store, store
 
 MUST_LEAVE: Final = 70
 REFUSED: Final = 2
-"""The exit code if starting again will not help: somebody has to do what the log says."""
+"""The exit code if a restart does not help, and a person has to do what the last entry of the log says."""
 TICK: Final = 0.2
-"""Seconds between two looks at the timer queues."""
+"""Seconds between two searches of the timer queues for due timers."""
 STOP_WITHIN: Final = 9.0
 LOAD_WITHIN: Final = 60.0
 _DEPLOYS: Final = 5
@@ -43,7 +43,10 @@ _log = logs.log()
 
 
 class Worker:
-    """One process of the engine."""
+    """One worker process, with its partitions, its clock and its monitoring.
+
+    `bundle` is deployed at the start of the worker, None for no deploy.
+    """
 
     def __init__(self, settings: settings.Settings, bundle: definition.Bundle | None) -> None:
         self.settings, self.bundle = settings, bundle
@@ -78,7 +81,7 @@ class Worker:
         _log.info("worker starting", partitions=count, transactions=self.transactions, clock=self.settings.clock)
         await self.registry.refresh()
         await self._deploy()
-        self.clock = producers.plain(self.broker)
+        self.clock = producers.without_transactions(self.broker)
         await self.clock.start()
         self.app = faust_app.app(self.settings, self.broker, self.names.name(topics.EVENTS), count, self._hand_over)
         self._on_signals()
@@ -95,9 +98,11 @@ class Worker:
         return 0
 
     async def _deploy(self) -> None:
-        """Deploy the worker's own directory and clock, once, if they differ from what is live; later deploys are followed.
+        """Deploy the bundle and the clock of this worker's settings once, at the start, unless both are live already.
 
-        Several workers may start at once. A worker that is overtaken looks again, and finds what the other worker deployed.
+        If the settings name neither, nothing is deployed. If several workers deploy at the same time, all but one are
+        overtaken. An overtaken worker tries again, at most `_DEPLOYS` times in all; by then the bundle is usually live and
+        nothing is left to do.
         """
         clock = self.settings.clock if self.bundle is not None or "clock" in self.settings.model_fields_set else None
         if self.bundle is None and clock is None:
@@ -127,13 +132,13 @@ class Worker:
             await self._room.wait()
 
     async def _serve(self, number: int) -> None:
-        """Run the task of one partition: handle everything that waits, in one batch, again and again."""
+        """Handle the records of one partition for ever: each time, take the queued chunks and handle them as one batch."""
         while True:
             await self._wake[number].wait()
             self._wake[number].clear()
             events = self._next(number)
             generation = self.app.consumer_generation_id
-            # Records that were read before the group changed are dropped: the partition's present owner reads them again.
+            # Records of an earlier generation of the group are dropped: the present owner of the partition reads them again.
             mine = [event for event in events if event.message.generation_id == generation] if self._is_mine(number) else []
             try:
                 if mine:
@@ -150,7 +155,7 @@ class Worker:
                 self._room.set()
 
     def _next(self, number: int) -> list[Any]:
-        """Return the chunks of one transaction: the chunks that wait, up to the batch size."""
+        """Remove queued chunks of a partition for one transaction, up to the batch size, and return them."""
         waiting, count = self._waiting.get(number, []), 0
         for index, event in enumerate(waiting, 1):
             count += len(event.value)
@@ -162,9 +167,10 @@ class Worker:
         return waiting
 
     async def _ready(self, number: int, generation: int) -> partition.Partition:
-        """Call `_ensure`, again and again for up to `LOAD_WITHIN` seconds if the broker fails.
+        """Return the loaded partition from `_ensure`; after an error of Kafka, try again for up to `LOAD_WITHIN` seconds.
 
-        Repeating is safe, because nothing is ahead of the broker yet. It helps, because leaders and coordinators move.
+        Trying again is safe, because no record was handled yet. It often helps, because Kafka chooses a new leader or
+        coordinator meanwhile.
         """
         deadline = asyncio.get_running_loop().time() + LOAD_WITHIN
         while True:
@@ -180,10 +186,10 @@ class Worker:
                 await asyncio.sleep(TICK)
 
     async def _ensure(self, number: int, generation: int) -> partition.Partition:
-        """Return the partition, loaded in this generation of the group.
+        """Return the partition with its states, after loading the states if this generation of the group has not loaded them yet.
 
-        A partition that stays with this worker is brought up to date in a new generation, because other workers may have had it
-        meanwhile. Only what is new is read.
+        A new generation starts with each rebalance. A partition that this worker already had is brought up to date then,
+        because another worker may have had it in between. In this case only the new records are read.
         """
         known = self._partitions.get(number)
         if known is not None and known[0] == generation:
@@ -211,7 +217,10 @@ class Worker:
         return partition.Partition(number, self.names, self.registry, held, own, *self.watch.over())
 
     async def _begins(self, current: partition.Partition, generation: int) -> None:
-        """Raise `layout.AheadOfState` if the group began to read after the end of the state; set the group back first."""
+        """Raise `partition_checks.AheadOfState` if the consumer has skipped records that the partition's state still needs.
+
+        The group's committed offset is set back first, so that after a restart the consumer begins with these records.
+        """
         tp = TP(self.names.name(topics.EVENTS), current.number)
         consumer, wanted = self.app.consumer, current.store.record.offset + 1
         if consumer.sought.get(tp, 0) > wanted and self._holds(current.number, generation):
@@ -224,14 +233,17 @@ class Worker:
         return TP(self.names.name(topics.EVENTS), number) in self.app.consumer.assignment()
 
     def _holds(self, number: int, generation: int) -> bool:
-        """Return True if the partition is still this worker's, in the generation of the group in which it was read."""
+        """Return True if this worker still has the partition: no rebalance since this generation of the group, and no stop."""
         same = self.app.consumer_generation_id == generation and not self.app.rebalancing
         return same and not self.stopping.is_set() and self._is_mine(number)
 
     async def _failed(self, number: int, generation: int, exc: Exception) -> None:
-        """End the process, unless the partition was lost meanwhile: then its new owner has fenced this worker, as it should."""
+        """End the process after a failed batch; if the partition has moved to another worker meanwhile, only close the partition.
+
+        In the second case the failure is expected, because the new owner of the partition has fenced this worker.
+        """
         if isinstance(exc, ProducerFenced):
-            # A worker that slept is fenced before it learns that the group went on without it, so wait for that news.
+            # A suspended worker is fenced before it learns of the rebalance that took its partition away, so wait for that news.
             for _ in range(round(2 * self.settings.session_timeout / TICK)):
                 if not self._holds(number, generation):
                     break
@@ -245,13 +257,13 @@ class Worker:
         _log.warning("partition lost", partition=number, error=type(exc).__name__)
 
     def _leave(self, exc: BaseException, number: int | None = None) -> None:
-        """End the process here and now."""
+        """Log the error and end the process at once: with exit code 2 if a restart does not help, else with 70."""
         told = str(exc) if isinstance(exc, errors.DalangError) else f"{type(exc).__name__}: {exc}"
         _log.error("worker exits", error=told, **({} if number is None else {"partition": number}))
         os._exit(REFUSED if isinstance(exc, partition_checks.PartitionsChanged) else MUST_LEAVE)
 
     def _look(self) -> health.Seen:
-        """Return an observation of the worker as it is now, for the watch."""
+        """Return the present status of the worker; the monitoring calls this function once a second."""
         stopping = self.stopping.is_set()
         if not self._started or self.app.rebalancing_count == 0:
             return health.Seen(stopping=stopping)
@@ -280,15 +292,15 @@ class Worker:
     # The clock.
 
     def _clock_ended(self, ticking: asyncio.Task[None]) -> None:
-        """End the process if the clock or the watch has ended, so that it is started again.
+        """End the process if the task of the clock or of the monitoring has ended; the supervisor starts the worker again.
 
-        Without a clock no timer would fire, and without a watch nobody would see the worker.
+        Without the clock no timer would fire, and without the monitoring nobody would notice that the worker is stuck.
         """
         if not ticking.cancelled():
             self._leave(ticking.exception() or RuntimeError("the clock ended"))
 
     async def _tick(self) -> None:
-        """Load the partitions that were assigned, and send the timers that are due, every `TICK` seconds."""
+        """Load assigned partitions, send their due timers, and close lost partitions, every `TICK` seconds."""
         while True:
             await asyncio.sleep(TICK)
             self.watch.health.ticked()
@@ -299,7 +311,7 @@ class Worker:
                 found = await self.clock.partitions_for(self.names.name(topics.EVENTS))
                 partition_checks.unchanged(self.names, self._count, len(found))
             mine = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.names.name(topics.EVENTS)}
-            # The partitions take turns in parallel: while one is loaded, the timers of the others go on.
+            # Each partition has a task of its own here, so that loading one partition does not delay the timers of the others.
             for number in (mine | {*self._partitions}) - self._turning:
                 self._turning.add(number)
                 work = self._turn(number, generation) if number in mine else self._let_go(number)
@@ -311,7 +323,7 @@ class Worker:
             self._leave(exc, number)
 
     async def _turn(self, number: int, generation: int) -> None:
-        """Load one partition if it is not loaded, and send its due timers."""
+        """Load one partition if it is not loaded yet, and send its due timers."""
         try:
             async with self._lock(number):
                 if not self._holds(number, generation):
@@ -323,19 +335,20 @@ class Worker:
                 due = current.due(timestamps.instant(self.wall.now()), behind=behind)
             await self._send_due(current, due)
         except KafkaError as exc:
-            # Timers that were not sent are sent again later, and a partition that was not loaded is loaded later.
+            # A later tick sends the timers again, or loads the partition.
             _log.warning("timers not sent", partition=number, error=type(exc).__name__)
 
     async def _let_go(self, number: int) -> None:
-        """Close a partition that another worker has now."""
+        """Close a partition that was assigned to another worker."""
         async with self._lock(number):
             if not self._is_mine(number) and (known := self._partitions.pop(number, None)) is not None:
                 await known[1].close()
 
     async def _send_due(self, current: partition.Partition, due: list[tuple[datetime.datetime, list[str]]]) -> None:
-        """Write these due timers to the log.
+        """Write due timers to `customer.events`, as one `timer.due` event for each item of `due`: (time, ids of customers).
 
-        Raises `TimeoutError` if nobody answers, as when the producer's own tasks are dead; then a new start helps.
+        Raises `TimeoutError` if the producer does not confirm, for example because its background tasks have died. Then the
+        process ends, and a restart helps.
         """
         for at, customers in due:
             self._sent += 1
@@ -353,7 +366,7 @@ class Worker:
             loop.add_signal_handler(each, self.stopping.set)
 
     async def _stop(self) -> None:
-        """Finish the batches in flight, leave the group, and close the producers; within ten seconds in any case."""
+        """Finish the running batches, leave the group, and close the producers; give up after `STOP_WITHIN` seconds."""
         _log.info("worker stopping")
         try:
             async with asyncio.timeout(STOP_WITHIN):
@@ -379,12 +392,12 @@ class Worker:
 
 
 def run(chosen: settings.Settings) -> int:
-    """Run a worker until it is told to stop, and return the exit code; raise `errors.DalangError` if it cannot start."""
+    """Run a worker until SIGTERM or SIGINT, and return the exit code; raise `errors.DalangError` if the worker cannot start."""
     logs.configure(chosen.log_format)
-    gc.set_threshold(100_000, 50, 50)  # states and batches are trees: looking for cycles in them finds none
+    gc.set_threshold(100_000, 50, 50)  # states and batches have no reference cycles, so the collector need not run often
     bundle = None if chosen.journeys is None else catalogs.bundle(chosen.journeys)
 
-    # On asyncio's own loop: see docs/decisions/048.
+    # The worker runs on asyncio's own event loop and not on uvloop: see docs/decisions/048.
     async def work() -> int:
         return await Worker(chosen, bundle).run()
 

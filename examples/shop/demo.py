@@ -1,11 +1,13 @@
-"""The program of `make demo`, which sends half a year of a shop through Kafka and shows that a replay decides the same.
+"""The program of `make demo`, which sends half a year of a shop's events through Kafka, and replays the same events.
+
+The demo shows that the worker and the replay make the same decisions.
 
 1. Make the events (make_events.py). A replay adds the receipts that channels might have sent back (receipts.yaml).
-2. Start the embedded broker and a worker with `journeys/`, and send that history through Kafka under the stream clock.
-3. Read the worker's decisions and actions from the topics, replay the same file, and compare both, byte for byte.
+2. Start the embedded broker and a worker with `journeys/`, and send events and receipts through Kafka under the stream clock.
+3. Read the worker's decisions and actions from the topics, replay the same file, and compare the results, byte for byte.
 
 Schedules never end, so the live run and the replay stop at the same moment, sixty days after the last click
-(`make_events.UNTIL`). If the two differ, the demo prints the first difference and exits with 1.
+(`make_events.UNTIL`). If their results differ, the demo prints the first difference and exits with 1.
 """
 
 import asyncio
@@ -74,7 +76,7 @@ def _worker(broker: str) -> subprocess.Popen[bytes]:
 async def _live(broker: str, worker: subprocess.Popen[bytes], source: histories.FileHistory) -> tuple[recorded.Recorded, float]:
     """Send the history, let the last timers fire, and wait until the worker has handled everything.
 
-    Returns what the worker recorded, and how many seconds it took.
+    Returns the worker's decisions and actions, and the seconds from the first event until everything was handled.
     """
     await _handled(broker, worker, dict.fromkeys(range(PARTITIONS), 0))  # offset 0 is `bundle.activated`
     started = time.monotonic()
@@ -88,7 +90,10 @@ async def _live(broker: str, worker: subprocess.Popen[bytes], source: histories.
 
 
 async def _handled(broker: str, worker: subprocess.Popen[bytes], offsets: dict[int, int]) -> None:
-    """Wait until the partition record of each partition has reached its offset; raise SystemExit if the worker ends."""
+    """Wait until the worker has handled each partition up to its offset; raise SystemExit if the worker ends.
+
+    `offsets` is `{partition: offset}`. The partition records on `customer.state` show how far the worker is.
+    """
     for number, offset in offsets.items():
         while (await store.load(broker, NAMES.name(topics.STATE), number)).record.offset < offset:
             if worker.poll() is not None:

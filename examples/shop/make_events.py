@@ -10,12 +10,13 @@ The clickstream (data/README.md) has user, session, event and timestamp. This fi
     any other click            page.viewed      data.path is the name of the click, or /pricing for promo_page and compare
     first click of a user      customer.identified, then consent.granted for nine users in ten
 
-A visit may also lead to the events of `more.py`: logins with a code, questions to support, scanned packs, walks past the gallery,
+A click may also lead to the events of `more.py`: logins with a code, questions to support, scanned packs, walks past the gallery,
 and doubts about the membership.
 
 Timestamps are read as Asia/Jakarta (UTC+7) and moved by 104 weeks, so that the half year is January to June 2026. Weekdays and
-hours stay the same, and paydays meet the holidays that a bundle knows. Names, phones, prices, languages, consents and parcels
-come from a seed, so every machine makes the same file. Some events are sent twice, as real shops do. Lines are in order of time.
+hours stay the same, and a bundle knows the holidays of that year. Names, phones, prices, languages, consents and parcels come
+from a seed, so every machine makes the same file. Some events are in the file twice, because real shops also send duplicates.
+Lines are in order of time.
 """
 
 import csv
@@ -35,7 +36,7 @@ CLICKS = HERE / "data" / "retentioneering_5.2.4_ecom.csv.gz"
 SEED = 2024
 LATER: Final = datetime.timedelta(weeks=104)
 UNTIL: Final = "2026-08-26T00:00:00Z"
-"""The time at which the demo's clock stops, sixty days after the last click, because schedules never end."""
+"""The time at which the demo's clock stops, sixty days after the last click; without it, schedules would go on for ever."""
 PAGES: Final = {"promo_page": "/pricing", "compare": "/pricing"}
 WIB = datetime.timezone(datetime.timedelta(hours=7))
 NAMES = ("Ayu", "Budi", "Citra", "Dewi", "Eko", "Fitri", "Gilang", "Hana", "Indra", "Joko", "Kartika", "Lestari")
@@ -46,7 +47,7 @@ Event = dict[str, Any]
 
 
 def events() -> list[Event]:
-    """Return all events in order of time; events of one time keep the order in which they were made."""
+    """Return all events in order of time; events with the same time keep the order in which they were made."""
     made: list[Event] = []
     with gzip.open(CLICKS, "rt", encoding="utf-8") as file:
         clicks: dict[str, list[dict[str, str]]] = {}
@@ -59,7 +60,7 @@ def events() -> list[Event]:
 
 
 class Customer:
-    """One user of the clickstream, with the details that come from the seed."""
+    """One user of the clickstream, with invented details (name, phone, cart, consent) that come from the seed."""
 
     def __init__(self, user: str) -> None:
         self.id = user.replace("user_", "cust-")
@@ -139,7 +140,7 @@ class Customer:
         self.cart, self.carts = [], self.carts + 1
 
     def event(self, type_: str, at: datetime.datetime, data: dict[str, Any]) -> Event:
-        """Return one event of the customer."""
+        """Return one CloudEvent of the customer, with the customer's next event number in the id."""
         self.made += 1
         return {
             "specversion": "1.0",

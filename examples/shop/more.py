@@ -1,4 +1,4 @@
-"""Events that a visit to the shop may lead to, beside clicks: logins, questions, scans, walks past the gallery, doubts.
+"""Events of a shop's customer beside clicks: login codes, support questions, scanned packs, locations, cancellations.
 
 Called by `make_events.py` for one customer, after each of her clicks. All details come from the customer's seed.
 """
@@ -16,14 +16,18 @@ GALLERY: Final = (-6.1951, 106.8209)
 
 
 class More:
-    """The further events of one customer; `make` makes an event of the customer."""
+    """The maker of one customer's further events.
+
+    `make` makes an event of the customer from its type, time and data. `chance` draws random numbers from the customer's seed,
+    and `number` is the number in the customer's id.
+    """
 
     def __init__(self, make: Make, chance: random.Random, number: str) -> None:
         self.make, self.chance, self.number = make, chance, number
         self.count = 0
 
     def addresses(self, name: str) -> dict[str, str]:
-        """Return the customer's other addresses: eight customers in ten have an email, four in ten have the app."""
+        """Return the customer's email address and push token; eight customers in ten have an email, four in ten the app."""
         traits = {}
         if self.chance.random() < 0.8:
             traits["email"] = f"{name.lower()}.{self.number}@mail.example"
@@ -32,7 +36,7 @@ class More:
         return traits
 
     def after(self, click: str, at: datetime.datetime) -> Iterator[Event]:
-        """Yield the events that follow one click."""
+        """Yield the further events that follow one click; `click` is its name in the clickstream, such as `account_page`."""
         match click:
             case "promo_page" | "compare" if self._happens(0.08):
                 yield from self._looks_again("/pricing", at)
@@ -53,7 +57,7 @@ class More:
             yield self.make("page.viewed", at, {"path": path, "platform": "mobile"})
 
     def _doubts(self, at: datetime.datetime) -> Iterator[Event]:
-        """Yield three views of the page for cancelling; three customers in ten then cancel."""
+        """Yield three views of the cancellation page; three customers in ten then cancel their membership."""
         page = {"path": "/cancel", "platform": "mobile"}
         yield self.make("page.viewed", at + self._delay(30, 300), page)
         yield from self._looks_again("/cancel", at + datetime.timedelta(seconds=300))
@@ -74,7 +78,10 @@ class More:
             yield self.make("support.closed", at + self._delay(3600, 5 * 86_400), ticket)
 
     def _scans(self, at: datetime.datetime) -> Iterator[Event]:
-        """Yield the scan of a pack, which opens a chat; in the chat the customer then says yes, no or nothing."""
+        """Yield the events of a customer who scans the code on a pack, which opens a chat in WhatsApp.
+
+        In the chat she says yes (which grants consent), says no, or does not answer.
+        """
         yield self.make("message.received", at, {"channel": "whatsapp", "text": "IKUT KOPI2026"})
         at += datetime.timedelta(seconds=1)
         yield self.make("qr.scanned", at, {"campaign": "kopi-2026"})
@@ -88,7 +95,7 @@ class More:
             yield self.make("message.received", at, {"channel": "whatsapp", "text": "TIDAK", "payload": "TIDAK"})
 
     def _walks_past(self, at: datetime.datetime) -> Iterator[Event]:
-        """Yield the customer's location, within some four kilometres of the gallery; one in five then redeems a voucher."""
+        """Yield the customer's location, at most some four kilometres from the gallery; one in five then redeems a voucher."""
         lat, lon = (round(each + self.chance.uniform(-0.025, 0.025), 4) for each in GALLERY)
         yield self.make("location.updated", at, {"lat": lat, "lon": lon})
         if self._happens(0.2):

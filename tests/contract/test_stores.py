@@ -108,7 +108,7 @@ def told(held: store.Port) -> dict[bytes, bytes | None]:
 
 
 def due(held: store.Port, time: int) -> list[bytes]:
-    return sorted(key for _, keys in held.calendar.due(time, 0, held.due_of, strictly=False) for key in keys)
+    return sorted(key for _, keys in held.timer_queue.due(time, 0, held.due_of, strictly=False) for key in keys)
 
 
 def test_what_is_committed_is_there(opened: Open) -> None:

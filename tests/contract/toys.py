@@ -236,8 +236,8 @@ JOINED: Final''',
     ),
     "engine/core/traits/evaluate.py": (
         (
-            "            return max(numbers)\n",
-            """            return max(numbers)
+            "            return value_rules.joined(value_rules.greatest, numbers)\n",
+            """            return value_rules.joined(value_rules.greatest, numbers)
         case "farthest":
             return float(max(map(abs, numbers)))
 """,
@@ -245,8 +245,8 @@ JOINED: Final''',
     ),
     "tests/property/test_traits.py": (
         (
-            "            return max(values)\n",
-            """            return max(values)
+            "            return max(values, key=lambda value: (value, type(value) is int))\n",
+            """            return max(values, key=lambda value: (value, type(value) is int))
         case "farthest":
             return float(max(map(abs, values)))
 """,

@@ -22,7 +22,7 @@ class Model:
     """A state of due times and a calendar over it. What was sent and not lost fires once, if it is still in the state."""
 
     def __init__(self) -> None:
-        self.now, self.dues, self.calendar = 0, dict[bytes, int](), timer_queue.Calendar()
+        self.now, self.dues, self.calendar = 0, dict[bytes, int](), timer_queue.TimerQueue()
         self.fired: list[tuple[bytes, int]] = []
         self.wanted: list[tuple[bytes, int]] = []
 
@@ -40,7 +40,7 @@ class Model:
 
     def restart(self, _: bytes, __: int) -> None:
         """Another worker rebuilds the calendar from the state."""
-        self.calendar = timer_queue.Calendar()
+        self.calendar = timer_queue.TimerQueue()
         for key, due in self.dues.items():
             self.calendar.arm(due, key)
 

@@ -84,7 +84,7 @@ def test_a_place_comes_free_at_the_first_minute_that_has_one(data: st.DataObject
     slow = now
     while recounted(cap, ledger, slow, zone) >= cap.at_most:
         slow += MINUTE
-    free = frequency_caps.place_at(cap, ledger, now, zone)
+    free = frequency_caps.free_at(cap, ledger, now, zone)
     assert free == slow
     assert counting.count(cap, ledger, free, zone) < cap.at_most
     assert (free == now) == (counting.count(cap, ledger, now, zone) < cap.at_most)

@@ -150,9 +150,9 @@ def recounted(life: Life, seen: list[Seen], now: datetime.datetime) -> Any:
         case "average":
             return summed(life, here) / len(here)
         case "min":
-            return min(values)
+            return min(values, key=lambda value: (value, type(value) is float))
         case "max":
-            return max(values)
+            return max(values, key=lambda value: (value, type(value) is int))
         case "first":
             return min(here, key=lambda each: each.time).value
         case "last":
@@ -247,7 +247,8 @@ def test_a_value_holds_until_it_says_that_it_changes(
 def test_the_order_of_arrival_does_not_matter(life: Life, random: Any) -> None:
     """Windows go by `time`: events that come in another order within the same moment give the same value."""
     now = max((each.now for each in life.seen), default=inputs.EPOCH)
-    assume(all(type(each.value) is not float for each in life.seen))  # sums of floats go by the log
+    if life.trait.compute not in ("min", "max"):
+        assume(all(type(each.value) is not float for each in life.seen))  # sums of floats go by the log
     assume(len({each.time for each in life.seen}) == len(life.seen))  # ties of first and last go by arrival
     seen = [each._replace(now=now) for each in life.seen]
     mixed = list(seen)
@@ -256,7 +257,7 @@ def test_the_order_of_arrival_does_not_matter(life: Life, random: Any) -> None:
     for order in (seen, mixed):
         *_, (_, kept) = lived(life._replace(seen=order))
         values.append(told(life, kept, now))
-    assert values[0] == values[1]
+    assert repr(values[0]) == repr(values[1])
 
 
 @given(

@@ -1,1 +1,1 @@
-"""CEL: expressions parsed, checked and evaluated through Google's runtime, and the faster ways around it."""
+"""CEL expressions: parsed and checked by Google's CEL runtime, and evaluated by it or by faster code with the same result."""

@@ -1,8 +1,9 @@
-"""The moments at which passing time changes a segment.
+"""The moments at which the condition of a segment can change although no event comes, because the condition reads the clock.
 
-Called by the linter and by `compile.py` with the text of a segment. A segment is examined at inputs and at these moments
-(docs/semantics.md#segments-are-examined-when-they-can-change). So an expression may use the clock in few forms only:
-`days_since(X) < 60` with a number, or a comparison of sums of times and lengths in which `now` stands once.
+The linter calls `check` and `compile.py` calls `of`, both with the text of a condition. The engine examines the segments of a
+customer at each input and at these moments (docs/semantics.md#segments-are-examined-when-they-can-change). So each moment has to
+be known in advance. Therefore a condition may use the clock in two forms only: `days_since(X) < 60` with a number, or a
+comparison of times and durations with one `now`, such as `now - duration("24h") > traits.last_order`.
 """
 
 import dataclasses
@@ -20,7 +21,8 @@ from engine.core.model import definition
 _DAY: Final = 86_400_000
 _LONGEST: Final = 1000 * 366 * _DAY
 
-# `{operator: (does its result change at the moment when both sides are equal, does it change right after that)}`.
+# `{operator: (at, after)}` for a left side that grows with time. `at` is True if the result changes at the moment when both sides
+# are equal. `after` is True if the result changes one millisecond after this moment.
 _FLIPS: Final[Mapping[str, tuple[bool, bool]]] = {
     "_<_": (True, False),
     "_>=_": (True, False),
@@ -39,7 +41,7 @@ _UNITS: Final = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 
 
 class _UnforeseenError(Exception):
-    """No moment can be computed for this node; never leaves this module."""
+    """The exception for a `node` for which no moment can be computed; `_found` catches it, so no other module sees it."""
 
     def __init__(self, node: syntax_tree.Node) -> None:
         super().__init__(node)
@@ -47,21 +49,30 @@ class _UnforeseenError(Exception):
 
 
 def check(text: str) -> Iterator[findings.Problem]:
-    """Yield a problem for each use of the clock whose moments cannot be computed in advance."""
+    """Yield a problem for each use of the clock for which no moment can be computed in advance.
+
+    `text` is the condition of a segment. `now`, `days_since(…)` and `local_hour(…)` use the clock.
+    """
     for found in _foreseen(text):
         if isinstance(found, syntax_tree.Node):
             yield findings.Problem(_start(found, text), findings.UnforeseenTime, {})
 
 
 def _start(node: syntax_tree.Node, text: str) -> int:
-    """Return the offset at which the node's name starts; CEL gives a call the offset of its bracket."""
+    """Return the offset at which a node starts in the text of its expression.
+
+    For a call such as `days_since(…)`, CEL has only the offset of the bracket, so the name is searched before the bracket.
+    """
     if isinstance(node, syntax_tree.Call) and node.function in environment.CLOCKED:
         return max(text.rfind(node.function, 0, node.offset + 1), 0)
     return node.offset
 
 
 def of(text: str, path: str) -> tuple[definition.Moment, ...]:
-    """Return the moments of a segment that has no errors, each once."""
+    """Return the moments at which the condition of a segment can change although no event comes, without duplicates.
+
+    `text` is a condition for which `check` yields no problem. `path` is its position in traits.yaml, such as `segments.loyal`.
+    """
     found = (each for each in _foreseen(text) if not isinstance(each, syntax_tree.Node))
     return tuple(
         definition.Moment(definition.Expression(at, path, expressions.roots(at)), offset) for at, offset in dict.fromkeys(found)
@@ -74,7 +85,10 @@ def _foreseen(text: str) -> tuple[tuple[str, int] | syntax_tree.Node, ...]:
 
 
 def _found(node: syntax_tree.Node) -> Iterator[tuple[str, int] | syntax_tree.Node]:
-    """Yield each moment as (CEL text, offset in milliseconds), and each node that uses the clock in another form."""
+    """Yield the moments at which a condition can change, as (CEL text of a time, milliseconds to add to this time).
+
+    If no moment can be computed for a use of the clock, yield its node instead. `check` makes a problem of such a node.
+    """
     if not _clocked(node):
         return
     try:
@@ -108,7 +122,7 @@ def _comparison(operator: str, left: syntax_tree.Node, right: syntax_tree.Node) 
         raise _UnforeseenError(_first_clock(syntax_tree.Call(left.offset, operator, (left, right))))
     if total.clock < 0:
         operator = _MIRRORED.get(operator, operator)
-    # The comparison is `now + length <op> others`, so both sides are equal at `others - length`.
+    # The comparison now has the form `now + length <op> others`. So both sides are equal when the time is `others - length`.
     offset = -total.length * total.clock
     at = _joined([(node, -sign * total.clock) for node, sign in total.others], left)
     for behind in _behind(operator):
@@ -116,9 +130,11 @@ def _comparison(operator: str, left: syntax_tree.Node, right: syntax_tree.Node) 
 
 
 def _joined(terms: list[tuple[syntax_tree.Node, int]], comparison: syntax_tree.Node) -> str:
-    """Return a sum as CEL text: first a term with a plus sign, then the other terms in their order.
+    """Return a sum as CEL text, such as `(traits.last_order - profile.x)`.
 
-    Raises _UnforeseenError if no term has a plus sign.
+    `terms` are pairs of a node and its sign, 1 or -1. The first term with the sign 1 is written first, and all others follow in
+    their order. If no term has the sign 1, the function raises _UnforeseenError for the node `comparison`, or for the use of the
+    clock inside this node.
     """
     first = next((term for term in terms if term[1] > 0), None)
     if first is None:
@@ -134,9 +150,10 @@ def _behind(operator: str) -> list[bool]:
 
 
 def _reached(days: float, *, after: bool) -> int:
-    """Return the first millisecond at which `days_since` is at least `days`, or with `after` more than `days`.
+    """Return how many milliseconds after a time X `days_since(X)` is at least `days`; if `after` is True, more than `days`.
 
-    The division is the same as in the function `days_since`, so that both round alike.
+    The milliseconds are divided in the same way as in the function `days_since`, so that both results are rounded in the same
+    way. A number of days that is longer than 1000 years is shortened to 1000 years.
     """
     if abs(days) * _DAY > _LONGEST:
         days = _LONGEST // _DAY if days > 0 else -(_LONGEST // _DAY)
@@ -148,10 +165,10 @@ def _reached(days: float, *, after: bool) -> int:
 
 @dataclasses.dataclass(slots=True)
 class _Sum:
-    """A sum of times and lengths.
+    """A sum of times and durations, collected from both sides of a comparison.
 
-    `clock` is how often `now` stands in it, with its sign; `length` is the sum of the lengths in milliseconds; `others` are the
-    other terms with their signs.
+    `clock` counts `now`: each `+ now` adds 1, and each `- now` subtracts 1. `length` is the sum of all constant durations in
+    milliseconds. `others` are all other terms, as pairs of a node and its sign, 1 or -1.
     """
 
     clock: int = 0
@@ -177,7 +194,10 @@ class _Sum:
 
 
 def _milliseconds(text: str, node: syntax_tree.Node) -> int:
-    """Return the whole milliseconds of a CEL duration such as `1h30m`."""
+    """Return the length of a CEL duration such as `1h30m` in milliseconds.
+
+    Raises _UnforeseenError for `node` if the text is not a duration, or if its length is not a whole number of milliseconds.
+    """
     bare = text.removeprefix("-")
     parts = _LENGTH.findall(bare)
     length = sum(fractions.Fraction(number) * _UNITS[unit] for number, unit in parts)
@@ -215,9 +235,10 @@ def _first_clock(node: syntax_tree.Node) -> syntax_tree.Node:
 
 
 def _written(node: syntax_tree.Node) -> str:
-    """Return a node as CEL text.
+    """Return the CEL text of a node.
 
-    Raises _UnforeseenError for a node that reads the clock, and for a form that is not listed here, such as a comprehension.
+    Raises _UnforeseenError for a node that uses the clock, and for a node of a kind that this function cannot write, such as a
+    macro.
     """
     if _clocked(node):
         raise _UnforeseenError(_first_clock(node))

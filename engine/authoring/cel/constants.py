@@ -1,8 +1,9 @@
-"""Constants that a CEL function cannot take: `duration("1d")`, a text that is not a time or a zone, a bad regular expression.
+"""Check for constants that a CEL function cannot take: `duration("1d")`, a text that is not a time, a bad regular expression.
 
-Called by `expressions.py` once an expression compiles. CEL looks at such a constant only when it evaluates the expression. It
-would fail each time, and a condition that fails is false (docs/semantics.md#a-condition-that-fails-is-false). So the condition
-would never hold, and nobody would be told.
+Called by `expressions.py` after an expression has compiled, because CEL examines such a constant only when it evaluates the
+expression. Every evaluation would fail, and a condition that fails is false
+(docs/semantics.md#a-condition-that-fails-is-false). So without this check the condition would always be false, and nobody would
+learn the reason.
 """
 
 import json
@@ -29,15 +30,16 @@ _CALLS: Final = {
     **{name: f"{name}({{}})" for name in ("duration", "timestamp", "int", "uint", "double")},
     **{f"get{part}": f'timestamp("2026-01-01T00:00:00Z").get{part}({{}})' for part in _PARTS},
 }
-"""`{function: call}`: the call has a value only if the function takes the constant, which is its last argument."""
+"""`{function: call}`: a constant replaces `{}` in the call, and the call fails if the function cannot take this constant."""
 
 FUNCTIONS: Final = frozenset(_CALLS)
 
 
 def impossible(root: syntax_tree.Node, declared: Any) -> Iterator[findings.Problem]:
-    """Yield each constant that its function cannot take, with CEL's message.
+    """Yield a problem, with CEL's message, for each constant that a function in the expression cannot take.
 
-    `declared` is an environment of `environment.make`.
+    `root` is the syntax tree of the expression. `declared` is the environment, made by `environment.make`, in which the function
+    is called with the constant. Only a text as the last argument is checked.
     """
     for node, _ in field_reads.nodes(root):
         match node:

@@ -1,6 +1,6 @@
 """The environment in which CEL expressions are compiled: the variables with their types, and Dalang's own functions.
 
-Called by `expressions.py`; `constants.py` evaluates in the same environment. This is the one module that imports CEL's runtime.
+Called by `expressions.py`, which also passes the environment to `constants.py`. No other module imports CEL's runtime.
 """
 
 import datetime
@@ -17,10 +17,10 @@ from engine.core.context import expression_scope
 
 _DAY: Final = datetime.timedelta(days=1)
 _EARTH_KM: Final = 6371.0088
-"""The mean radius of the earth in kilometres (IUGG)."""
+"""The mean radius of the earth in kilometres, as published by the IUGG."""
 
 CLOCKED: Final = frozenset({"days_since", "local_hour"})
-"""The functions that read the clock."""
+"""The functions that read `Clock`: the current time or the customer's time zone."""
 
 ERROR: Final = cel.Type.ERROR
 """The type of an evaluation result that is an error."""
@@ -34,7 +34,10 @@ _KINDS: Final[Mapping[declared_names.Kind, Any]] = {
 
 
 class Clock:
-    """The time and the zone of the scope that is being evaluated, for the functions that need them."""
+    """The current time and the customer's time zone, for the functions `days_since` and `local_hour`.
+
+    `CelExpressions` sets both before it evaluates an expression that calls one of these functions.
+    """
 
     __slots__ = ("now", "zone")
 
@@ -43,18 +46,19 @@ class Clock:
         self.zone: datetime.tzinfo = datetime.UTC
 
     def days_since(self, at: datetime.datetime) -> float:
-        """Return the days, with their fraction, from `at` to now."""
+        """Return the number of days from `at` to the current time, with a fraction: 1.5 is 36 hours."""
         return (self.now - at) / _DAY
 
     def local_hour(self, at: datetime.datetime) -> int:
-        """Return the hour, 0 to 23, that the customer's clock shows at `at`."""
+        """Return the hour of the time `at`, from 0 to 23, in the customer's time zone."""
         return at.astimezone(self.zone).hour
 
 
 def make(clock: Clock, declared: Iterable[tuple[str, declared_names.Kind]] = ()) -> Any:
-    """Make an environment.
+    """Return a CEL environment with the scope names (`profile`, `traits`, …) as variables, and with Dalang's own functions.
 
-    `declared` are paths whose values have one kind. Each of them is a variable of its own in the environment.
+    The functions read the time and the time zone from `clock`. `declared` are pairs of a path and the kind of its value, such as
+    `("policy.timezone", "text")`. Each such path becomes a separate CEL variable with the type of this kind.
     """
     types: dict[str, Any] = dict.fromkeys(expression_scope.NAMES, cel.Type.DYN)
     for of in ("event", "entry"):
@@ -66,13 +70,15 @@ def make(clock: Clock, declared: Iterable[tuple[str, declared_names.Kind]] = ())
 
 
 def _functions(clock: Clock) -> list[Any]:
-    # A JSON number is an int or a double, as it was written, and one overload takes only one of the two.
+    # A JSON number is an int in CEL if it was written without a fraction (`6`), and a double otherwise (`6.2`). A parameter of an
+    # overload accepts only one of these types, so there is one overload for each combination.
     numbers = itertools.product((cel.Type.INT, cel.Type.DOUBLE), repeat=4)
     distance = [
         cel.Overload(f"distance_km_{index}", cel.Type.DOUBLE, list(parameters), impl=distance_km)
         for index, parameters in enumerate(numbers)
     ]
-    # It returns a double. Declared as dyn, it may be compared with whole numbers: days_since(traits.last_order) >= 60.
+    # `days_since` returns a double. Its type is declared as dyn, so that its result may be compared with a whole number:
+    # days_since(traits.last_order) >= 60.
     since = cel.Overload("days_since_timestamp", cel.Type.DYN, [cel.Type.TIMESTAMP], impl=clock.days_since)
     hour = cel.Overload("local_hour_timestamp", cel.Type.INT, [cel.Type.TIMESTAMP], impl=clock.local_hour)
     return [
@@ -83,9 +89,10 @@ def _functions(clock: Clock) -> list[Any]:
 
 
 def distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
-    """Return the great-circle distance in kilometres (haversine).
+    """Return the great-circle distance between two points in kilometres (haversine formula).
 
-    The result is rounded to the millimetre, so that it is the same on machines with different sine functions.
+    Latitudes and longitudes are in degrees. The result is rounded to a millimetre, because the sine functions of different
+    machines differ slightly.
     """
     a, b = math.radians(lat), math.radians(other_lat)
     half = math.sin((b - a) / 2) ** 2

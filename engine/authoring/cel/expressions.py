@@ -1,8 +1,9 @@
-"""Expressions in CEL, evaluated by Google's runtime.
+"""Expressions in CEL, checked, compiled and evaluated.
 
-The decider evaluates with `CelExpressions`, and the linter calls `check`. An expression is compiled once. For speed, CEL gets
-only the fields that an expression reads, not the whole event. A bare path (`profile.phone`) is looked up without CEL, with the
-same result.
+The decider evaluates expressions with `CelExpressions`, the linter calls `check`, and the compiler calls `compiled`. Each
+expression is compiled once, at its first evaluation. To save time, CEL receives only the fields that the expression reads, not
+the whole event. The value of an expression that is a single path, such as `profile.phone`, is looked up without CEL; the result
+is the same.
 """
 
 import dataclasses
@@ -48,10 +49,12 @@ _WANTED: Final[Mapping[fields.Wanted, tuple[str, frozenset[str], str]]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Compiled:
-    """An expression that is ready to be evaluated.
+    """An expression that is ready to be evaluated; `program` is CEL's compiled form.
 
-    `bindings` are its variables, each with the getter of its value and the fields to hand over (None: all). `lists` are the paths
-    that a `map` or `filter` goes through. `fetch` is set for a bare path only.
+    `bindings` has a tuple for each CEL variable: its name, the function that gets its value from a scope, and the fields that CEL
+    receives (None: the whole value). `lists` are the paths that a `map` or `filter` loops over. `fetch` is a function that looks
+    up the value without CEL; only an expression that is a single path has this function. `clocked` is True if the expression
+    calls `days_since` or `local_hour`.
     """
 
     program: Any
@@ -61,12 +64,16 @@ class _Compiled:
     fetch: Callable[[expression_scope.Scope], Any] | None
     shortcuts: fast_conditions.Shortcuts | None
     traits: bool
-    """True if the expression reads traits: a trait may be a time, which the binding takes only as a typed variable."""
+    """True if the expression reads traits.
+
+    Such an expression may need another program at each evaluation: the value of a trait may be a time, and CEL's Python binding
+    accepts a time only as a variable that is declared with this type.
+    """
     clocked: bool
 
 
 class CelExpressions:
-    """The port `ports.Expressions`, implemented with CEL."""
+    """The implementation of the port `ports.Expressions` with CEL."""
 
     def __init__(self) -> None:
         self._compiled: dict[str, _Compiled] = {}
@@ -76,9 +83,10 @@ class CelExpressions:
         self._screens: dict[str, ports.Screen | None] = {}
 
     def evaluate(self, expression: definition.Expression, names: expression_scope.Scope) -> Any:
-        """Return the value as plain Python, with times as datetimes in UTC.
+        """Return the value of an expression as a Python value; a time is a datetime in UTC.
 
-        Raises `errors.EvaluationError` if the expression has no value.
+        `names` is the scope with the values of the expression's variables. Raises `errors.EvaluationError` if the expression has
+        no value, for example because a field is missing.
         """
         compiled = self._compiled.get(expression.text) or self._compile(expression.text)
         if compiled.fetch is not None:
@@ -110,7 +118,10 @@ class CelExpressions:
         raise errors.EvaluationError(f"{expression.text}: {runtime_errors.sentence(value)}.")
 
     def inputs(self, expression: definition.Expression, names: expression_scope.Scope) -> Mapping[str, Any]:
-        """Return the fields that the expression reads, with their values; missing fields are left out."""
+        """Return the paths that the expression reads, with their values in the scope `names`: `{"event.data.total": 275000}`.
+
+        A path to a missing field is left out.
+        """
         compiled = self._compiled.get(expression.text) or self._compile(expression.text)
         found = {}
         for use in compiled.reads.uses:
@@ -122,15 +133,16 @@ class CelExpressions:
         return found
 
     def screen(self, condition: definition.Expression) -> ports.Screen | None:
-        """Return a function that tells from the event alone when the condition is false.
+        """Return a function that takes an event, and returns True if the condition is certainly false for this event.
 
-        Return None if no part of the condition compares a field of the event.
+        The engine calls the function to skip events that cannot have an effect. The result is None if no part of the condition
+        can be evaluated from the event alone.
         """
         if condition.text not in self._screens:
             try:
                 short = fast_conditions.of(tree(condition.text), _of_event)
             except RuntimeError:
-                short = None  # the text is no expression: `evaluate` raises for it
+                short = None  # the text is not a valid expression; `evaluate` will raise an error for it
             self._screens[condition.text] = None if short is None else _screen(short)
         return self._screens[condition.text]
 
@@ -155,10 +167,10 @@ class CelExpressions:
         return compiled
 
     def _for_times(self, text: str, compiled: _Compiled, data: dict[str, Any]) -> Any:
-        """Return the program for this evaluation, in which each trait that is a time is a typed variable.
+        """Return the CEL program for this evaluation, in which each trait with a time as its value is a typed variable.
 
-        Such a trait gets into `data` as a variable of its own, and the text of the program names that variable. In the mapping
-        `data["traits"]` it stands as text.
+        For such a trait, the method adds the variable `trait_<name>_` to `data`, and the program reads this variable instead of
+        `traits.<name>`. In the mapping `data["traits"]`, the time is replaced by its RFC 3339 text.
         """
         held = data["traits"]
         times = {name: each for name, each in held.items() if isinstance(each, datetime.datetime)}
@@ -183,12 +195,15 @@ _ZONES: Final = public_calendars.Zones()
 
 
 def compiled(text: str, path: positions.Path) -> definition.Expression:
-    """Return the expression in the form in which a bundle holds it."""
+    """Return an expression in its form for a bundle: its text, its path in the YAML, and the scope names that it uses."""
     return definition.Expression(text, positions.shown(path), roots(text))
 
 
 def roots(text: str) -> tuple[str, ...]:
-    """Return the scope names that the expression uses, sorted; none for an invalid expression, which `check` reports."""
+    """Return the scope names that an expression uses, sorted: `("event", "profile")`.
+
+    For an invalid expression the result is empty; `check` reports such an expression.
+    """
     try:
         return tuple(sorted({use.path[0] for use in _read(text).uses}))
     except RuntimeError:
@@ -196,7 +211,10 @@ def roots(text: str) -> tuple[str, ...]:
 
 
 def paths(text: str) -> tuple[field_reads.Path, ...]:
-    """Return the fields that the expression reads; none for an invalid expression, which `check` reports."""
+    """Return the paths that an expression reads, such as `("event", "data", "total")` for `event.data.total`.
+
+    For an invalid expression the result is empty; `check` reports such an expression.
+    """
     try:
         return tuple(use.path for use in _read(text).uses)
     except RuntimeError:
@@ -204,13 +222,19 @@ def paths(text: str) -> tuple[field_reads.Path, ...]:
 
 
 def fields_of(text: str, name: str) -> tuple[str, ...] | None:
-    """Return the fields of a scope name that the expression uses, sorted; None if it uses the whole."""
+    """Return the fields that an expression reads below one scope name, sorted; None if the expression reads the whole value.
+
+    For the expression `traits.orders > traits.limit` and the name `traits`, the result is `("limit", "orders")`.
+    """
     uses = [use for use in _read(text).uses if use.path[0] == name]
     return tuple(sorted({use.path[1] for use in uses})) if all(len(use.path) > 1 for use in uses) else None
 
 
 def kind(text: str, known: declared_names.Tree) -> str:
-    """Return CEL's name of the type that an expression gives; DYN if it cannot be known."""
+    """Return CEL's name for the type of an expression's result, such as `BOOL`; `DYN` if the type cannot be known.
+
+    `known` has the names that the expression may use, with the kinds of their values.
+    """
     try:
         return str(_environment(known.kinds, frozenset()).compile(text).return_type().name()).split("<")[0]
     except RuntimeError:
@@ -218,7 +242,10 @@ def kind(text: str, known: declared_names.Tree) -> str:
 
 
 def check(text: str, known: declared_names.Tree, wanted: fields.Wanted) -> Iterator[findings.Problem]:
-    """Yield every problem of an expression that can be found without a customer."""
+    """Yield every problem of an expression that can be found without the data of a customer.
+
+    `known` has the names that the expression may use, and `wanted` is the kind of value that it has to return.
+    """
     try:
         reads = _read(text)
     except RuntimeError as exc:
@@ -229,7 +256,8 @@ def check(text: str, known: declared_names.Tree, wanted: fields.Wanted) -> Itera
         yield from unknown
         return
     try:
-        # A path inside has() cannot be a variable of its own: CEL would read the variable as the value.
+        # A path inside has() must not be declared as a variable: CEL would then read the value of the variable, instead of
+        # checking that the field exists.
         tested = frozenset(".".join(use.path) for use in reads.uses if use.tested)
         declared = _environment(known.kinds, tested)
         program = declared.compile(text)
@@ -244,7 +272,7 @@ def check(text: str, known: declared_names.Tree, wanted: fields.Wanted) -> Itera
         yield findings.Problem(0, findings.WrongResult, {"given": given.lower(), "wanted": needed, "example": example})
 
 
-# Values.
+# Functions that fetch the values of an expression's variables from a scope.
 
 
 def _field(of: str, name: str) -> Callable[[expression_scope.Scope], Any]:
@@ -270,7 +298,10 @@ _GETTERS: Final[Mapping[str, Callable[[expression_scope.Scope], Any]]] = {
 
 
 def _getter(name: str, tree: _TREE | None) -> Callable[[expression_scope.Scope], Any]:
-    """Return the function that gets a variable's value; of the traits, it computes only those that are handed over."""
+    """Return the function that fetches the value of a CEL variable from a scope.
+
+    `tree` has the fields that CEL receives. For the variable `traits`, the function computes only the traits in `tree`.
+    """
     if name != "traits" or tree is None:
         return _GETTERS[name]
     wanted = frozenset(tree)
@@ -278,9 +309,10 @@ def _getter(name: str, tree: _TREE | None) -> Callable[[expression_scope.Scope],
 
 
 def _bound(compiled: _Compiled, names: expression_scope.Scope) -> dict[str, Any]:
-    """Return the values that CEL gets, as `{variable: value}`.
+    """Return the values that CEL receives for one evaluation, as `{variable: value}`.
 
-    Raises ValueError for a `map` or `filter` over an object: CEL goes through the fields of an object in another order each time.
+    Raises ValueError if a `map` or `filter` loops over an object, because CEL loops over the fields of an object in a different
+    order each time.
     """
     data = {}
     for name, get, tree in compiled.bindings:
@@ -300,7 +332,10 @@ def _picked(value: Any, tree: _TREE) -> Any:
 
 
 def _grow(trees: dict[str, Any], name: str, rest: field_reads.Path) -> None:
-    """Add a path to the fields that are handed over; if a value is handed over as a whole, its parts need no entry."""
+    """Add the path `name`, `rest` to `trees`, which has the fields that CEL will receive: `{"event.data": {"total": None}}`.
+
+    None means that CEL receives the whole value. Then no field below this value is added.
+    """
     if name in trees and trees[name] is None:
         return
     if not rest:
@@ -310,10 +345,10 @@ def _grow(trees: dict[str, Any], name: str, rest: field_reads.Path) -> None:
 
 
 def _double(value: Any, path: field_reads.Path) -> Any:
-    """Return the value with the whole number at the path turned into a double.
+    """Return the value with the whole number at `path` inside it converted to a double.
 
-    CEL has no arithmetic of a whole number and a double, and a sum over events may be one or the other by chance
-    (docs/semantics.md#numeric-traits-compare-as-numbers).
+    CEL cannot calculate with a whole number and a double together. A trait that is a sum over events is a whole number for one
+    customer and a double for another (docs/semantics.md#numeric-traits-compare-as-numbers).
     """
     if not path:
         return float(value) if type(value) is int else value
@@ -323,7 +358,10 @@ def _double(value: Any, path: field_reads.Path) -> Any:
 
 
 def _fetched(use: field_reads.Use) -> Callable[[expression_scope.Scope], Any] | None:
-    """Return the function that fetches the value of a path from a scope; None if there is none."""
+    """Return the function that fetches the value of a path from a scope.
+
+    The result is None for the whole `event` or `entry`, and for a path that begins with an unknown name.
+    """
     if use.variable == "traits" and use.rest:
         wanted = use.rest[:1]
         return _below(lambda names: names.traits(wanted), use.rest)
@@ -332,13 +370,16 @@ def _fetched(use: field_reads.Use) -> Callable[[expression_scope.Scope], Any] | 
 
 
 def _of_event(use: field_reads.Use) -> Callable[[inputs.Event], Any] | None:
-    """Return the function that fetches the value of a path from the event alone; None if the path is outside the event."""
+    """Return the function that fetches the value of a path from an event; None if the path is not a field of `event`."""
     of, _, name = use.variable.partition(".")
     return _below(operator.attrgetter(name), use.rest) if of == "event" and name else None
 
 
 def _below(get: Callable[[Any], Any], rest: field_reads.Path) -> Callable[[Any], Any]:
-    """Return the function that fetches the fields below a value."""
+    """Return a function that calls `get`, and then follows the field names `rest` inside the value that `get` returns.
+
+    The function returns `_ABSENT` if a field is missing.
+    """
     if not rest:
         return get
     if len(rest) > 1:
@@ -367,11 +408,11 @@ def _follow(value: Any, path: field_reads.Path) -> Any:
     return value
 
 
-# CEL.
+# Functions that call CEL, with a cache.
 
 
 def tree(text: str) -> syntax_tree.Node:
-    """Return the syntax tree; raises RuntimeError if the text is no expression."""
+    """Return the syntax tree of an expression; raises RuntimeError if the text is not a valid CEL expression."""
     return syntax_tree.decode(_checking.compile(text, disable_check=True).serialize())
 
 

@@ -1,11 +1,12 @@
-"""Shortcuts: parts of a condition that are evaluated without CEL, for speed alone.
+"""Shortcuts: Python functions that evaluate parts of a condition without CEL, to save time.
 
-Most conditions compare a field with a text (`event.data.path == "/pricing"`) or a number, and most events do not meet them.
-`expressions.py` looks for the shortcuts of each condition once.
+Most conditions compare a field with a text (`event.data.path == "/pricing"`) or a number, and are false for most events.
+`expressions.py` makes the shortcuts of a condition once, and calls them before CEL.
 
-A shortcut never differs from CEL. It answers only if both sides exist and are of one type (text, whole numbers, doubles), or if
-the field itself is true or false. A conjunction is false as soon as one of its parts is false (CEL specification, logical
-operators: `false && error` is false). In all other cases a shortcut has no answer, and CEL evaluates the condition.
+A shortcut returns the same value as CEL, or None. It returns a value in two cases only: both sides of a comparison exist and have
+the same type (text, whole number or double), or the part is a single field that is true or false. `a && b` is false as soon as
+`a` or `b` is false (CEL specification, logical operators: `false && error` is false). If the shortcuts do not know the value of
+the condition, CEL evaluates the condition.
 """
 
 import operator
@@ -17,9 +18,12 @@ import msgspec
 from engine.authoring.cel import field_reads, syntax_tree
 
 Value = Callable[[Any], Any]
-"""A function that fetches the value of a path from a scope or an event."""
+"""A function that takes a scope or an event, and returns the value of one path in it."""
 Part = Callable[[Any], bool | None]
-"""A function that evaluates one part of a condition: True, False, or None if CEL has to evaluate it."""
+"""A function that takes a scope or an event, and evaluates one part of a condition.
+
+It returns True or False, or None if only CEL can evaluate the part.
+"""
 
 _COMPARED: Final = {
     "_==_": operator.eq,
@@ -33,13 +37,19 @@ _LARGEST: Final = (1 << 63) - 1
 
 
 class Shortcuts(msgspec.Struct, frozen=True):
-    """The parts of a condition that have a shortcut; `whole` is true if these are all its parts."""
+    """The shortcuts of one condition: `parts` has a function for each part that can be evaluated without CEL.
+
+    The parts of the condition `a && b` are `a` and `b`. `whole` is True if every part of the condition has such a function.
+    """
 
     parts: tuple[Part, ...]
     whole: bool
 
     def answer(self, names: Any) -> bool | None:
-        """Return the value of the condition if it is known without CEL; otherwise None."""
+        """Return True or False if the condition can be evaluated without CEL; otherwise None.
+
+        `names` is the scope or the event from which the functions in `parts` take their values.
+        """
         known = self.whole
         for part in self.parts:
             found = part(names)
@@ -50,9 +60,10 @@ class Shortcuts(msgspec.Struct, frozen=True):
 
 
 def of(root: syntax_tree.Node, value_of: Callable[[field_reads.Use], Value | None]) -> Shortcuts | None:
-    """Return the shortcuts of a condition; None if it has none.
+    """Return the shortcuts of the condition with the syntax tree `root`; None if the condition has no shortcut.
 
-    `value_of` returns the function that fetches the value of a path, or None.
+    `value_of` is called with a path, and returns the function that fetches the value of the path. It returns None for a path
+    whose value cannot be fetched without CEL.
     """
     conjuncts = list(_conjuncts(root))
     parts = [_part(each, value_of) for each in conjuncts]
@@ -103,7 +114,10 @@ def _value(node: syntax_tree.Node, value_of: Callable[[field_reads.Use], Value |
 
 
 def _against(value_of: Value, constant: str | float, compare: Callable[[Any, Any], bool]) -> Part:
-    """Return a part that compares a value with a constant for which `_is_sure` is true."""
+    """Return a function that compares the value of a path with a constant.
+
+    The caller has checked with `_is_sure` that CEL accepts the constant.
+    """
     kind = type(constant)
 
     def part(names: Any) -> bool | None:
@@ -122,7 +136,10 @@ def _compared(one: Value, other: Value, compare: Callable[[Any, Any], bool]) -> 
 
 
 def _itself(value_of: Value) -> Part:
-    """Return a part whose value is the field itself, if that is true or false."""
+    """Return a function for a condition that is a single path, such as `event.data.first`.
+
+    The function returns the value of the path if this value is True or False; otherwise it returns None.
+    """
 
     def part(names: Any) -> bool | None:
         value = value_of(names)
@@ -132,9 +149,9 @@ def _itself(value_of: Value) -> Part:
 
 
 def _is_sure(value: Any) -> bool:
-    """Return True if CEL certainly takes the value: ASCII text, a double, or a whole number of at most 64 bits.
+    """Return True if CEL certainly accepts the value: ASCII text, a double, or a whole number that fits into 64 bits.
 
-    Other text may hold half of a surrogate pair, which CEL does not take.
+    Text with other characters is not certain, because it may contain half of a surrogate pair, which CEL refuses.
     """
     kind = type(value)
     if kind is str:

@@ -1,7 +1,7 @@
-"""The reads of a CEL expression: the paths that it names, and the lists that it goes through.
+"""The paths that a CEL expression reads, such as `event.data.total`, and the lists that its macros loop over.
 
-Called by `expressions.py` with the syntax tree, before anything is evaluated, and by `constants.py`, `change_moments.py` and
-`fast_conditions.py`. Knows nothing of values.
+`expressions.py`, `constants.py`, `change_moments.py` and `fast_conditions.py` call this module with the syntax tree of an
+expression. Only the text of the expression is examined here, never the value of a field.
 """
 
 import dataclasses
@@ -22,21 +22,28 @@ _ARITHMETIC: Final = frozenset({"_+_", "_-_", "_*_", "_/_", "-_"})
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Use:
-    """A path that an expression reads, with the offset of each part."""
+    """One path in an expression.
+
+    `path` has the parts of the path: `("event", "data", "total")` for `event.data.total`. `offsets` has the position of each part
+    in the text of the expression, in characters.
+    """
 
     path: Path
     offsets: tuple[int, ...]
     variable: str
-    """The variable that CEL gets for this path, such as `event.data` or `profile`."""
+    """The CEL variable that contains the value: `event.data` for the path `event.data.total`, `profile` for `profile.name`."""
     rest: Path
-    """The fields below the variable."""
+    """The parts of the path after the variable: `("total",)` for the path `event.data.total`."""
     tested: bool = False
-    """True if the path was written as `has(…)`, which asks whether the last part exists."""
+    """True if the path is the argument of `has(…)`, which checks that a field exists and does not read its value."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Range:
-    """The thing that a `map` or `filter` goes through: a path, or None if nothing is known of it."""
+    """The value that a `map` or `filter` loops over.
+
+    `use` is the path of the value; None if the value is not a path. `offset` is its position in the text of the expression.
+    """
 
     offset: int
     use: Use | None
@@ -44,18 +51,25 @@ class Range:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reading:
-    """The reads of one expression; `direct` is set if the expression is nothing but that path."""
+    """Everything that one expression reads.
+
+    `uses` are its paths, `ranges` the values that its macros `map` and `filter` loop over, and `functions` the names of its
+    functions and operators. `direct` is the path if the whole expression is a single path; otherwise None.
+    """
 
     uses: tuple[Use, ...]
     ranges: tuple[Range, ...]
     direct: Use | None
     functions: frozenset[str]
     doubles: tuple[Path, ...]
-    """Traits that stand in arithmetic with a double, and so have to be doubles."""
+    """The traits that the expression combines with a double by `+`, `-`, `*` or `/`, as paths below `traits`: `("spend",)`.
+
+    CEL cannot calculate with a whole number and a double together, so the values of these traits have to be doubles.
+    """
 
 
 def read(root: syntax_tree.Node) -> Reading:
-    """Return everything that the expression reads."""
+    """Return the paths, lists and functions of the expression with the syntax tree `root`."""
     uses: dict[tuple[Path, tuple[int, ...]], Use] = {}
     ranges: list[Range] = []
     functions: set[str] = set()
@@ -75,7 +89,11 @@ def read(root: syntax_tree.Node) -> Reading:
 
 
 def nodes(node: syntax_tree.Node, own: frozenset[str] = frozenset()) -> Iterator[tuple[syntax_tree.Node, frozenset[str]]]:
-    """Yield the nodes, each with the names that the comprehensions around it define; a path counts as one node."""
+    """Yield each node of a syntax tree, with the variable names that the macros around the node define.
+
+    In `event.data.items.all(x, x > 0)`, the macro `all` defines the name `x` for `x > 0`. A path such as `event.data.total` is
+    yielded as one node, without its parts. `own` are the names that are defined around the given node.
+    """
     yield node, own
     match node:
         case syntax_tree.Comprehension():
@@ -94,7 +112,10 @@ def nodes(node: syntax_tree.Node, own: frozenset[str] = frozenset()) -> Iterator
 
 
 def _use(node: syntax_tree.Node, own: frozenset[str]) -> Use | None:
-    """Return the path that the node is: a name with fields after dots, or in brackets as text; None if it is no path."""
+    """Return the path that a node forms, such as `event.data.total` or `event.data["total"]`; None if the node is not a path.
+
+    `own` are the names that macros around the node define. A path never begins with such a name.
+    """
     parts: list[tuple[str, int, bool]] = []
     whole = node
     while True:
@@ -114,7 +135,8 @@ def _use(node: syntax_tree.Node, own: frozenset[str]) -> Use | None:
                 return None
     parts.reverse()
     path = tuple(name for name, _, _ in parts)
-    # A field of an event is a variable of its own, because only a variable can be a timestamp to this binding.
+    # Each field of an event, such as `event.time`, is a separate CEL variable, because this Python binding of CEL accepts a
+    # timestamp only as a whole variable, not as a field of one.
     own_variable = path[0] in ("event", "entry") and len(path) > 1 and parts[1][2] and path[1] in FIELDS
     depth = 2 if own_variable else 1
     tested = isinstance(whole, syntax_tree.Select) and whole.test
@@ -122,7 +144,10 @@ def _use(node: syntax_tree.Node, own: frozenset[str]) -> Use | None:
 
 
 def path_of(node: syntax_tree.Node) -> Use | None:
-    """Return the path that a node outside of any comprehension is; None if it is no path."""
+    """Return the path that a node forms, such as `event.data.total`; None if the node is not a path.
+
+    The node must not stand inside a macro such as `map`: the macro's own variable would look like a path.
+    """
     return _use(node, frozenset())
 
 
@@ -144,7 +169,10 @@ def _is_double(node: syntax_tree.Node) -> bool:
 
 
 def renamed(text: str, reads: Reading, fields: Collection[str]) -> str:
-    """Return the expression with `traits.field` renamed to `trait_field_` for each of the fields, but not inside has()."""
+    """Return the text of an expression with `traits.<field>` replaced by the variable `trait_<field>_`, for each of `fields`.
+
+    `reads` are the paths of the expression. `has(traits.<field>)` is not replaced, because has() takes a field, not a variable.
+    """
     spans = {}
     for use in reads.uses:
         if use.path[0] == "traits" and len(use.path) > 1 and use.path[1] in fields and not (use.tested and len(use.path) == 2):
@@ -159,9 +187,9 @@ def renamed(text: str, reads: Reading, fields: Collection[str]) -> str:
 
 
 def _ranges(node: syntax_tree.Node, own: frozenset[str]) -> Iterator[Range]:
-    """Yield the list that a comprehension goes through, unless it is certainly a list.
+    """Yield the value that a `map` or `filter` loops over, unless the value is certainly a list.
 
-    An object would be wrong there: its fields have no order.
+    The value is checked later. An object would be an error, because the fields of an object have no order.
     """
     if isinstance(node, syntax_tree.Comprehension) and isinstance(node.start, syntax_tree.Group):
         return
@@ -171,7 +199,11 @@ def _ranges(node: syntax_tree.Node, own: frozenset[str]) -> Iterator[Range]:
 
 
 def unknown(uses: Iterable[Use], known: declared_names.Known) -> Iterator[findings.Problem]:
-    """Yield a problem for each name or field that does not exist."""
+    """Yield a problem for each path with a name or field that does not exist.
+
+    `known` has the names that the expression may use. A path that is the whole `event` or `entry` is also a problem, because CEL
+    receives only the fields of an event.
+    """
     for use in uses:
         index = declared_names.unknown(use.path, known)
         if index is not None:
@@ -182,11 +214,15 @@ def unknown(uses: Iterable[Use], known: declared_names.Known) -> Iterator[findin
             }
             yield findings.Problem(use.offsets[index], findings.UnknownName, details)
         elif use.variable in ("event", "entry"):
-            # The whole event, or a field in brackets: its time could not be a timestamp then.
+            # The path is the whole event, or its field is in brackets: `event["time"]`. CEL could not treat the time of such an
+            # event as a timestamp.
             details = {"name": use.variable, "where": " as a value", "known": f"Name its field: {use.variable}.data."}
             yield findings.Problem(use.offsets[0], findings.UnknownName, details)
 
 
 def unordered(ranges: Iterable[Range]) -> Iterator[findings.Problem]:
-    """Yield a problem for each `map` or `filter` over something that may be an object."""
+    """Yield a problem for each `map` or `filter` over a value that may be an object, because an object's fields have no order.
+
+    A path is not a problem here: `expressions.py` checks its value at every evaluation.
+    """
     return (findings.Problem(each.offset, findings.NoOrder, {}) for each in ranges if each.use is None)

@@ -1,6 +1,6 @@
-"""Error messages of CEL's runtime, turned into a sentence, or into problems at their places.
+"""Error messages of CEL's runtime, turned into a sentence, or into problems with their offsets in the expression.
 
-Called by `expressions.py` and `constants.py`. Knows the runtime's wording and nothing of expressions.
+Called by `expressions.py` and `constants.py`. Only the wording of the messages is known here.
 """
 
 import re
@@ -14,9 +14,10 @@ _STATUS: Final = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
 
 
 def problems(text: str, exc: RuntimeError) -> Iterator[findings.Problem]:
-    """Yield CEL's messages about an expression that does not compile.
+    """Yield a problem for each error message of CEL about an expression that does not compile.
 
-    CEL counts lines and columns from 1, in characters.
+    `text` is the expression, and `exc` is the error that CEL raised for it. A message names a line and a column, both counted
+    from 1 in characters. The problem has an offset in the text instead.
     """
     lines = text.split("\n")
     said = _MESSAGE.findall(str(exc))
@@ -25,11 +26,14 @@ def problems(text: str, exc: RuntimeError) -> Iterator[findings.Problem]:
         why = re.sub(r" expecting \{.*\}$", "", _STATUS.sub("", message)).replace(" (in container '')", "").rstrip(".")
         yield findings.Problem(max(0, min(offset, len(text))), findings.BadExpression, {"why": why})
         if why.startswith("Syntax error"):
-            return  # the messages after a syntax error only repeat it
+            return  # the messages that follow a syntax error only repeat the error
     if not said:
         yield findings.Problem(0, findings.BadExpression, {"why": sentence(exc)})
 
 
 def sentence(told: object) -> str:
-    """Return the first line of an error, without its status code and its full stop."""
+    """Return the first line of an error message, without its status code (`INVALID_ARGUMENT: `) and its last full stop.
+
+    At most 200 characters are returned.
+    """
     return _STATUS.sub("", str(told).split("\n")[0])[:200].rstrip(".")

@@ -1,8 +1,8 @@
-"""The syntax tree of a CEL expression, decoded from the bytes of `cel.expr.ParsedExpr`.
+"""The syntax tree of a CEL expression, decoded from the bytes of the protobuf message `cel.expr.ParsedExpr`.
 
-Called by `expressions.py`; the other files of this folder read the tree, to learn which names and fields an expression reads, and
-where they stand. The binding gives its tree only as a serialized message. This module reads the few fields that are needed (field
-numbers of cel/expr/syntax.proto).
+`expressions.py` calls `decode`. The other files of this folder search the tree for the names and fields that an expression reads,
+and for their positions in the text. CEL's Python binding returns the tree only as a serialized message. So this module decodes
+the few fields of the message that are needed; their numbers are from cel/expr/syntax.proto.
 """
 
 import dataclasses
@@ -20,14 +20,17 @@ INDEX: Final = "_[_]"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Node:
-    """A node, with the offset of its character in the text: the dot of a selection, the bracket of an index."""
+    """A node of the syntax tree.
+
+    `offset` is a position in the text of the expression, in characters: of the dot for `a.b`, of the bracket for `a[0]`.
+    """
 
     offset: int
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Literal(Node):
-    """A constant; only the value of a string or a number is kept."""
+    """A constant: `text` is the value of a string, `number` the value of a number; both are None for any other constant."""
 
     text: str | None
     number: int | float | None = None
@@ -35,14 +38,14 @@ class Literal(Node):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Name(Node):
-    """A name on its own."""
+    """The name of a variable, such as `now` or the `event` of `event.data`."""
 
     name: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Select(Node):
-    """`operand.field`; `test` is true if it was written as `has(operand.field)`."""
+    """The selection of a field: `operand.field`; `test` is True if the text is `has(operand.field)`."""
 
     operand: Node
     field: str
@@ -51,7 +54,10 @@ class Select(Node):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Call(Node):
-    """A function or operator with its arguments; the object of a method is the first argument."""
+    """A call of a function or an operator, with its arguments.
+
+    An operator has CEL's name for it, such as `_+_`. In a method call `a.f(b)`, the first argument is `a`.
+    """
 
     function: str
     arguments: tuple[Node, ...]
@@ -59,7 +65,7 @@ class Call(Node):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Group(Node):
-    """A list or map literal."""
+    """A list literal with its items, or a map literal with its keys and values in turn: key, value, key, value."""
 
     is_list: bool
     parts: tuple[Node, ...]
@@ -67,7 +73,11 @@ class Group(Node):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Comprehension(Node):
-    """The macro `all`, `exists`, `map` or `filter`, as CEL expands it; `own` are the names that it defines itself."""
+    """A macro such as `all`, `exists`, `map` or `filter`, in the form to which CEL expands the macro.
+
+    `own` are the variable names that the macro defines, and `range` is the value that the macro loops over. `start` is the first
+    value of the result. `inner` are the expressions that are evaluated during the loop and after the loop.
+    """
 
     own: frozenset[str]
     range: Node
@@ -76,7 +86,7 @@ class Comprehension(Node):
 
 
 def decode(serialized: bytes) -> Node:
-    """Return the tree of a serialized ParsedExpr (wrapped in google.protobuf.Any)."""
+    """Return the syntax tree in `serialized`: a message `cel.expr.ParsedExpr`, wrapped in `google.protobuf.Any`."""
     message = _only(_only(serialized, 2), 0)
     offsets = {}
     for entry in _all(_first(message, 3) or b"", 4):
@@ -147,7 +157,7 @@ _KINDS: Final = {
 }
 
 
-# The wire format of protocol buffers (protobuf.dev/programming-guides/encoding).
+# Functions that decode the wire format of protocol buffers (protobuf.dev/programming-guides/encoding).
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:

@@ -1,1 +1,1 @@
-"""Compiling: a directory that was read and checked becomes a bundle, and a bundle becomes a catalog to decide by."""
+"""Compiling: turns a directory of YAML files into a bundle, and a bundle into the catalog that the decider uses."""

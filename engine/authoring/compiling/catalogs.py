@@ -1,7 +1,7 @@
-"""Catalogs: a bundle with Dalang's own expressions, templates and zones, ready to decide with.
+"""Catalogs: a compiled bundle together with the objects that evaluate expressions, render templates and look up time zones.
 
-`bundle` is called by the CLI and the worker for a directory, and `load` by the demo. `of` is called by
-`engine/replay/definitions.py`, also for bundles that were read back from `journey.bundles`.
+The CLI and the worker call `bundle` for a directory of YAML files, and the demo calls `load`. `engine/replay/definitions.py`
+calls `of` with bundles, some of which were read back from the topic `journey.bundles`.
 """
 
 import pathlib
@@ -19,16 +19,26 @@ from engine.core.model import definition
 _EXPRESSIONS: Final = expressions.CelExpressions()
 _TEMPLATES: Final = templates.LiquidTemplates()
 _ZONES: Final = public_calendars.Zones()
-"""Shared by all catalogs, with the two above: an expression or a text stays compiled when the next bundle comes."""
+"""The time zones for all catalogs.
+
+All catalogs share `_EXPRESSIONS`, `_TEMPLATES` and `_ZONES`. So an expression or a template that was compiled for one bundle is
+not compiled again for the next bundle.
+"""
 
 
 def load(path: pathlib.Path | str) -> catalog.Catalog:
-    """Return the catalog of a directory; raises `errors.BundleError` with all error findings if it cannot be used."""
+    """Return the catalog of a directory of YAML files.
+
+    Raises `errors.BundleError` with all findings that are errors, if there are any.
+    """
     return of(bundle(path))
 
 
 def bundle(path: pathlib.Path | str) -> definition.Bundle:
-    """Return the compiled bundle of a directory; raises `errors.BundleError` with all error findings if it cannot be used."""
+    """Return the compiled bundle of a directory of YAML files.
+
+    Raises `errors.BundleError` with all findings that are errors, if there are any.
+    """
     result = compiler.compile_directory(path)
     if result.bundle is None:
         told = "\n".join(f"  {finding}" for finding in result.errors)
@@ -37,6 +47,9 @@ def bundle(path: pathlib.Path | str) -> definition.Bundle:
 
 
 def of(live: definition.Bundle, others: Iterable[definition.Bundle] = ()) -> catalog.Catalog:
-    """Return the catalog of a compiled bundle; `others` are older bundles, on whose versions instances may still be."""
+    """Return the catalog in which the bundle `live` is the live bundle.
+
+    `others` are older bundles: instances may still be pinned to the versions of their journeys.
+    """
     versions = {journey.version: journey for other in others for journey in other.journeys}
     return catalog.Catalog(live, _EXPRESSIONS, _TEMPLATES, versions, _ZONES)

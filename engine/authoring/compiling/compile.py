@@ -1,8 +1,8 @@
 """The compiler: from a directory of YAML files to a bundle with its content hashes.
 
-Called by the CLI (check, deploy), by `catalogs.py` and by the pages of findings. The same files give the same bytes. Nothing
-depends on the order in which a file system lists files, on hash seeds or on the name of the directory. Only the holidays in a
-bundle depend on the year in which it is made.
+Called by the CLI (check, deploy), by `catalogs.py` and by `finding_pages.py`. The same files always compile to the same bundle,
+byte for byte. Nothing depends on the order in which a file system lists files, on Python's hash seed or on the name of the
+directory. Only the calendar in a bundle depends on the year in which the bundle is made.
 """
 
 import datetime
@@ -27,9 +27,9 @@ from engine.core.model import definition
 
 
 class Result(msgspec.Struct, frozen=True):
-    """The bundle, and all findings in the order of files and lines.
+    """The result of compiling a directory: the bundle, and the reported findings in the order of files and lines.
 
-    `bundle` is None if any finding is an error.
+    `bundle` is None if a finding is an error.
     """
 
     bundle: definition.Bundle | None
@@ -37,15 +37,15 @@ class Result(msgspec.Struct, frozen=True):
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The findings that keep the directory from being used."""
+        """The findings with the severity `error`; a directory with such a finding cannot be deployed or replayed."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
 
 def compile_directory(path: pathlib.Path | str, today: datetime.date | None = None) -> Result:
-    """Read, check and compile a directory.
+    """Read, check and compile a directory of YAML files.
 
-    Every fault is a finding; nothing is raised. The bundle holds the holidays from last year to five years ahead; `today` tells
-    the year.
+    Every fault in the files becomes a finding; no exception is raised. The bundle contains the holidays from last year to five
+    years ahead. `today` is the day from which these years count; the default is the current day.
     """
     read = directory_reader.read(pathlib.Path(path))
     today, scope = today or datetime.date.today(), lint.declared(read)
@@ -74,7 +74,10 @@ def compile_directory(path: pathlib.Path | str, today: datetime.date | None = No
 def compile_journey(
     journey: journey_file.Journey, steps: dict[str, definition.Step], read: directory_reader.Directory
 ) -> definition.Journey:
-    """Return one journey without errors, with its compiled steps, the templates that it names, and its version."""
+    """Return a compiled journey, with the templates that its steps use and with its version.
+
+    `journey` is a journey file without errors, `steps` are its compiled steps as `{id: step}`, and `read` has the templates.
+    """
     named = sorted({step.template for step in steps.values() if isinstance(step, definition.Send)})
     compiled = definition.Journey(
         name=journey.journey,
@@ -102,13 +105,13 @@ def compile_journey(
 
 
 def compile_traits(read: directory_reader.Directory) -> tuple[definition.Trait, ...]:
-    """Return the traits of traits.yaml by name, each with its own hash."""
+    """Return the compiled traits of traits.yaml in the order of their names, each with the hash of its definition."""
     written = read.traits.model.traits if read.traits is not None else {}
     return tuple(_trait(name, trait) for name, trait in sorted(written.items()))
 
 
 def compile_segments(read: directory_reader.Directory) -> tuple[definition.Segment, ...]:
-    """Return the segments of traits.yaml by name."""
+    """Return the compiled segments of traits.yaml in the order of their names."""
     if read.traits is None:
         return ()
     model, compiled = read.traits.model, []
@@ -125,9 +128,10 @@ def _errors(found: Sequence[Finding | findings.Sighting]) -> bool:
 
 
 def _hash(compiled: definition.Journey | definition.Bundle | definition.Trait) -> str:
-    """Return the hash of the canonical JSON, without the field that holds the hash itself.
+    """Return the hash of a compiled object: `sha256:` and the SHA-256 of its canonical JSON in hexadecimal.
 
-    The order of a journey's steps is part of the hash.
+    The field that will contain the hash is left out. Canonical JSON has sorted keys, but the order of a journey's steps must
+    change the hash. So the steps are written as a list.
     """
     plain = msgspec.to_builtins(compiled)
     for journey in plain["journeys"] if isinstance(compiled, definition.Bundle) else [plain]:
@@ -139,7 +143,7 @@ def _hash(compiled: definition.Journey | definition.Bundle | definition.Trait) -
 
 
 _OWN: Final[dict[type[Any], str]] = {definition.Journey: "version", definition.Bundle: "id", definition.Trait: "hash"}
-"""The field that holds the hash of the other fields."""
+"""For each compiled class, the field that contains the hash of all its other fields."""
 
 
 def _bodies(name: str, read: directory_reader.Directory) -> dict[str, dict[str, dict[str, object]]]:

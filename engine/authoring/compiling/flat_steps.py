@@ -1,7 +1,7 @@
-"""The steps of a journey as the fold reads them: a flat list in which each step names the step that follows.
+"""Compiling of the nested steps of a journey to a flat list, in which each step has the id of the step that follows it.
 
-Called by `compile.py`. The last step of a nested list goes on with the step after the one that holds the list; None is the end of
-the journey.
+Called by `compile.py`. A nested list is, for example, the steps of one arm of a branch. The last step of this list is followed by
+the step that comes after the branch. If no step follows, the id is None, and the journey ends.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +16,10 @@ from engine.core.model import definition
 def flat(
     journey: str, written: Sequence[steps.Step], path: positions.Path = ("steps",), after: str | None = None
 ) -> Iterator[definition.Step]:
-    """Yield every step of a list, compiled, and after each step those of its nested lists.
+    """Yield the compiled steps of a list; after each step, yield the compiled steps of its nested lists.
 
-    `after` is the id of the step that follows the list.
+    `journey` is the journey's name, `written` the list of steps as it was read from YAML, and `path` its position in the file.
+    `after` is the id of the step that follows the whole list; None if the journey ends there.
     """
     for index, step in enumerate(written):
         following = written[index + 1].id if index + 1 < len(written) else after
@@ -29,17 +30,21 @@ def flat(
 
 
 def condition(text: str | None, path: positions.Path) -> definition.Expression | None:
-    """Return the compiled expression, or None if there is no text."""
+    """Return the compiled form of a CEL text at `path` in the file; None if the text is None."""
     return None if text is None else expressions.compiled(text, path)
 
 
 def trigger(written: steps.Trigger, path: positions.Path) -> definition.Trigger:
-    """Return the compiled event type with its condition."""
+    """Return the compiled form of a trigger in a journey file: an event type with an optional condition `when`."""
     return definition.Trigger(written.event, condition(written.when, (*path, "when")))
 
 
 class _Compiler:
-    """Compiler of one step at its path."""
+    """Compiler of a single step, which is at `path` in the file of the journey.
+
+    `following` is the id of the step that comes next; None at the end of the journey. `place` has the values that every compiled
+    step begins with: its id, its path as text, and `following`.
+    """
 
     def __init__(self, journey: str, id_: str, path: positions.Path, following: str | None) -> None:
         self.journey = journey

@@ -1,1 +1,1 @@
-"""Generators of documentation: the reference of the language, the page of each finding, and tables in Markdown."""
+"""Generators of documentation in Markdown: the reference of the language, and the page of each finding of `dalang check`."""

@@ -1,7 +1,7 @@
-"""The behaviour of the parts of the language: a sentence or two for each, with links to its rules and the files that use it.
+"""Sentences for docs/reference.md: how the engine behaves for each part of the journey language, with links to the rules.
 
-Called by `reference.py`, which puts them beside the keys. The models in `journey_file.py`, `steps.py` and the files beside them
-say what may be written; nothing here may repeat that.
+`reference.py` writes the sentences above the table of a part's keys. The pydantic models in `engine/authoring/language` say which
+keys and values a file may contain, and no sentence here may repeat this.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,11 @@ from typing import Final, NamedTuple
 
 
 class Behaviour(NamedTuple):
-    """The behaviour of one part of the language: its sentences, with links to rules, and the files in `journeys/` that use it."""
+    """The behaviour of one part of the journey language, such as the step `send`.
+
+    `told` are the sentences in Markdown, with links to the rules. `used_in` are the names of files in `journeys/` that use the
+    part, without `.yaml`.
+    """
 
     told: str
     used_in: tuple[str, ...]
@@ -129,4 +133,4 @@ OF: Final[Mapping[str, Behaviour]] = {
         ("traits",),
     ),
 }
-"""The name of a model -> its behaviour; every kind of step has one."""
+"""`{name of a pydantic model: its behaviour}`; every kind of step has an entry."""

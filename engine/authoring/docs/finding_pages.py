@@ -1,7 +1,7 @@
-"""The pages of docs/lint: each finding with its reason, what to do, and an example that gives it.
+"""The pages of docs/lint: one for each finding, with the reason for the finding, what to do, and an example.
 
-Called by `dalang schema`, which writes the pages and reports a page that differs from the classes and `examples.yaml`, and by the
-test that proves every example.
+The pages are made from the finding classes and from `engine/authoring/lint/examples.yaml`. `dalang schema write` writes them, and
+`dalang schema check` reports a page that differs. The tests run `dalang check` on every example.
 """
 
 import dataclasses
@@ -34,7 +34,12 @@ DLG622 in this file."). The examples change one thing in this directory:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Example:
-    """One example: the directory's files when wrong and when right, and the place of the finding."""
+    """The example of one finding: the files of a directory with the fault, and the files after the correction.
+
+    `at` is the place of the finding: `cart.yaml:3:8`. `told` is the entry in examples.yaml. `wrong`, `right` and `before` are
+    `{file name: bytes}`. `right` is None if no changed text corrects the fault. `before` are the files that were live before, for
+    a finding that compares two versions; otherwise None. `today` is the day of the check.
+    """
 
     at: str
     told: Mapping[str, Any]
@@ -44,16 +49,16 @@ class Example:
     today: datetime.date
 
     def found(self) -> tuple[findings.Finding, ...]:
-        """Return the findings of the wrong directory."""
+        """Return the findings for the files with the fault."""
         return _found(self.wrong, self)
 
     def found_right(self) -> tuple[findings.Finding, ...]:
-        """Return the findings of the right directory; none are expected."""
+        """Return the findings for the corrected files; a test checks that there are none."""
         return () if self.right is None else _found(self.right, self)
 
 
 def pages() -> dict[str, str]:
-    """Return the pages as `{file name: page}`; README.md is the list of all findings."""
+    """Return all pages as `{file name: page}`: `DLG622.md` is the page of that finding, `README.md` the list of all findings."""
     written, rows = {}, []
     for kind in findings.kinds():
         sentence, severity = _sentence(kind), kind.severity
@@ -65,13 +70,13 @@ def pages() -> dict[str, str]:
 
 
 def page(code: str) -> str | None:
-    """Return the page of one finding; None if no finding has this code."""
+    """Return the page of the finding with this code, such as `DLG622`; None if no finding has the code."""
     return next((_page(kind, examples()[code]) for kind in findings.kinds() if kind.code == code), None)
 
 
 @functools.cache
 def examples() -> dict[str, Example]:
-    """Return the examples as `{code: example}`."""
+    """Return the examples of all findings as `{code of the finding: example}`."""
     return {code: _example(told) for code, told in _data()["examples"].items()}
 
 
@@ -83,7 +88,7 @@ def _data() -> dict[str, Any]:
 
 
 def _example(told: dict[str, Any]) -> Example:
-    """Return the example of one entry of examples.yaml; the head of that file explains the keys."""
+    """Return the example for `told`, one entry of examples.yaml; the comment at the top of examples.yaml explains the keys."""
     files = {**_data()["base"], **told.get("files", {})}
     for name, changes in told.get("setup", {}).items():
         for old, new in changes.items():
@@ -103,7 +108,7 @@ def _example(told: dict[str, Any]) -> Example:
             text = text.replace("…", told["many"]["text"] * told["many"]["times"])
         wrong[told["in"]] = text if "right" not in told else _replaced(files[told["in"]], told["right"], text)
     elif "fix" not in told:
-        right = None  # the fault is that a file exists or is missing, so no text is right
+        right = None  # the fault is that a file exists or is missing, so no changed text can correct it
     encoded = _encoded(wrong, {}, told.get("encoding", "utf-8"))
     return Example(told["at"], told, encoded, right, before, told.get("today", datetime.date(2026, 11, 25)))
 
@@ -158,7 +163,7 @@ def _page(kind: type[findings.Kind], example: Example) -> str:
 
 
 def _shown(example: Example) -> list[str]:
-    """Return the example as parts of a page, as changes to the directory that README.md shows."""
+    """Return the paragraphs that show an example, as changes to the directory that docs/lint/README.md shows."""
     told, parts = example.told, []
     for name, text in told.get("files", {}).items():
         parts.append(f"With `{name}`:\n\n```yaml\n{text}```")

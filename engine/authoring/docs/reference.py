@@ -1,8 +1,8 @@
 """The reference page of the language, made from the same models as the JSON Schemas.
 
-Called by `dalang schema`: `write` writes docs/reference.md, `check` reports a page that differs from the models. The page shows
-every key with its type, its default (or that it is required), its meaning and an example. `behaviour.py` has the sentences on the
-behaviour of the parts.
+`dalang schema write` writes the page to docs/reference.md, and `dalang schema check` reports a page that differs from the models.
+The page shows every key with its type, its default (or `required`), its meaning and an example. The sentences about the behaviour
+of the engine come from `behaviour.py`.
 """
 
 import json
@@ -37,7 +37,7 @@ Durations are a whole number and `s`, `m`, `h`, `d` or `w`. Where a type says CE
 
 
 def page() -> str:
-    """Return the whole page as Markdown."""
+    """Return the text of docs/reference.md."""
     schemas = journey_file.schemas()
     contents = "\n".join(
         f"* [{_TITLES[kind][0]}](#{_anchor(_TITLES[kind][0])}): {_TITLES[kind][1]}" for kind in journey_file.FILES
@@ -57,7 +57,10 @@ def _section(name: str, schema: Schema) -> str:
 
 
 def _behaviour(name: str) -> str:
-    """Return the paragraph on the behaviour of a model, or nothing for a model whose keys say all."""
+    """Return the paragraph about the behaviour of a model; empty text if `behaviour.py` has no entry for the model.
+
+    `name` is the name of the model, such as `SendStep`.
+    """
     found = behaviour.OF.get(name)
     if found is None:
         return ""
@@ -66,7 +69,7 @@ def _behaviour(name: str) -> str:
 
 
 def _in_order(schema: Schema) -> Iterator[tuple[str, Schema]]:
-    """Return the models that a file is made of, each after a model that names it."""
+    """Return the models in the schema of a file, as (name, schema); each model comes after the first model that refers to it."""
     definitions = schema.get("$defs", {})
     seen: list[str] = list(_named(schema.get("properties", {})))
     for name in seen:  # the list grows during the loop
@@ -75,7 +78,7 @@ def _in_order(schema: Schema) -> Iterator[tuple[str, Schema]]:
 
 
 def _named(node: Any) -> Iterator[str]:
-    """Yield the names of the models that a part of a schema refers to."""
+    """Yield the names of the models to which `node`, a part of a JSON Schema, refers with `$ref`."""
     if isinstance(node, dict):
         if "$ref" in node:
             yield _of_reference(node)
@@ -95,13 +98,13 @@ def _table(schema: Schema) -> str:
     rows, required = [], schema.get("required", ())
     for key, field in schema.get("properties", {}).items():
         default = "**required**" if key in required else _default(field.get("default"))
-        meaning = field.get("description", "").replace("<", "&lt;")  # else `<name>` is an HTML tag, which nobody sees
+        meaning = field.get("description", "").replace("<", "&lt;")  # otherwise a browser would hide `<name>` as an HTML tag
         rows.append((f"`{key}`", _type(field), default, meaning, _example(field)))
     return "\n".join(markdown.table(("key", "type", "default", "meaning", "example"), rows)) + "\n"
 
 
 def _type(field: Schema) -> str:
-    """Return the type of a field in words."""
+    """Return the type of a field in words, from its JSON Schema: `list of text`, `whole number`."""
     if "$ref" in field:
         name = _of_reference(field)
         return f"[{name}](#{_anchor(name)})"
@@ -146,7 +149,7 @@ def _example(field: Schema) -> str:
 
 
 def _written(value: Any) -> str:
-    """Return an example as it stands in YAML: JSON, but plain text without quotes."""
+    """Return an example as it is written in YAML: as JSON, but a text without quotes."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""Files: a directory of YAML read into the models of `language`, with the line and column of every value.
+"""Files: reads a directory of YAML files into the models of `language`, and knows the line and column of every value.
 
-Nothing here judges whether well-formed files make sense together; that is `lint`.
+Only the form of each file is checked here. The package `lint` checks whether the files make sense together.
 """

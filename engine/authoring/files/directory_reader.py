@@ -1,8 +1,8 @@
 """The files of one directory of journeys, each read and turned into its model.
 
-Called by `compile.py`. Journeys, policy.yaml and traits.yaml are at the top of the directory, and templates are in
-templates/<name>.<language>.yaml. The files `*.test.yaml` belong to `dalang test` and are not read here. Files are read in the
-order of their names, so that no file system decides an order.
+Called by `compile.py`. Journeys, policy.yaml and traits.yaml are at the top of the directory, and templates are in its folder
+`templates` as `<name>.<language>.yaml`. The files `*.test.yaml` are for `dalang test` and are not read here. Files are read in
+the order of their names, so the result does not depend on the order in which a file system lists them.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ _TEMPLATE: Final = re.compile(r"([a-z0-9-]{1,100})\.([a-z]{2,3}(?:-[A-Za-z0-9]{2
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class File(Generic[M]):
-    """One valid file: its document and its model."""
+    """One valid YAML file: its document, which has the position of each value, and its pydantic model."""
 
     document: positions.Document
     model: M
@@ -32,10 +32,11 @@ class File(Generic[M]):
 
 @dataclasses.dataclass(slots=True)
 class Directory:
-    """The files of one directory.
+    """The files of one directory, and the findings about the form of each file.
 
-    `policy` is None if there is no policy.yaml, or if it cannot be used (then `policy_broken` is true). The same holds for
-    `traits`.
+    `policy` is None if there is no policy.yaml, and also if policy.yaml is invalid; in the second case `policy_broken` is True.
+    For traits.yaml, `traits` and `traits_broken` have the same meaning. An invalid journey is not in `journeys`. `sources` is
+    `{file name: text}`, and `found` are the findings.
     """
 
     policy: File[policy_file.PolicyFile] | None = None
@@ -44,13 +45,13 @@ class Directory:
     traits_broken: bool = False
     journeys: list[File[journey_file.Journey]] = dataclasses.field(default_factory=list)
     templates: dict[str, dict[str, File[fields.Model] | None]] = dataclasses.field(default_factory=dict)
-    """`{name: {language: file}}`; None in place of a file that exists but cannot be used."""
+    """The templates as `{name: {language: file}}`; the file is None if it exists but is invalid."""
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
     found: list[findings.Sighting] = dataclasses.field(default_factory=list)
 
 
 def read(root: pathlib.Path) -> Directory:
-    """Read all files of the directory, and collect the findings about each of them alone."""
+    """Read all YAML files of the directory `root`, and collect the findings about the form of each file."""
     directory = Directory()
     if not root.is_dir():
         why = "it is no directory" if root.exists() else "it does not exist"
@@ -89,7 +90,10 @@ def _templates(root: pathlib.Path, directory: Directory) -> None:
 
 
 def _listed(root: pathlib.Path, folder: pathlib.Path, directory: Directory) -> list[pathlib.Path]:
-    """Return the .yaml files of one folder by name, without hidden files."""
+    """Return the .yaml files of one folder in the order of their names, without hidden files.
+
+    Adds a finding to `directory` if the folder cannot be read, and a warning for each file that ends in `.yml` or `.YAML`.
+    """
     try:
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as exc:

@@ -1,6 +1,7 @@
-"""The places of values in a file: the tree of one YAML document, and the way from a character of a value back to the file.
+"""The tree of one YAML file, from which the line and column of each value, and of each character in a value, can be found.
 
-Made by `yaml_reader.py`. `validate.py`, `compile.py` and the linter ask it for plain data and for the places of findings.
+`yaml_reader.py` builds the tree. `validate.py` and `compile.py` take the values from the tree, and the linter takes the places of
+its findings.
 """
 
 import bisect
@@ -12,13 +13,13 @@ from typing import Any, Final
 from engine.authoring.findings import findings
 
 Path = tuple[str | int, ...]
-"""The way to a value: keys and indices."""
+"""The position of a value in a file, as keys and list indices: `("steps", 1, "branch", 0, "if")`."""
 
 _ESCAPED: Final = {"x": 2, "u": 4, "U": 8}
 
 
 class Source:
-    """The text of one file, and its lines."""
+    """The text of one file; the method `place` finds the line and column of a character in it."""
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
@@ -26,7 +27,7 @@ class Source:
         self._starts: list[int] | None = None
 
     def place(self, index: int) -> findings.Place:
-        """Return the line and column of the character at `index`."""
+        """Return the line and column of the character at `index`, both counted from 1; `index` counts from 0."""
         if self._starts is None:
             self._starts = [0, *(each.end() for each in re.finditer("\n", self.text))]
         line = bisect.bisect_right(self._starts, index)
@@ -35,9 +36,10 @@ class Source:
 
 @dataclasses.dataclass(slots=True)
 class Scalar:
-    """One scalar from the index `start` to the index `end` of the file.
+    """A scalar: a value that is neither a list nor a mapping, between the indices `start` and `end` of the file's text.
 
-    `text` is its text, `value` is the value that YAML reads, and `style` is its quotes, `|`, `>` or empty.
+    `text` is the value as text, without quotes and escapes. `value` is the value as Python data, such as 12 for the text `12`.
+    `style` is the kind of quotes, `|` or `>`; it is empty for a value without quotes.
     """
 
     start: int
@@ -47,16 +49,17 @@ class Scalar:
     style: str
     source: Source
     reached: tuple[int, int] | None = None
-    """The offset that was asked for last, and its index in the file.
+    """The offset of the last search by `index`, and the index in the file that was found for this offset.
 
-    The next search starts there: many offsets may be asked for, one after the other.
+    The next search starts from this pair. So a series of searches with growing offsets reads the text only once.
     """
 
     def index(self, offset: int) -> int:
         """Return the index in the file of the character at `offset` of `text`.
 
-        Quotes, indentation and folding change only white space and escapes. So both texts are read side by side by their visible
-        characters. A white space stands right after the visible character before it.
+        The text in the file and `text` differ only in quotes, escapes and white space, because YAML folds and indents lines. So
+        the method reads both texts side by side, from one visible character to the next. For a white-space character, it returns
+        the index right after the last visible character before it.
         """
         raw, (first, at) = self.source.text, self._from(offset)
         for position in range(first, len(self.text)):
@@ -77,7 +80,7 @@ class Scalar:
         return min(at, self.end)
 
     def _from(self, offset: int) -> tuple[int, int]:
-        """Return where to start reading: an offset at or before the one that is asked for, and its index."""
+        """Return a known pair of (offset in `text`, index in the file) from which the search for `offset` can start."""
         if self.reached is not None and self.reached[0] <= offset:
             return self.reached
         if self.style in ("|", ">"):
@@ -85,7 +88,7 @@ class Scalar:
         return 0, self.start + bool(self.style)
 
     def _written(self, at: int) -> tuple[int, int]:
-        """Return the start and the end of one character as it is written in the file."""
+        """Return the start and the end of the character at the index `at` of the file; an escape counts as one character."""
         raw = self.source.text
         if self.style == "'" and raw[at : at + 2] == "''":
             return at, at + 2
@@ -96,7 +99,7 @@ class Scalar:
 
 @dataclasses.dataclass(slots=True)
 class Sequence:
-    """A list."""
+    """A list in the file; `start` is the index at which it starts."""
 
     start: int
     items: "list[Node]"
@@ -104,15 +107,18 @@ class Sequence:
 
 @dataclasses.dataclass(slots=True)
 class Mapping:
-    """Keys with values, in the order of the file."""
+    """A mapping in the file: its keys with their values, in the order of the file; `start` is the index at which it starts."""
 
     start: int
     entries: "list[tuple[Scalar, Node]]"
     index: "dict[str | int, tuple[Scalar, Node]] | None" = None
-    """The entries by key, made at the first look-up, when the file has been read; of two equal keys, the first counts."""
+    """The entries as `{key: (key, value)}`, made at the first call of `get`; of two equal keys, the first is used.
+
+    `get` is called only after the whole file has been read.
+    """
 
     def get(self, name: str | int) -> "tuple[Scalar, Node] | None":
-        """Return the key and its value; None if there is no such key."""
+        """Return the key `name` and its value, both as nodes of the tree; None if the mapping does not have this key."""
         if self.index is None:
             self.index = {key.text: (key, value) for key, value in reversed(self.entries)}
         return self.index.get(name)
@@ -122,7 +128,7 @@ Node = Scalar | Sequence | Mapping
 
 
 class Document:
-    """One file as a tree."""
+    """The tree of one YAML file; `root` is None for an empty file."""
 
     def __init__(self, source: Source, root: Node | None) -> None:
         self.source = source
@@ -130,29 +136,36 @@ class Document:
 
     @property
     def file(self) -> str:
-        """The file's name in findings."""
+        """The name of the file, as findings show it."""
         return self.source.file
 
     def plain(self) -> Any:
-        """Return the whole document as plain Python; keys are text."""
+        """Return the whole file as Python dicts, lists and values, in which all keys are text; None for an empty file."""
         return None if self.root is None else _plain(self.root)
 
     def node(self, path: SequenceOf[str | int]) -> Node | None:
-        """Return the value at a path; if there is none, the nearest value above it."""
+        """Return the value at a path; None for an empty file.
+
+        A key or index of the path that is not in the file is ignored. So if the last key is missing, the result is the mapping in
+        which it is missing.
+        """
         return self._find(path)[1]
 
     def start(self, path: SequenceOf[str | int]) -> int:
-        """Return the index of the value at a path; every alias has the index of its anchor."""
+        """Return the index in the file at which the value at a path starts; for an alias, the start of its anchor's value."""
         node = self.node(path)
         return 0 if node is None else node.start
 
     def key_place(self, path: SequenceOf[str | int]) -> findings.Place:
-        """Return the place of the key at the end of the path; for an item of a list, the place of the item."""
+        """Return the line and column of the key at the end of the path; for an item of a list, of the item."""
         key, node = self._find(path)
         return self._at(key if key is not None else node)
 
     def place(self, path: SequenceOf[str | int], offset: int | None = None) -> findings.Place:
-        """Return the place of the value at the path (of its quote, if it has one), or of the character at `offset` in it."""
+        """Return the line and column of the value at the path, or of the character at `offset` in this value.
+
+        A value in quotes starts at its first quote.
+        """
         node = self.node(path)
         if isinstance(node, Scalar) and offset is not None:
             return self.source.place(node.index(offset))
@@ -170,12 +183,12 @@ class Document:
                 key, node = entry
             elif isinstance(node, Sequence) and isinstance(name, int) and 0 <= name < len(node.items):
                 key, node = None, node.items[name]
-            # Any other part of the path is not in the file: a missing key, or the name of a variant.
+            # Ignore any other part of the path: it is a missing key or the name of a variant, and not in the file.
         return key, node
 
 
 def shown(path: SequenceOf[str | int]) -> str:
-    """Return the path in the form of the trace and the findings: `steps[1].branch[0].if`."""
+    """Return a path as text, in the form that traces and findings use: `steps[1].branch[0].if`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
 

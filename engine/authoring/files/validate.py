@@ -1,6 +1,7 @@
-"""Findings for what the models of the language refuse, in the words of the language.
+"""Validation of a YAML file by a pydantic model: each error of pydantic becomes a finding in the words of the journey language.
 
-Called by `directory_reader.py` and by the simulation, with the document of one file and the model that it has to fit.
+Called by `directory_reader.py` for the files of a directory, and by `simulated_receipts.py` for the file that describes the
+simulated receipts of a replay.
 """
 
 import json
@@ -19,11 +20,11 @@ from engine.authoring.language import steps, template_file
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 Location = tuple[str | int, ...]
-"""The place of an error in pydantic's form: keys, indices and names of variants."""
+"""The position of an error in pydantic's form: keys and list indices, and the names of the variants of a union."""
 
 _NAMES: Final = ("other", "mapping", "list", "until", "time", "payday", "date", "if", "else")
 _VARIANTS: Final = frozenset({"[key]", *(f"<{name}>" for name in (*_NAMES, *steps.KINDS, *template_file.FORMS))})
-"""The parts of a pydantic location that are not keys of the file: the names of a union's variants."""
+"""The parts of a pydantic location that are not keys in the file, because they name the variants of a union: `<send>`."""
 
 _SHOULD_BE: Final[Mapping[str, str]] = {
     "string_type": "text",
@@ -37,7 +38,7 @@ _SHOULD_BE: Final[Mapping[str, str]] = {
 
 
 def validated(document: positions.Document, model: type[M]) -> tuple[M | None, list[findings.Sighting]]:
-    """Return the document as the model; None with findings if the document does not fit the model."""
+    """Return the document as an instance of the model; None with findings if the document is not valid for the model."""
     plain = document.plain()
     if not isinstance(plain, dict):
         first = next(iter(model.model_fields))
@@ -54,13 +55,13 @@ def validated(document: positions.Document, model: type[M]) -> tuple[M | None, l
 def _finding(error: ErrorDetails, document: positions.Document, model: type[pydantic.BaseModel]) -> findings.Sighting:
     """Return the finding for one error of pydantic.
 
-    There may be thousands of errors. So the details that need a look at the model are made later, only for findings that are
-    reported.
+    A file may have thousands of errors. To save time, details that have to be searched in the model are not made here, but later
+    and only for the findings that are reported.
     """
     loc = error["loc"]
     path = tuple(part for part in loc if part not in _VARIANTS)
     if error["type"] in ("extra_forbidden", "missing"):
-        # The last part is a key of the file, even if it looks like the name of a variant.
+        # For these errors the last part of the location is a key in the file, even if it is equal to the name of a variant.
         path = (*(part for part in loc[:-1] if part not in _VARIANTS), loc[-1])
     at_key = loc[-1:] == ("[key]",)
     match error["type"]:
@@ -77,7 +78,7 @@ def _finding(error: ErrorDetails, document: positions.Document, model: type[pyda
 
 
 def _no_kind(step: object, document: positions.Document, path: positions.Path) -> findings.Sighting:
-    """Return the finding for a step that is of no kind, or of several."""
+    """Return the finding for a step with no key of a kind of step (`send`, `wait`, …), or with several such keys."""
     keys = list(step) if isinstance(step, dict) else []
     kinds = [key for key in keys if key in steps.KINDS]
     has = f"has {' and '.join(kinds)}" if kinds else "has none of them"
@@ -148,7 +149,7 @@ def _where(path: Sequence[str | int]) -> str:
     return positions.shown(path) or "this file"
 
 
-# The model and the field that a pydantic location means.
+# Functions that find the model and the field for a location of pydantic.
 
 
 def _keys(owner: type[pydantic.BaseModel] | None) -> tuple[str, ...]:
@@ -158,7 +159,10 @@ def _keys(owner: type[pydantic.BaseModel] | None) -> tuple[str, ...]:
 def _declared(
     model: type[pydantic.BaseModel], loc: Sequence[str | int]
 ) -> tuple[type[pydantic.BaseModel] | None, FieldInfo | None]:
-    """Return the model at a location, if there is one, and the field that leads to the location."""
+    """Return the model at a location of pydantic, and the last field on the way from `model` to this location.
+
+    The first result is None if the value at the location is not a model. The second is None if no field is on the way.
+    """
     here: Any = model
     field: FieldInfo | None = None
     for part in loc:

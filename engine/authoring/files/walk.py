@@ -1,6 +1,6 @@
-"""Walks through a well-formed file: every step, every expression and every text, each with its path.
+"""Generators that yield every step, every expression or every text of a valid file, each with its path in the file.
 
-Called by `flat_steps.py` to compile, and by the linter. Knows no rule of the linter.
+`flat_steps.py` calls them to compile a journey, and the linter calls them to check a file. The rules of the linter are not here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,11 @@ Nested = tuple[positions.Path, Sequence[steps.Step]]
 
 
 def every(written: Sequence[steps.Step], path: positions.Path = ("steps",)) -> Iterator[tuple[positions.Path, steps.Step]]:
-    """Yield every step with its path; nested steps follow the step that holds them."""
+    """Yield every step of a list with its path: `(("steps", 0), step)`.
+
+    The steps of a nested list, such as an arm of a branch, follow directly after the step that contains the list. `path` is the
+    path of the given list.
+    """
     for index, step in enumerate(written):
         here = (*path, index)
         yield here, step
@@ -25,7 +29,7 @@ def every(written: Sequence[steps.Step], path: positions.Path = ("steps",)) -> I
 
 
 def nested(step: steps.Step) -> Iterator[Nested]:
-    """Yield the lists of steps inside this step, each with its path below the step."""
+    """Yield the lists of steps directly inside a step, each with its path inside this step: `("branch", 0, "then")`."""
     match step:
         case steps.WaitStep(wait=steps.WaitFor() as wait):
             for index, awaited in enumerate(wait.for_):
@@ -46,7 +50,10 @@ def nested(step: steps.Step) -> Iterator[Nested]:
 
 
 def expressions(value: Any, path: positions.Path = ()) -> Iterator[tuple[positions.Path, str, fields.Wanted]]:
-    """Yield every CEL text below a model, with its path and the kind of value that it must give."""
+    """Yield every CEL text inside a pydantic model, with its path and the kind of value that the expression must return.
+
+    `value` is the model, and `path` is its own path in the file.
+    """
     match value:
         case pydantic.BaseModel():
             for name, field in type(value).model_fields.items():
@@ -72,7 +79,10 @@ def _markers(model: type[pydantic.BaseModel]) -> dict[str, fields.Wanted | None]
 
 
 def texts(value: Any, path: positions.Path = ()) -> Iterator[tuple[positions.Path, str]]:
-    """Yield every text of plain data, with its path."""
+    """Yield every text inside nested dicts and lists, with its path; keys of dicts are not yielded.
+
+    `path` is the path of `value` in the file.
+    """
     match value:
         case str():
             yield path, value

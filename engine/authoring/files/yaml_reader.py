@@ -1,8 +1,9 @@
-"""YAML 1.2 read as plain data, with the line and column of every key and value.
+"""Reader of YAML 1.2 files, which keeps the line and column of every key and value.
 
-Called by `directory_reader.py` for each file, by the linter for a source of a bundle, and by the simulation. The module reads the
-events of ruamel.yaml and builds the tree itself. It refuses a hostile file at the first event that goes too far, so no memory
-grows with the size to which a file could expand. Faults are findings; nothing is raised.
+Called by `directory_reader.py` for each file, by the linter for a file that is stored in a bundle, and by
+`simulated_receipts.py`. The module reads the events of ruamel.yaml and builds the tree itself. It counts the values while it
+reads them, and refuses a file at the first value over a limit. So a hostile file cannot fill the memory, for example with aliases
+that expand to millions of values. Every fault in a file becomes a finding; no exception is raised.
 """
 
 import dataclasses
@@ -25,11 +26,15 @@ MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 100
 MAX_NODES: Final = 50_000
 MAX_EXPANDED: Final = 10_000
-"""The most values in a file with aliases, where each alias counts with everything that it stands for."""
+"""The greatest number of values in a file with aliases; each alias counts as many values as its anchor contains."""
 MAX_PLACEHOLDERS: Final = 10_000
-"""The most placeholders and tags of Liquid in a file: each costs twenty times as much as its text."""
+"""The greatest number of Liquid placeholders and tags in a file.
 
-# YAML 1.2.2, section 10.3.2 (core schema). ruamel's own resolver would also make dates.
+The number is limited because the check of a placeholder takes twenty times as long as the check of other text of the same length.
+"""
+
+# The words and numbers of YAML 1.2.2, section 10.3.2 (core schema). ruamel's own resolver is not used, because it would also make
+# dates.
 _WORDS: Final = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -41,9 +46,10 @@ _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0
 
 _PROPERTIES: Final = re.compile(r"(?:[&!]\S*\s+)*")
 _UNSAFE: Final = re.compile("[\0\ud800-\udfff]")
-"""Characters that double quotes can write and that UTF-8 or CEL cannot hold."""
+"""Characters that a file can write as escapes in double quotes, but that UTF-8 or CEL cannot represent."""
 
-# ruamel's time for a tag grows with the square of its length: a tag of a megabyte takes ten seconds. Tags are refused anyway.
+# A very long tag is refused before ruamel reads the text. ruamel's time grows with the square of the tag's length: a tag of a
+# megabyte takes ten seconds. Shorter tags are refused later.
 _LONG_TAG: Final = re.compile(r"(?:^|(?<=[\s\[{,]))!\S{1000}")
 
 
@@ -52,7 +58,7 @@ _TAB: Final = f"found character {chr(9)!r}"
 
 
 class _RefusedError(Exception):
-    """Ends the reading of one file with its finding; never leaves this module."""
+    """The error that ends the reading of a file, with the finding to report; `parse` catches it."""
 
     def __init__(self, finding: findings.Sighting) -> None:
         super().__init__(finding)
@@ -60,7 +66,7 @@ class _RefusedError(Exception):
 
 
 class _TooDeepError(Exception):
-    """Ends the scanning of one file at an index; never leaves this module."""
+    """The error that ends the reading of a file because brackets are nested too deeply at `index`; `parse` catches it."""
 
     def __init__(self, index: int) -> None:
         super().__init__(index)
@@ -68,9 +74,10 @@ class _TooDeepError(Exception):
 
 
 class _Scanner(ruamel.yaml.scanner.Scanner):
-    """A scanner that refuses brackets at a level that is too deep.
+    """A scanner of ruamel that refuses brackets (`[` and `{`) at a deeper level than `MAX_DEPTH`.
 
-    ruamel would look ahead for a key over a thousand brackets, and go through all open brackets at each of them.
+    Without the limit, ruamel would be very slow: it looks ahead for a key over a thousand brackets, and examines all open
+    brackets at each of them.
     """
 
     def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803  # ruamel's name
@@ -81,7 +88,11 @@ class _Scanner(ruamel.yaml.scanner.Scanner):
 
 @dataclasses.dataclass(slots=True)
 class _Open:
-    """A mapping or sequence that has not ended yet."""
+    """A mapping or sequence whose end has not been read yet.
+
+    `size` is the number of values in it so far. `key` is the key that was read last, until its value is read. `seen` has all keys
+    of a mapping so far.
+    """
 
     node: positions.Mapping | positions.Sequence
     anchor: str | None
@@ -91,9 +102,9 @@ class _Open:
 
 
 def read(root: pathlib.Path, path: pathlib.Path) -> tuple[positions.Document | None, list[findings.Sighting]]:
-    """Return the document in `path`, named relative to `root`; None with findings if it must not or cannot be read.
+    """Return the document in the file `path`; None with findings if the file cannot be read, is too large or is not valid YAML.
 
-    A link is followed as long as its target is under `root`. A pipe is never opened.
+    Findings name the file relative to `root`. A link is followed only if its target is under `root`. A pipe is never opened.
     """
     shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     here = findings.Place(shown)
@@ -107,7 +118,7 @@ def read(root: pathlib.Path, path: pathlib.Path) -> tuple[positions.Document | N
         if status.st_size > MAX_BYTES:
             return None, [unreadable.TooLarge.at(here, size=status.st_size, limit=MAX_BYTES)]
         raw = target.read_bytes()
-    except (OSError, RuntimeError) as exc:  # which of the two a link to itself raises depends on the version of Python
+    except (OSError, RuntimeError) as exc:  # a link to itself is a RuntimeError or an OSError, depending on the Python version
         return None, [unreadable.Unreadable.at(here, why=getattr(exc, "strerror", None) or str(exc))]
     try:
         text = raw.decode("utf-8-sig")
@@ -119,7 +130,10 @@ def read(root: pathlib.Path, path: pathlib.Path) -> tuple[positions.Document | N
 
 
 def parse(shown: str, text: str) -> tuple[positions.Document | None, list[findings.Sighting]]:
-    """Return the document of one file; None with findings if the text holds none."""
+    """Return the document in a YAML text; None with findings if the text is not valid YAML or is over a limit.
+
+    `shown` is the file name in the findings.
+    """
     source = positions.Source(shown, text)
     if long_tag := _LONG_TAG.search(text):
         place = source.place(long_tag.start())
@@ -135,7 +149,7 @@ def parse(shown: str, text: str) -> tuple[positions.Document | None, list[findin
         return None, [*reader.found, refused.finding]
     except ruamel.yaml.error.YAMLError as exc:
         return None, [*reader.found, unreadable.NotYaml.at(_mark_of(exc, source), why=_sentence(exc))]
-    # ruamel lets unforeseen errors escape: the character \UFFFFFFFF is an OverflowError.
+    # ruamel raises errors of other classes too: the escape \UFFFFFFFF in a text raises OverflowError.
     except Exception as exc:  # noqa: BLE001
         return None, [*reader.found, unreadable.NotYaml.at(findings.Place(shown), why=f"{type(exc).__name__}, {exc}")]
     if reader.found:
@@ -144,7 +158,11 @@ def parse(shown: str, text: str) -> tuple[positions.Document | None, list[findin
 
 
 class _Reader:
-    """Builder of the tree from the events of one file."""
+    """Builder of the tree of one file from the events of ruamel.
+
+    `found` collects the findings, and `open` are the mappings and sequences whose end has not been read yet. `anchors` is
+    `{name: (node, number of its values)}`. `pending` are the anchors whose node has not ended. `total` counts the values so far.
+    """
 
     def __init__(self, source: positions.Source) -> None:
         self.source = source
@@ -158,7 +176,10 @@ class _Reader:
         self.documents = 0
 
     def document(self, events: Iterator[Any]) -> positions.Node | None:
-        """Return the root of the only document; None for an empty file."""
+        """Return the root of the tree; None for an empty file.
+
+        Raises _RefusedError if the file contains a second document or is over a limit.
+        """
         for event in events:
             match event:
                 case yaml_events.DocumentStartEvent():
@@ -207,13 +228,16 @@ class _Reader:
         self._count_placeholders(event)
         plain = event.style is None and event.ctag is None
         value = _resolve(event.value) if plain else event.value
-        # An anchor or a tag stands before the text and is not part of it.
+        # ruamel's start mark points to the anchor or the tag before a text, if there is one. The text starts after both.
         before = _PROPERTIES.match(self.source.text, event.start_mark.index) if event.anchor or event.ctag else None
         start = event.start_mark.index if before is None else before.end()
         return positions.Scalar(start, event.end_mark.index, event.value, value, event.style or "", self.source)
 
     def _add(self, node: positions.Node, size: int, anchor: str | None) -> None:
-        """Put a complete node where it belongs."""
+        """Add a complete node to the mapping or sequence that contains it; without such a container, the node is the root.
+
+        `size` is the number of values in the node, and `anchor` its anchor.
+        """
         if anchor:
             self.anchors[anchor] = (node, size)
         if not self.open:
@@ -260,7 +284,7 @@ class _Reader:
 
 
 def _resolve(text: str) -> str | int | float | bool | None:
-    """Return the value of a plain scalar in the core schema of YAML 1.2."""
+    """Return the value of a text without quotes by the core schema of YAML 1.2: `12` is a whole number, `yes` is text."""
     if text in _WORDS:
         return _WORDS[text]
     if _WHOLE.fullmatch(text):

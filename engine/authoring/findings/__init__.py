@@ -1,4 +1,6 @@
-"""Findings: every problem that `dalang check` can report, with its code, its sentence and its place in a file.
+"""The kinds of findings that `dalang check` can report, each with a code, a message and a hint.
 
-To add a finding, add a class here, then report it from a check in `lint`. Nothing here reads files or runs a check.
+To add a finding, add a class in `hazards.py` (valid files that cause trouble) or in `findings.py` (files that cannot be used).
+Report the finding from a check in `engine/authoring/lint`. CONTRIBUTING.md has all steps. Nothing in this
+folder reads files or runs a check.
 """

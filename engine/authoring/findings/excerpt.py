@@ -1,7 +1,7 @@
-"""The findings that are reported: the first twenty of a kind in a file, and the number of the others.
+"""The choice of the findings that are reported: the first twenty of a kind in a file, and the number of the others.
 
-Called by `compile.py` at the end, by `dalang check --base`, by a deploy and by a simulation. Only a finding that is reported is
-put into words.
+Called after all checks by `compile.py`, `dalang check --base`, a deploy and a simulation. Messages are made only for the
+findings that are reported, because a file may have thousands of findings.
 """
 
 import itertools
@@ -11,20 +11,20 @@ from typing import Final
 from engine.authoring.findings.findings import Finding, Sighting
 
 MOST: Final = 20
-"""The most findings of one kind that are reported for one file: thousands of them tell no more than twenty."""
+"""The greatest number of findings of one kind that are reported for one file: more would not help the author."""
 
 
 class More(Finding, frozen=True):
-    """The finding that stands for all further findings of its kind in its file."""
+    """A finding that only says how many further findings of one kind a file has: `count`."""
 
     count: int = 1
 
 
 def of(found: Iterable[Sighting]) -> tuple[Finding, ...]:
-    """Return the findings to report, by place, then by code, each once.
+    """Return the findings to report, sorted by file, line, column and code, without duplicates.
 
-    After twenty of one kind in a file, the others are only counted. One finding of that kind reports their number, at the place
-    of the first of them.
+    Of each kind in each file, the first twenty findings are reported. If there are more, one finding (`More`) at the position
+    of the twenty-first says how many are left out.
     """
     distinct = sorted(dict.fromkeys(found), key=lambda each: (each.place.file, each.code, each.place))
     kinds = itertools.groupby(distinct, lambda each: (each.place.file, each.code))
@@ -32,13 +32,16 @@ def of(found: Iterable[Sighting]) -> tuple[Finding, ...]:
 
 
 def merged(*found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Merge findings that were reported separately, by place."""
+    """Join several series of findings, and sort them by file, line, column, code and message."""
     return tuple(sorted(itertools.chain(*found), key=lambda each: (each.file, each.line, each.column, each.code, each.message)))
 
 
 def _of_one_kind(found: Sequence[Sighting]) -> Iterator[Finding]:
-    """Yield the findings to report from `found`, which is of one kind in one file and sorted by place."""
-    told: dict[Finding, None] = {}  # different details may give the same sentence
+    """Yield the findings to report for one kind in one file.
+
+    `found` holds all sightings of this kind in this file, sorted by position.
+    """
+    told: dict[Finding, None] = {}  # sightings with different details may have the same message, which is reported once
     for index, each in enumerate(found):
         if len(told) == MOST and each.told() not in told:
             yield from told

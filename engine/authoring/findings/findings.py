@@ -1,9 +1,14 @@
-"""Findings: the sentences of `dalang check` about the files of a directory.
+"""The kinds of findings that `dalang check` reports about journeys, policy, traits and templates.
 
-Findings are values and are never raised: all of them are collected and reported at once. There is one class for each kind. The
-first line of its docstring is its sentence, and `hint` says what to do; both are filled with the details. Codes are public, and a
-code is never given to another finding. A check yields sightings; `excerpt.py` picks those that are reported and puts them into
-words. `suggestions.py` makes details that cost time.
+A finding is a value and is never raised as an error, so that all findings are reported at once. Each kind is a class. The
+first line of the class's docstring is the message, and `hint` says what to do; the details of a sighting fill the
+`{placeholders}` of both. Codes are public, so a code is never used again for another finding.
+
+A finding about a fault that keeps the directory from being used is a class in this file. A finding about valid files that cause
+trouble in production is a class in `hazards.py`; CONTRIBUTING.md has the steps to add one.
+
+A check yields sightings. `excerpt.py` picks the sightings to report and makes their messages. `suggestions.py` makes those
+details that take long to compute.
 """
 
 from collections.abc import Mapping
@@ -15,7 +20,10 @@ Severity = Literal["error", "warning"]
 
 
 class Place(msgspec.Struct, frozen=True, order=True):
-    """A place in a file, which is named relative to the checked directory; line and column count from 1, in characters."""
+    """A position in a file of the checked directory.
+
+    `file` is the path relative to this directory. `line` and `column` count from 1; a column is one character.
+    """
 
     file: str
     line: int = 1
@@ -23,7 +31,7 @@ class Place(msgspec.Struct, frozen=True, order=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One finding, with the fields that `dalang check --format json` prints."""
+    """One finding as it is printed; the fields are those of `dalang check --format json`."""
 
     file: str
     line: int
@@ -38,7 +46,11 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Kind:
-    """A kind of finding."""
+    """The base class of all kinds of findings.
+
+    `code` is the public code, such as `DLG630`. The first line of a subclass's docstring is the message, and `hint` says what
+    to do.
+    """
 
     code: ClassVar[str]
     severity: ClassVar[Severity] = "error"
@@ -46,14 +58,15 @@ class Kind:
 
     @classmethod
     def at(cls, place: Place, **details: object) -> "Sighting":
-        """Return a sighting of this kind at a place; `details` will fill the sentence and the hint."""
+        """Return a sighting of this kind at `place`; `details` are the values of the placeholders in message and hint."""
         return Sighting(place, cls, details)
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """A kind of finding at a place, before it is put into words.
+    """One occurrence of a kind of finding, without its message.
 
-    A file may hold thousands of them, of which twenty of a kind are reported.
+    The message is made later by `told`, and only for sightings that are reported: a file may have thousands of sightings, and
+    twenty of a kind are reported.
     """
 
     place: Place
@@ -65,30 +78,30 @@ class Sighting(msgspec.Struct, frozen=True):
 
     @property
     def code(self) -> str:
-        """The code of its kind."""
+        """The code of the kind of finding, such as `DLG630`."""
         return self.kind.code
 
     @property
     def severity(self) -> Severity:
-        """The severity of its kind."""
+        """The severity of the kind of finding: `error` or `warning`."""
         return self.kind.severity
 
     def told(self) -> Finding:
-        """Return the finding, in words."""
+        """Return the finding with its message and its hint, in which the details have replaced the placeholders."""
         message = (self.kind.__doc__ or "").split("\n")[0].format(**self.details)
         hint = self.kind.hint.format(**self.details).strip()
         return Finding(self.place.file, self.place.line, self.place.column, self.code, self.severity, message, hint)
 
 
 def kinds() -> list[type[Kind]]:
-    """Return every kind of finding that is defined in the modules imported so far, by code."""
+    """Return every kind of finding that is defined in the modules imported so far, sorted by code."""
     return sorted(Kind.__subclasses__(), key=lambda kind: kind.code)
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A finding about a text, before the place of the text in its file is known.
+    """A finding in a text, such as a CEL expression, whose position in the file is not known yet.
 
-    It holds the offset of the character in the text, the kind and its details.
+    `offset` is the index of a character in the text. `details` fill the placeholders in message and hint of the kind.
     """
 
     offset: int
@@ -325,8 +338,8 @@ class UnforeseenTime(Kind):
 class ImpossibleConstant(Kind):
     """`{function}` cannot work with "{text}": {why}.
 
-    CEL looks at such a constant only when it evaluates the expression. It would fail each time, and a condition that fails is
-    false.
+    CEL looks at a constant text, such as a duration or a time zone, only when the expression is evaluated for a customer. If
+    the text is wrong, every evaluation fails, and a condition that fails counts as false.
     """
 
     code = "DLG656"

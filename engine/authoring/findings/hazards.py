@@ -1,8 +1,8 @@
-"""Findings about combinations that hurt in production, though each file is right by itself.
+"""Findings about combinations that cause trouble in production, although each file is valid by itself.
 
-As in `findings.py`, there is one class for each kind. The linter's rules for ways, hours, caps, splits, versions and the calendar
-give them, and so do `templates.py` and `unfilled_fields.py`. The docstring of a class has its sentence first; the text below says
-why, and is printed on the finding's page in docs/lint.
+As in `findings.py`, each kind of finding is a class. The checks that yield these findings are in `engine/authoring/lint/`. The
+first line of a class's docstring is the message. The text below it gives the reason, and is printed on the finding's page in
+docs/lint.
 """
 
 from engine.authoring.findings.findings import Kind
@@ -13,8 +13,9 @@ from engine.authoring.findings.findings import Kind
 class UnrelatedReceipt(Kind):
     """No message of this journey comes before this, so no `{event}` ever belongs to it.
 
-    A receipt or a reply concerns the one instance whose message it names, or, for a reply that names none, whose message was
-    the latest on its channel within 24 hours. An instance that has sent nothing by then is never concerned.
+    A receipt or a reply concerns only the instance whose message it names. If a reply names no message, it concerns the
+    instance with the latest message on the same channel within the last 24 hours. So no receipt and no reply ever concerns an
+    instance that has sent nothing.
     """
 
     code = "DLG680"
@@ -31,8 +32,10 @@ class ReportNeverComes(Kind):
 class ForgottenMessage(Kind):
     """This begins {days} days after the journey's last message at the earliest; after 30 days messages are forgotten.
 
-    `customer.events` keeps 30 days, and so long a closed message is kept in the customer's state to tell what a receipt is
-    about. All else that a long path needs (the entry, timers, kept events, traits) is in the state and does not age.
+    The topic `customer.events` keeps records for 30 days. For the same time, the state of a customer keeps a message that is
+    closed, so that the engine knows which message a receipt is about. After 30 days, a receipt cannot be matched with its
+    message. Everything else that a long path needs (the entry, timers, kept events, traits) stays in the state without this
+    limit.
     """
 
     code = "DLG682"
@@ -53,8 +56,9 @@ class NothingSentBefore(Kind):
 class CapNeverPassed(Kind):
     """On one way this is message {number} within {window}, and a cap of the policy admits {at_most}: nobody gets it there.
 
-    The shortest way counts, each of its waits at its longest. Windows of one calendar day are told of when the messages are
-    less than twelve hours apart: nearly everybody's fall on one day.
+    The check examines the way to the message that takes the least time, with each wait on it at its longest. For a cap for one
+    calendar day, messages are reported that come within less than twelve hours: for nearly every customer, they fall on the
+    same day.
     """
 
     code = "DLG684"
@@ -65,7 +69,8 @@ class CapNeverPassed(Kind):
 class DeferAtChannel(Kind):
     """At the cap of a channel nothing waits: `{channel}` is skipped, and the message goes on to its next channel.
 
-    `then` is for caps without a channel, which hold for the whole message: it is dropped, or waits for a place.
+    `then` has an effect only in a cap without `channel`. Such a cap holds for the whole message: over the cap, the message is
+    dropped (`then: drop`), or it waits until the cap admits it (`then: defer`).
     """
 
     code = "DLG698"
@@ -106,8 +111,9 @@ class FallbackAfterExpiry(Kind):
 class SlowFallback(Kind):
     """A code sent by WhatsApp lives 10 minutes unless its template says otherwise; this waits longer for it.
 
-    Meta drops an authentication message that could not be delivered within its template's time to live (10 minutes; 30 to 900
-    seconds may be set), and reports nothing. Who waits longer waits for nothing, while the customer stands before a login.
+    Meta drops an authentication message that could not be delivered within the time to live of its template, and reports
+    nothing. This time is 10 minutes by default; the template may set 30 to 900 seconds. A longer `fallback_after` is useless:
+    the code cannot arrive any more, while the customer is waiting for it in order to log in.
     """
 
     code = "DLG689"
@@ -118,7 +124,8 @@ class SlowFallback(Kind):
 class GoalTooShort(Kind):
     """The time for the goal is over before the first message can go.
 
-    So no message ever leads to it, and what is counted says nothing of the journey.
+    If the time for the goal ends before the first message can be sent, no message can lead to the goal. Then the number of
+    reached goals says nothing about the effect of the journey.
     """
 
     code = "DLG695"
@@ -132,7 +139,8 @@ class GoalTooShort(Kind):
 class ArmsByInstance(Kind):
     """Each entry draws an arm anew here, so who enters again may get another one.
 
-    People who have seen two arms tell nothing of either. With `reentry: never` each key has one draw, which may be meant.
+    With `by: instance`, a customer who enters again may get another arm. A customer who has seen two arms cannot be counted
+    for either arm. With `reentry: never` there is no finding: each key gets an arm only once, which may be intended.
     """
 
     code = "DLG690"
@@ -143,7 +151,8 @@ class ArmsByInstance(Kind):
 class SharedSalt(Kind):
     """The salt `{salt}` divides customers into other arms in {other}.
 
-    Two splits of one salt are meant to agree, which they do only with the same arms, weights and `by`.
+    Two splits with the same salt are meant to choose the same arm for a customer. They do so only if they also have the same
+    arms, weights and `by`.
     """
 
     code = "DLG691"
@@ -157,8 +166,9 @@ class SharedSalt(Kind):
 class MigrationOfLivingStep(Kind):
     """`{step}` is a step of this version: whoever waits there is moved at every later deploy, too.
 
-    The map is asked first, then the step of the same name. So each version to come, as long as this line stands, moves those
-    who wait at the step by then.
+    At a deploy, the engine looks for the step of a waiting instance in `migrations` first, and only then for a step with the
+    same id. So as long as `migrations` names a step of the current version, every later deploy moves the instances that wait
+    at this step at that time.
     """
 
     code = "DLG692"
@@ -177,7 +187,8 @@ class MigrationsPinned(Kind):
 class MigrationHole(Kind):
     """Instances that wait at `{step}` of the version before have no place in this one.
 
-    Found where the version before is known: by `dalang check --base DIR`. They would stay on their version until they end.
+    Instances that wait at a step without a target in the new version would stay on their old version until they leave the
+    journey. The finding compares two versions, so only `dalang check --base DIR` and a deploy report it.
     """
 
     code = "DLG694"
@@ -190,7 +201,8 @@ class MigrationHole(Kind):
 class HolidaysEnd(Kind):
     """The public holidays of `{country}` are known up to {year} only.
 
-    After that paydays move over weekends alone, and `holidays_off` is quiet on no day.
+    After the last year whose public holidays are known, a payday moves only if it falls on a weekend, and `holidays_off` has
+    no effect.
     """
 
     code = "DLG696"

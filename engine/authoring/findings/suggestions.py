@@ -1,7 +1,7 @@
-"""Suggestions for an unknown name: the known name that was probably meant, and the names that are known.
+"""Suggestions for an unknown name: the known name that was probably meant, and a list of the known names.
 
-Used by every check that finds an unknown name. To look for a similar name costs more than to find that a name is unknown. So the
-suggestion is made when the finding is put into words.
+Used by every check that finds an unknown name. To look for a similar name takes long. So a suggestion is computed only when
+the message of a reported finding is made, and not when the check runs.
 """
 
 import difflib
@@ -10,13 +10,13 @@ from typing import Final
 
 _SHOWN: Final = 20
 _COMPARED: Final = 2_000
-"""The most known names among which a similar name is looked for: nobody writes more names by hand."""
+"""The greatest number of known names with which an unknown name is compared; with more names, none is suggested as similar."""
 
 
 class Later:
-    """A text that is made when it is first asked for: `make(*of)`.
+    """A text that is computed by `make(*of)` when it is first converted to a string.
 
-    Two of them are equal if both `make` and `of` are equal.
+    Two of these texts are equal if their `make` and their `of` are equal.
     """
 
     __slots__ = ("_made", "make", "of")
@@ -38,12 +38,16 @@ class Later:
 
 
 def later(word: str, known: Collection[str], none: str = "") -> Later:
-    """Return `meant(word, known)` as a text that is made later; `none` is the text if no name is known."""
+    """Return the text `meant(word, known)`, computed only when it is printed; if `known` is empty, the text is `none`."""
     return Later(_or, word, known, none)
 
 
 def meant(word: str, known: Collection[str]) -> str:
-    """Return `Did you mean …? ` if a known name is similar, followed by the known names."""
+    """Return a suggestion for an unknown word, such as `Did you mean sms? Known here: email, sms.`.
+
+    The question is left out if no known name is similar to the word. At most 20 known names are listed. The result is empty if
+    `known` is empty.
+    """
     in_order = sorted(known)
     near = difflib.get_close_matches(word[:100], in_order, 1) if len(in_order) <= _COMPARED else []
     guess = f"Did you mean {near[0]}? " if near else ""

@@ -1,7 +1,7 @@
-"""Findings about files that cannot be read at all.
+"""Findings about files that cannot be read, are not valid YAML, or exceed a limit.
 
-As in `findings.py`, there is one class for each kind. `yaml_reader.py`, `directory_reader.py` and `validate.py` give them before
-anything is known of the journeys. Hostile YAML ends with one of them.
+As in `findings.py`, each kind of finding is a class. `yaml_reader.py`, `directory_reader.py` and `validate.py` yield these
+findings before any journey is checked. A file that is made to use up memory or time ends with one of these findings.
 """
 
 from engine.authoring.findings.findings import Kind
@@ -116,7 +116,8 @@ class PassedOver(Kind):
 class TooManyPlaceholders(Kind):
     """This file holds more than {limit:,} placeholders and tags.
 
-    Nobody writes so many by hand. Each costs time whenever the file is checked.
+    The number of placeholders and tags in a file has a limit, because each of them makes every check of the file take longer.
+    No real template comes near the limit.
     """
 
     code = "DLG616"

@@ -1,4 +1,6 @@
-"""The language: strict pydantic models of every YAML file that marketers write, one file for each kind.
+"""The language: strict pydantic models of the YAML files that authors of journeys write.
 
-The schemas, the reference page and the refusals all come from these models. Nothing here compiles, lints or reads files.
+Each kind of file (journey, policy, traits, template) has its own module. The JSON Schemas, the reference page and the messages
+about wrong values are made from these models. Nothing in this folder reads or compiles files, or compares one file with
+another.
 """

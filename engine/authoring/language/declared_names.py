@@ -1,8 +1,8 @@
-"""The names that expressions and templates may use, as far as they are declared.
+"""The names that expressions and templates may use, with the kinds of their values.
 
-They form a tree: name -> its fields, the kind of its value, or None if any field may follow. Nobody declares the fields of event
-data and profiles, so there any field may follow. Used by the linter and by the checks of expressions and templates. The values
-that a scope gives at run time are in `engine/core/context/expression_scope.py`.
+The names form a tree: below each name are its fields, or the kind of its value (such as `text`), or None. None means that
+nothing is declared, so any field may follow; this is so for profiles and for the data of events. The linter and the checks of
+expressions and templates use the tree. The values of the names at run time are in `engine/core/context/expression_scope.py`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ Kind = Literal["bool", "text", "list", "time"]
 Known = Mapping[str, Union["Known", Kind, None]]
 
 RFM: Final = ("recency_days", "orders", "spend", "recency", "frequency", "monetary")
-"""The fields of an `rfm` trait."""
+"""The fields of the value of an `rfm` trait."""
 
 _EVENT: Final[Known] = dict.fromkeys(("id", "type", "source", "subject", "time", "data"))
 _JOURNEY: Final[Known] = dict.fromkeys(("name", "title", "owner", "purpose"), "text")
@@ -23,18 +23,18 @@ _POLICY: Final[Known] = dict.fromkeys(("timezone", "language"), "text")
 
 
 OWN_DATA: Final[Mapping[str, Known]] = {"schedule": dict.fromkeys(("journey", "due")), "segment": {"segment": None}}
-"""The fields of `event.data` where customers enter by a schedule or a segment.
+"""The fields of `event.data` in the entry event of a schedule or a segment, as `{way to enter: fields}`.
 
-The engine makes that event, so no other field can be there
+The engine makes this event, so it has no other fields
 (docs/semantics.md#a-scheduled-or-segment-entry-has-an-event-of-its-own).
 """
 
 
 class Kinds:
-    """The paths whose values have one declared kind, written with dots.
+    """The names with a declared kind of value, as pairs such as `("journey.name", "text")`.
 
-    Made once for all expressions of a directory. Two objects are equal only if they are the same object: there may be thousands
-    of paths, too many to compare.
+    One object is made for all expressions of a directory. Two objects are equal only if they are the same object, because
+    comparing thousands of names would take long.
     """
 
     def __init__(self, *trees: Known) -> None:
@@ -42,7 +42,7 @@ class Kinds:
 
 
 class Tree(dict[str, "Known | Kind | None"]):
-    """A tree of names, with the kinds of their values."""
+    """The tree of the names that an expression or a template may use; `kinds` holds the names with a declared kind of value."""
 
     def __init__(self, names: Known, kinds: Kinds) -> None:
         super().__init__(names)
@@ -50,7 +50,11 @@ class Tree(dict[str, "Known | Kind | None"]):
 
 
 class Workspace:
-    """The names that the policy and traits.yaml declare; None for names that are not known, because their file cannot be used."""
+    """The names that every expression of a directory may use: fixed names, and names that policy.yaml and traits.yaml declare.
+
+    `channels`, `traits` or `segments` is None if the file that declares them has errors. Then any name is allowed in their
+    place.
+    """
 
     def __init__(
         self, channels: Iterable[str] | None, traits: Known | None = None, segments: Iterable[str] | None = None
@@ -69,20 +73,24 @@ class Workspace:
         self.kinds = Kinds(self.everywhere)
 
     def before(self, way: str = "event") -> Tree:
-        """Return the names in scope before a customer has entered: there is no `entry`, and no step has an outcome.
+        """Return the names that an expression under `enter` may use, where the customer has not entered yet.
 
-        `way` is how customers enter: `event`, with data that nobody declares, or one of `OWN_DATA`.
+        `entry` and `steps` are not among the names. `way` says how customers enter: `event`, `schedule` or `segment`. Any
+        field may follow `event.data` for `event`; for the other two, only the fields in `OWN_DATA`.
         """
         return Tree({"event": {**_EVENT, "data": OWN_DATA.get(way)}, **self.everywhere}, self.kinds)
 
     def after(self, steps: Iterable[str] | None) -> Tree:
-        """Return the names in scope in a journey with these steps; `steps` is None if the steps are not known."""
+        """Return the names that an expression or a template may use after the customer has entered.
+
+        `steps` holds the ids of the journey's steps. If `steps` is None, the ids are not known, and any id is allowed.
+        """
         outcome: Known = {"outcome": None}
         told: Known | None = None if steps is None else dict.fromkeys(steps, outcome)
         return Tree({**self.before(), "entry": _EVENT, "steps": told}, self.kinds)
 
     def segment(self) -> Tree:
-        """Return the names that a segment may read."""
+        """Return the names that the condition of a segment may use."""
         return Tree({"profile": None, "traits": self.traits, "now": None}, self.kinds)
 
 
@@ -95,11 +103,14 @@ def _kinds(tree: Known, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Kind]
 
 
 TRAIT: Final = Tree({"event": _EVENT, "profile": None}, Kinds())
-"""The names that a trait may read."""
+"""The names that the expressions of a trait may use."""
 
 
 def unknown(path: Sequence[str], tree: Known) -> int | None:
-    """Return the index of the first part of the path that does not exist; None if all parts exist or may exist."""
+    """Return the index in `path` of the first name that does not exist; None if every name exists or may exist.
+
+    `path` holds the names of an expression such as `event.data.total`, in their order.
+    """
     here: Known | Kind | None = tree
     for index, part in enumerate(path):
         if here is None or isinstance(here, str):
@@ -111,7 +122,7 @@ def unknown(path: Sequence[str], tree: Known) -> int | None:
 
 
 def beside(path: Sequence[str], tree: Known) -> Collection[str]:
-    """Return the names that could stand in place of the last part of the path."""
+    """Return the declared names that could replace the last name of `path`; empty if no names are declared there."""
     here: Known | Kind | None = tree
     for part in path[:-1]:
         here = None if here is None or isinstance(here, str) else here.get(part)
@@ -119,7 +130,10 @@ def beside(path: Sequence[str], tree: Known) -> Collection[str]:
 
 
 def advice(path: Sequence[str], index: int, tree: Known) -> str:
-    """Return how to write a name that has to be written otherwise; empty text if there is no such advice."""
+    """Return a sentence for a frequent mistake, such as `steps` before the customer has entered; empty for all other mistakes.
+
+    `path[index]` is the first name that does not exist in the tree.
+    """
     if index == 0 and "consent" not in tree:
         readers = "A trait reads event and profile" if "event" in tree else "A segment reads profile, traits and now"
         return f"{readers} only."
@@ -137,5 +151,8 @@ def advice(path: Sequence[str], index: int, tree: Known) -> str:
 
 
 def told(path: Sequence[str], index: int, tree: Known) -> str:
-    """Return the advice on a name that does not exist: how to write it, or the name that was probably meant."""
+    """Return the advice about a name that does not exist: how to correct a frequent mistake, or the name that was probably meant.
+
+    `path[index]` is the first name that does not exist in the tree.
+    """
     return advice(path, index, tree) or suggestions.meant(path[index], beside(path[: index + 1], tree))

@@ -1,7 +1,7 @@
-"""Durations of the journey language: a whole number and `s`, `m`, `h`, `d` or `w`.
+"""Durations in YAML files: a whole number followed by `s`, `m`, `h`, `d` or `w`, such as `45m`.
 
-Used by `fields.py` and `times.py` for every duration in a file, and by the simulation. Knows nothing of calendars: a day is 24
-hours here.
+Used by `fields.py` and `times.py` for every duration in a file, and by the simulation of receipts. Calendars play no role
+here: `d` always means 24 hours.
 """
 
 import re
@@ -13,17 +13,18 @@ from pydantic_core import PydanticCustomError
 PATTERN: Final = r"^[0-9]{1,9}[smhdw]$"
 
 UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-"""Unit -> milliseconds."""
+"""The length of each unit in milliseconds."""
 
 LONGEST: Final = 3_650 * UNITS["d"]
-"""The longest duration in milliseconds: ten years.
+"""The longest duration that a file may have: ten years, in milliseconds.
 
-An event's time is before the year 9001, so the end of a journey's waits is still a date of the calendar.
+An event's time is before the year 9001. With this limit, the end of a journey's waits is still a date that Python can
+represent.
 """
 
 _DURATION: Final = re.compile(PATTERN, re.ASCII)
 _ENDLESS: Final = re.compile(r"0*[1-9][0-9]{9,}[smhdw]", re.ASCII)
-"""A number of ten digits or more: more than ten years in any unit."""
+"""A duration whose number has ten or more digits without leading zeros: in every unit, it is longer than ten years."""
 
 
 class TooLong(ValueError):
@@ -36,7 +37,8 @@ class TooLong(ValueError):
 def parse(text: object) -> int:
     """Return the milliseconds of a duration such as `45m` or `3d`.
 
-    Raises `TooLong` if the duration is longer than ten years, and ValueError with a sentence if the text is no duration.
+    Raises `TooLong` if the duration is longer than ten years. Raises ValueError, with a sentence for the author, if the value
+    is not the text of a duration.
     """
     if isinstance(text, str) and _ENDLESS.fullmatch(text):
         raise TooLong
@@ -60,4 +62,4 @@ Duration = Annotated[
     pydantic.BeforeValidator(_field),
     pydantic.WithJsonSchema({"$comment": "duration", "type": "string", "pattern": PATTERN, "examples": ["45m", "3d"]}),
 ]
-"""A field that is written as `45m` and held in milliseconds."""
+"""The type of a field that is written as text, such as `45m`, and stored in milliseconds."""

@@ -1,6 +1,6 @@
-"""The building blocks of the language's models: kinds of text, expressions, constants, and variants told apart by type.
+"""Field types and helpers for the models of YAML files: names, expressions, constants, and fields of several types.
 
-Used by the models of the files beside it. Fields for times and shares are in `times.py`.
+Used by the other files of this folder. Field types for times and percentages are in `times.py`.
 """
 
 import re
@@ -22,20 +22,20 @@ WORD: Final = r"^[a-z][a-z0-9_]{0,99}$"
 RULE: Final = r"^[a-z][a-z0-9_-]{0,99}$"
 
 Wanted = Literal["condition", "key", "address", "number", "moment", "value"]
-"""The kind of value that an expression must give; `value` is anything that can be kept."""
+"""The kind of result that an expression must have; `value` allows every result that a state can store."""
 
 
 class Marker:
-    """Marks a text as a CEL expression, and says which kind of value it must give."""
+    """A mark in the type of a text field: the text is a CEL expression, and its result must be of the kind `wanted`."""
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
 
 
 def marked(field: FieldInfo) -> Wanted | None:
-    """Return the kind of value that the field's expression must give; None if the field is no expression.
+    """Return the kind of result that a field's expression must have; None if the field has no expression.
 
-    If the field is a mapping of expressions, return the kind that each of them must give.
+    If the field holds several expressions by name, the kind is the same for each of them.
     """
     found = [*field.metadata]
     for variant in (field.annotation, *typing.get_args(field.annotation)):
@@ -44,18 +44,25 @@ def marked(field: FieldInfo) -> Wanted | None:
 
 
 class Model(pydantic.BaseModel):
-    """The base of all models: no unknown keys, and no conversion of values."""
+    """The base class of all models of YAML files: an unknown key is an error, and no value is converted to another type."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 def refused(kind: str, why: str) -> PydanticCustomError:
-    """Return the error of a validator; `why` is a sentence without its full stop."""
+    """Return the error that a validator raises for a wrong value.
+
+    `kind` is pydantic's type of the error. `why` is the sentence for the author, without its full stop.
+    """
     return PydanticCustomError(kind, "{why}", {"why": why})
 
 
 def parsed(parse: Callable[[object], Any], kind: str) -> pydantic.PlainValidator:
-    """Return a validator made from a function that returns the value or raises ValueError with a sentence."""
+    """Return a pydantic validator that reads a value with the function `parse`.
+
+    `parse` returns the value to store, or raises ValueError with a sentence for the author. `kind` is pydantic's type of the
+    error.
+    """
 
     def check(value: object) -> Any:
         try:
@@ -78,9 +85,10 @@ def _named(pattern: str, told: str) -> pydantic.AfterValidator:
 
 
 def written(told: str, pattern: str) -> pydantic.WithJsonSchema:
-    """Return the JSON Schema of a text that is held as another type.
+    """Return the JSON Schema of a field that is written as text but stored as another type.
 
-    `told` becomes the `$comment`, which is the type in the reference.
+    `pattern` is the regular expression of the text. `told` becomes the `$comment`, which the reference shows as the field's
+    type.
     """
     return pydantic.WithJsonSchema({"$comment": told, "type": "string", "pattern": pattern})
 
@@ -103,12 +111,12 @@ def _unreserved(name: str) -> str:
 
 
 def _written(value: object) -> object:
-    # YAML reads the expressions `true` and `false` as booleans.
+    # YAML reads the expressions `true` and `false` as booleans, but CEL needs them as text.
     return str(value).lower() if isinstance(value, bool) else value
 
 
 def _number_written(value: object) -> object:
-    # A number is an expression too, and needs no quotes.
+    # An author may write a number without quotes; as text, the number is a CEL expression.
     return repr(value) if type(value) in (int, float) else value
 
 
@@ -139,18 +147,19 @@ Number = Annotated[
 ]
 Success = Literal["accepted", "sent", "delivered", "read", "clicked", "replied"]
 Report = definition.Status
-# pydantic takes the names from the table; a type checker needs literals in the source, so it sees text.
+# pydantic takes the names from the table of channels. A type checker accepts only literals that the source spells out, so for a
+# type checker a channel's name is any text.
 if TYPE_CHECKING:
     ChannelName = str
 else:
     ChannelName = Literal[channels.NAMES]
 
 _MOST: Final = 2**63 - 1
-"""The greatest whole number that CEL and a saved state can hold."""
+"""The greatest whole number that CEL and a saved state can represent."""
 
 
 def _given(value: object) -> object:
-    """Check a constant or the text of an expression, and return it."""
+    """Return the value unchanged if it is a constant, null or the text of an expression; raise ValueError otherwise."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -172,11 +181,18 @@ Given = Annotated[
     Marker("value"),
     pydantic.WithJsonSchema({"$comment": "constant or value (CEL)", "type": ["boolean", "number", "string", "null"]}),
 ]
-"""A constant or an expression: numbers and booleans are themselves, text is CEL, null removes."""
+"""The type of a value that `set` or `emit` writes: a number or boolean is a constant, and a text is a CEL expression.
+
+Null removes the attribute, or leaves the field out.
+"""
 
 
 def either(**variants: type) -> Discriminator:
-    """Return a discriminator that chooses a variant by the value's type in YAML: `mapping`, `list` or, for others, `other`."""
+    """Return a pydantic discriminator that chooses the variant of a field by the type of the value in YAML.
+
+    For example, with `either(list=list)`, a YAML list gets the tag `<list>`, and every other value gets the tag `<other>`. The
+    possible keys of `variants` are `list` and `mapping`.
+    """
     kinds = {"mapping": dict, "list": list}
 
     def choose(value: object) -> str:

@@ -1,8 +1,9 @@
-"""The journey language: the strict model of a journey's file.
+"""The model of a journey file, and the JSON Schemas of all kinds of YAML files.
 
-With `steps.py`, `policy_file.py`, `template_file.py` and `traits_file.py`, it is the only definition of the language.
-`validate.py` makes findings of what the models refuse, `compile.py` compiles them, and the editors' JSON Schemas and the
-reference are made from them. So every key has a description and an example. Nothing here looks beyond one file.
+`validate.py` makes findings from the errors of the models, and `compile.py` compiles the models. The JSON Schemas for editors
+and the reference are made from the models too, so every key has a description and an example. Nothing here compares one file
+with another. This file, `steps.py`, `policy_file.py`, `template_file.py` and `traits_file.py` together define the whole
+language.
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -18,7 +19,7 @@ from engine.core.model import definition
 
 
 class ReentryRule(Model):
-    """The rule for another entry of the same customer, in numbers."""
+    """A rule for re-entry with a number: the shortest time between two entries, or the greatest number of parallel instances."""
 
     after: Duration | None = Field(None, description="The shortest time between two entries.", examples=["7d"])
     parallel: int | None = Field(None, ge=1, description="The greatest number of instances at a time.", examples=[3])
@@ -31,7 +32,7 @@ class ReentryRule(Model):
 
 
 class Schedule(Model):
-    """The times of the calendar at which customers enter, each in the customer's own zone."""
+    """The times at which customers enter without an event, each customer in her own time zone."""
 
     time: Clock = Field(description="The time of the day in the customer's zone.", examples=["09:00"])
     day: Day = Field(
@@ -47,7 +48,7 @@ _WAYS: Final = ("event", "segment", "schedule")
 
 
 class Enter(Model):
-    """The way into the journey: an event, a segment that the customer comes to be in, or a schedule."""
+    """The way into the journey: an event, a segment that the customer comes into, or a schedule."""
 
     event: (
         Annotated[
@@ -102,7 +103,10 @@ class Enter(Model):
 
 
 class ExitRule(Trigger):
-    """Leaves the journey at once, also in the middle of a wait and before every send."""
+    """An event with which an instance leaves the journey at once, even in the middle of a wait.
+
+    If the same event would also lead to a message, the message is not sent.
+    """
 
     reason: Text | None = Field(
         None, description="The reason, which is recorded. Default: the event's type.", examples=["bought"]
@@ -110,9 +114,10 @@ class ExitRule(Trigger):
 
 
 class Goal(Trigger):
-    """The event that the journey wants to happen.
+    """The event that the journey should lead to.
 
-    It is counted once for each entry, also after the instance has left, and also for held-out customers.
+    The goal is counted once for each entry. It is counted also after the instance has left, and also for customers in the
+    holdout.
     """
 
     within: Duration = Field(description="The time after the entry for which the goal is watched.", examples=["3d"])
@@ -120,7 +125,7 @@ class Goal(Trigger):
 
 
 class Journey(Model):
-    """One journey."""
+    """A journey: how customers enter, the steps that follow, and when customers leave."""
 
     journey: Name = Field(
         description="The journey's name. Instances belong to the journey with this name.", examples=["cart-abandonment"]
@@ -184,11 +189,11 @@ FILES: Final[dict[str, type[pydantic.BaseModel]]] = {
     "traits": traits_file.TraitsFile,
     "template": template_file.Template,
 }
-"""`{kind of file: its model}`."""
+"""The model of each kind of file, as `{kind of file: model}`."""
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON Schemas (2020-12) of the language for editors, as `{file name: schema}`."""
+    """Return the JSON Schemas (version 2020-12) of all kinds of files for editors, as `{file name: schema}`."""
     return {f"{name}.schema.json": _schema(name, model) for name, model in FILES.items()}
 
 

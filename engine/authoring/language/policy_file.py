@@ -1,6 +1,6 @@
-"""The model of policy.yaml.
+"""The models of policy.yaml: the rules for every journey of a directory.
 
-With `journey_file.py`, `steps.py`, `template_file.py` and `traits_file.py`, it is the only definition of the language.
+This file, `journey_file.py`, `steps.py`, `template_file.py` and `traits_file.py` together define the whole language.
 """
 
 from typing import Annotated, Literal
@@ -17,7 +17,7 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
 
 class Retry(Model):
-    """Try the same channel again."""
+    """The rule for a failure after which the same channel is tried again."""
 
     retry_after: Duration = Field(description="The time after which to try again.", examples=["1m"])
     at_most: int = Field(ge=1, le=100, description="The greatest number of further attempts.", examples=[3])
@@ -43,7 +43,7 @@ class PolicyChannel(Model):
 
 
 class Calendar(Model):
-    """The workspace's working days and paydays."""
+    """The public holidays and the payday that apply to all customers."""
 
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = Field(
         "ID", description="The country whose public holidays count, as two letters of ISO 3166.", examples=["ID"]
@@ -60,7 +60,7 @@ class Calendar(Model):
 
 
 class QuietRule(Model):
-    """Quiet hours, with days and holidays that are quiet as a whole."""
+    """A rule of quiet hours: hours of the day, days of the week and public holidays at which no message is sent."""
 
     quiet: Span | None = Field(
         None, description="The start and the end of the quiet hours, in the customer's zone.", examples=["18:00-08:00"]
@@ -77,7 +77,7 @@ class QuietRule(Model):
 
 
 class Cap(Model):
-    """The greatest number of messages within a window."""
+    """A frequency cap: the greatest number of messages that a customer gets within a window."""
 
     purpose: definition.Purpose | None = Field(None, description="Only messages of this purpose count.", examples=["marketing"])
     channel: ChannelName | None = Field(
@@ -100,7 +100,7 @@ class Cap(Model):
 
 
 class Policy(Model):
-    """The rules of the workspace."""
+    """The rules for every journey of the directory: consent, quiet hours, caps, the calendar, languages and channels."""
 
     timezone: Text = Field("Asia/Jakarta", description="The zone of customers without one.", examples=["Asia/Jakarta"])
     language: Language = Field(
@@ -157,6 +157,6 @@ class Policy(Model):
 
 
 class PolicyFile(Model):
-    """The file policy.yaml: the rules of the workspace."""
+    """The file policy.yaml: the rules for every journey of the directory."""
 
     policy: Policy = Field(description="The rules for every journey of the directory.", examples=[{"timezone": "Asia/Jakarta"}])

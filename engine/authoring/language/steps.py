@@ -1,7 +1,9 @@
-"""The steps of the journey language: strict models, one for each kind of step.
+"""The models of the steps in a journey file, one class for each kind of step.
 
-With `journey_file.py`, they are the only definition of a journey's file. Every key has a description and an example: error
-messages, the editors' schemas and the reference come from them.
+To add a step, follow CONTRIBUTING.md: its keys are a model in this file, and its behaviour is a file in `engine/core/steps/`.
+
+This file and `journey_file.py` together define what a journey file may contain. Every key has a description and an example,
+because error messages, the JSON Schemas for editors and the reference are made from them.
 """
 
 from typing import Annotated, Final, Literal, get_args
@@ -28,7 +30,7 @@ from engine.authoring.language.times import Clock, Moved, Weekday
 
 
 class Trigger(Model):
-    """An event type, and the condition under which an event of it counts."""
+    """A type of event, with an optional condition: an event counts only if the condition is true."""
 
     event: Text = Field(description="The type of the event.", examples=["order.placed"])
     when: Condition | None = Field(
@@ -42,7 +44,7 @@ class Trigger(Model):
 
 
 class Channel(Model):
-    """One channel that a message is tried on."""
+    """One of the channels on which a message is tried."""
 
     channel: ChannelName = Field(description="A channel of the policy.", examples=["whatsapp"])
     success: Success | None = Field(
@@ -56,7 +58,7 @@ class Channel(Model):
 
 
 class Send(Model):
-    """One message, tried on its channels in their order."""
+    """One message, which is tried on its channels one after the other."""
 
     template: TemplateName = Field(description="The template to render.", examples=["cart-reminder"])
     channels: list[Channel] = Field(
@@ -76,7 +78,7 @@ class Send(Model):
 
 
 class WaitFor(Model):
-    """Wait for the first of some events, at most until the timeout."""
+    """A wait that ends with the first of the listed events, or at the timeout."""
 
     for_: "list[Awaited]" = Field(
         alias="for", min_length=1, description="The events to wait for.", examples=[[{"event": "order.placed"}]]
@@ -95,7 +97,7 @@ class WaitFor(Model):
 
 
 class Awaited(Trigger):
-    """One of the events that a wait waits for."""
+    """One of the events that end a wait."""
 
     then: "list[Step] | None" = Field(
         None,
@@ -105,9 +107,9 @@ class Awaited(Trigger):
 
 
 class UntilTime(Model):
-    """The next moment at which the customer's clock shows this time.
+    """The next moment when the customer's local time is `time`.
 
-    If the clock shows exactly this time, that moment is now.
+    If the local time is exactly `time` already, the moment is now.
     """
 
     time: Clock = Field(description="The time of the day in the customer's zone.", examples=["09:00"])
@@ -117,7 +119,7 @@ class UntilTime(Model):
 
 
 class UntilPayday(Model):
-    """The next payday of the policy's calendar."""
+    """The next payday of the policy's calendar, at a time of the day."""
 
     payday: bool = Field(description="Always true. The day is the payday of the policy's calendar.", examples=[True])
     time: Clock = Field(description="The time of that day in the customer's zone.", examples=["09:00"])
@@ -131,7 +133,7 @@ class UntilPayday(Model):
 
 
 class UntilDate(Model):
-    """A moment that an expression gives."""
+    """A moment that a CEL expression returns."""
 
     date: Moment = Field(
         description="CEL; a timestamp, its text (RFC 3339) or a date, which is 00:00 in the customer's zone.",
@@ -161,7 +163,7 @@ def _until(value: object) -> str:
 
 
 class WaitUntil(Model):
-    """Wait for a moment of the customer's calendar."""
+    """A wait until a moment: a time of the day, a payday, or a date."""
 
     until: Annotated[
         Annotated[UntilTime, Tag("<time>")] | Annotated[UntilPayday, Tag("<payday>")] | Annotated[UntilDate, Tag("<date>")],
@@ -182,7 +184,7 @@ def _wait(value: object) -> str:
 
 
 class IfArm(Model):
-    """Steps for customers for whom a condition is true."""
+    """An arm of a branch with a condition: its steps are for customers for whom the condition is true."""
 
     if_: Condition = Field(
         alias="if", description="CEL; the first arm whose condition is true is taken.", examples=["profile.vip"]
@@ -194,7 +196,7 @@ class IfArm(Model):
 
 
 class ElseArm(Model):
-    """Steps for all other customers."""
+    """The arm of a branch for customers for whom no condition is true."""
 
     else_: "list[Step]" = Field(
         alias="else", description="The steps for all others; what follows the branch comes next.", examples=[[]]
@@ -209,7 +211,7 @@ Arm = Annotated[Annotated[IfArm, Tag("<if>")] | Annotated[ElseArm, Tag("<else>")
 
 
 class SplitArm(Model):
-    """One arm of a split."""
+    """One arm of a split, with its weight."""
 
     id: Name = Field(
         description="The arm's name, unique in the split. It is recorded, and an arm with another name gets other customers.",
@@ -224,9 +226,10 @@ class SplitArm(Model):
 
 
 class Split(Model):
-    """Weighted arms.
+    """Arms with weights; a hash chooses one of them.
 
-    A hash of the salt and the customer, or of the salt and the instance, chooses the arm: it is always the same one.
+    The hash is made of the salt and the customer, or of the salt and the instance. So the same customer or the same instance
+    always gets the same arm, as long as the arms do not change.
     """
 
     by: Literal["customer", "instance"] = Field(
@@ -256,7 +259,7 @@ class Split(Model):
 
 
 class Candidate(Model):
-    """One offer."""
+    """One of the offers that a step `choose` can take."""
 
     id: Name = Field(description="The offer's name, unique in the step; it is recorded.", examples=["bundle-deal"])
     if_: Condition | None = Field(
@@ -277,7 +280,7 @@ class Candidate(Model):
 
 
 class Choose(Model):
-    """The next best offer."""
+    """The offers of a step `choose`; the offer with the highest score is taken."""
 
     candidates: list[Candidate] = Field(
         min_length=1,
@@ -290,7 +293,7 @@ class Choose(Model):
 
 
 class Emit(Model):
-    """An event about the same customer."""
+    """The event that a step `emit` makes, about the same customer."""
 
     event: Text = Field(description="The type of the event.", examples=["voucher.granted"])
     data: dict[Text, Given] = Field(
@@ -301,7 +304,7 @@ class Emit(Model):
 
 
 class Handoff(Model):
-    """A request to a human."""
+    """A request for help from a human."""
 
     queue: Text = Field(description="The queue, or team, that is asked.", examples=["care"])
     priority: Literal["low", "normal", "high", "urgent"] = Field("normal", description="How urgent it is.", examples=["high"])
@@ -323,17 +326,17 @@ class _Step(Model):
 
 
 class SendStep(_Step):
-    """Requests one message.
+    """A step that requests one message.
 
-    The next step follows when the message is reached, unreached or suppressed or, if the last channel has no `success`,
-    requested.
+    The next step follows when the message has the outcome `reached`, `unreached` or `suppressed`. If the last channel has no
+    `success`, the next step follows as soon as the message is requested on that channel.
     """
 
     send: Send = Field(description="The message.", examples=[{"template": "cart-reminder", "channels": [{"channel": "sms"}]}])
 
 
 class WaitStep(_Step):
-    """Waits for a time, or for events."""
+    """A step that waits for a duration, for a moment, or for events."""
 
     wait: Annotated[
         Annotated[Duration, Tag("<other>")] | Annotated[WaitFor, Tag("<mapping>")] | Annotated[WaitUntil, Tag("<until>")],
@@ -348,7 +351,7 @@ class WaitStep(_Step):
 
 
 class BranchStep(_Step):
-    """Takes the first arm whose condition is true."""
+    """A step that continues with the first arm whose condition is true."""
 
     branch: list[Arm] = Field(
         min_length=1, description="The arms, in their order.", examples=[[{"if": "profile.vip", "then": []}]]
@@ -356,7 +359,7 @@ class BranchStep(_Step):
 
 
 class SplitStep(_Step):
-    """Divides customers by weight, and records who got which arm."""
+    """A step that divides customers between arms by weight, and records who got which arm."""
 
     split: Split = Field(
         description="The arms.",
@@ -365,7 +368,7 @@ class SplitStep(_Step):
 
 
 class ChooseStep(_Step):
-    """Takes the offer with the highest score; if there is none, the next step follows."""
+    """A step that takes the offer with the highest score; if no offer can be taken, the next step follows."""
 
     choose: Choose = Field(
         description="The offers.",
@@ -374,7 +377,7 @@ class ChooseStep(_Step):
 
 
 class SetStep(_Step):
-    """Writes attributes of the profile."""
+    """A step that writes attributes of the customer's profile."""
 
     set: Annotated[dict[Text, Given], Field(min_length=1)] = Field(
         description="Attribute -> value. Text is CEL, numbers and booleans are constants; null removes the attribute.",
@@ -383,19 +386,22 @@ class SetStep(_Step):
 
 
 class EmitStep(_Step):
-    """Puts an event about the same customer on the log, after everything else that the same input led to."""
+    """A step that makes an event about the same customer and writes it to `customer.events`.
+
+    The engine processes the event after everything else that the same input has caused.
+    """
 
     emit: Emit = Field(description="The event.", examples=[{"event": "voucher.granted"}])
 
 
 class HandoffStep(_Step):
-    """Asks a human, by an action on the channel `agent`."""
+    """A step that asks a human for help, by an action on the channel `agent`."""
 
     handoff: Handoff = Field(description="The request.", examples=[{"queue": "care", "priority": "high"}])
 
 
 class ExitStep(_Step):
-    """Leaves the journey."""
+    """A step with which the instance leaves the journey."""
 
     exit: Text = Field(description="The reason, which is recorded.", examples=["converted"])
 
@@ -418,7 +424,7 @@ Step = Annotated[
     Discriminator(_kind),
 ]
 KINDS: Final = tuple(get_args(each)[1].tag.strip("<>") for each in get_args(get_args(Step)[0]))
-"""The keys of the steps, one for each kind."""
+"""The key of each kind of step in YAML, such as `send` or `wait`."""
 
 for _model in (WaitFor, Awaited, IfArm, ElseArm, SplitArm, Split, Candidate, Choose):
     _model.model_rebuild()

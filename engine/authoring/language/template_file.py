@@ -1,7 +1,8 @@
-"""The model of a template's file, made from the table of channels (`engine/core/model/channels.py`).
+"""The model of a template file, made from the table of channels in `engine/core/model/channels.py`.
 
-With `journey_file.py`, `steps.py`, `policy_file.py` and `traits_file.py`, it is the only definition of the language. A channel of
-the table has a key here; each form of its body becomes one model.
+Each channel of the table is a key of the file. The body below a key may have several forms, such as an approved template or
+free text on WhatsApp, and each form is one model. This file, `journey_file.py`, `steps.py`, `policy_file.py` and
+`traits_file.py` together define the whole language.
 """
 
 from typing import Annotated, Any, Final
@@ -16,7 +17,7 @@ _KINDS: Final[dict[str, Any]] = {"text": Text, "texts": list[Text], "values": di
 
 
 def _field(field: channels.Field) -> tuple[Any, Any]:
-    """Return the type and the description of one key, in the form that pydantic takes."""
+    """Return the type and the description of one key of a body, in the form that `pydantic.create_model` needs."""
     kind = _KINDS[field.kind]
     if field.required:
         return kind, Field(description=field.told, examples=[field.example])
@@ -31,14 +32,18 @@ def _body(body: channels.Body) -> type[Model]:
 
 
 BODIES: Final = {body.name: _body(body) for channel in channels.TABLE for body in channel.bodies}
-"""`{name of a body: its model}`."""
+"""The model of each form of a body, as `{name of the form: model}`."""
 
 FORMS: Final = frozenset(body.fields[0].name for channel in channels.TABLE for body in channel.bodies)
-"""The names of the forms of bodies: the first key of each."""
+"""The first key of each form of a body, such as `text`; by this key, the forms of a channel are told apart."""
 
 
 def _chosen(bodies: tuple[channels.Body, ...]) -> Discriminator:
-    """Return a discriminator that chooses the form whose first key is there alone, or else the last form."""
+    """Return a pydantic discriminator that chooses the form of a body by the keys in the file.
+
+    Each form has a different first key. If exactly one of these first keys is present, its form is chosen. Otherwise the last
+    form is chosen.
+    """
     firsts = [body.fields[0].name for body in bodies]
 
     def choose(value: object) -> str:
@@ -49,7 +54,10 @@ def _chosen(bodies: tuple[channels.Body, ...]) -> Discriminator:
 
 
 def _channel(channel: channels.Channel) -> tuple[Any, Any]:
-    """Return the type and the description of a channel's key; without a body, the channel is not reached."""
+    """Return the type and the description of a channel's key in a template file, as `pydantic.create_model` needs them.
+
+    The key is optional: a template without the key has no body for this channel.
+    """
     forms: Any = BODIES[channel.bodies[0].name]
     if len(channel.bodies) > 1:
         tagged = [Annotated[BODIES[body.name], Tag(f"<{body.fields[0].name}>")] for body in channel.bodies]

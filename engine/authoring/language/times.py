@@ -1,7 +1,8 @@
-"""Fields of the language about time: times of the day, days, dates, moved durations, windows, and shares in percent.
+"""Field types for times in YAML files: times of day, days, dates, durations with a sign, windows, and percentages.
 
-Used by the models of the language. Each field is written in the form that people use. Times of the day, durations, windows and
-shares are held as whole numbers. A function raises ValueError with a sentence if it cannot read the value.
+Used by the models in this folder. Authors write texts such as `09:00`, `-24h`, `90d` and `10%`. The models store times of day
+as minutes, durations as milliseconds, and percentages as hundredths of a percent. Each function that reads a value raises
+ValueError, with a sentence for the author, if it cannot read the value.
 """
 
 import datetime
@@ -23,14 +24,14 @@ _WHOLE_DAYS: Final = {"d": 1, "w": 7}
 
 
 def clock(value: object) -> int:
-    """Return the minute of the day of a text such as `09:00`."""
+    """Return the minute of the day for a text such as `09:00`, which is minute 540."""
     if not isinstance(value, str) or not re.fullmatch(_CLOCK, value, re.ASCII):
         raise ValueError("A time of the day has two digits, a colon and two digits, from 00:00 to 23:59")
     return int(value[:2]) * 60 + int(value[3:])
 
 
 def span(value: object) -> tuple[int, int]:
-    """Return the start and the end of a text such as `20:00-08:00`, in minutes of the day."""
+    """Return the start and the end of quiet hours as minutes of the day: `(1200, 480)` for the text `20:00-08:00`."""
     if not isinstance(value, str) or not re.fullmatch(_SPAN, value, re.ASCII):
         raise ValueError("Quiet hours are two times of the day with - between them, like 20:00-08:00")
     start, end = clock(value[:5]), clock(value[6:])
@@ -40,7 +41,7 @@ def span(value: object) -> tuple[int, int]:
 
 
 def share(value: object) -> int:
-    """Return the hundredths of a percent of a text such as `10%`."""
+    """Return a percentage in hundredths of a percent: 1000 for the text `10%`."""
     if not isinstance(value, str) or not re.fullmatch(_SHARE, value, re.ASCII):
         raise ValueError("A share is a number from 0 to 100 with at most two decimals and %, like 10%")
     whole, _, decimals = value[:-1].partition(".")
@@ -48,14 +49,17 @@ def share(value: object) -> int:
 
 
 def moved(value: object) -> int:
-    """Return the milliseconds of a duration that may point back, such as `-24h`."""
+    """Return a duration in milliseconds; a duration with a minus, such as `-24h`, is negative."""
     if isinstance(value, str) and value[:1] == "-":
         return -durations.parse(value[1:])
     return durations.parse(value)
 
 
 def window(value: object) -> tuple[int, int]:
-    """Return (days, 0) for `90d` and `2w`, which count calendar days, and (0, milliseconds) for `1h`, which is exact."""
+    """Return a window of time as `(days, 0)` or `(0, milliseconds)`.
+
+    `90d` and `2w` count calendar days: `(90, 0)` and `(14, 0)`. `1h` is exact: `(0, 3600000)`.
+    """
     length = durations.parse(value)
     if length == 0:
         raise ValueError("A window is longer than nothing")
@@ -65,7 +69,10 @@ def window(value: object) -> tuple[int, int]:
 
 
 def per(value: object) -> tuple[int, int]:
-    """Return the same as `window`, and (1, 0) for `day`, which is one calendar day."""
+    """Return the window of a cap as `(days, 0)` or `(0, milliseconds)`.
+
+    `day` is one calendar day, `(1, 0)`. All other texts are read by `window`.
+    """
     if value == "day":
         return 1, 0
     try:
@@ -77,7 +84,10 @@ def per(value: object) -> tuple[int, int]:
 
 
 def day(value: object) -> object:
-    """Return the day of a schedule: a date or sorted weekdays, or the value as it is written; raises ValueError for others."""
+    """Return the day of a schedule: `payday`, `daily`, a date, a day of the month, or a list of weekdays in their order.
+
+    Raises ValueError for every other value.
+    """
     match value:
         case "payday" | "daily":
             return value
@@ -91,7 +101,7 @@ def day(value: object) -> object:
 
 
 def date(value: str) -> datetime.date:
-    """Return the date of a text such as `2026-12-12`."""
+    """Return the date of a text such as `2026-12-12`; raise ValueError if the calendar has no such day."""
     try:
         return datetime.date.fromisoformat(value)
     except ValueError:
@@ -122,5 +132,5 @@ Day = Annotated[
 
 
 def numbers(days: list[Weekday] | list[str]) -> tuple[int, ...]:
-    """Return weekdays as sorted numbers; 0 is Monday."""
+    """Return weekdays as sorted numbers, with 0 for Monday: `(0, 4)` for `["fri", "mon"]`."""
     return tuple(sorted({WEEKDAYS.index(each) for each in days}))

@@ -1,7 +1,7 @@
-"""The language of traits.yaml: strict models of traits and segments.
+"""The models of traits.yaml: traits and segments.
 
-These models are the only definition of that language. A trait is a value computed from a customer's events; a segment is a named
-condition over profile and traits.
+A trait is a value that is computed from a customer's events. A segment is a named condition on the profile and the traits.
+Only these models define what the file may contain.
 """
 
 from typing import Annotated, Final
@@ -18,7 +18,7 @@ BANDS: Final = ("recency", "frequency", "monetary")
 
 
 class Trait(Model):
-    """One value computed from a customer's events."""
+    """A value that is computed from the events of one customer."""
 
     of: Annotated[
         Annotated[Text, Tag("<other>")] | Annotated[list[Text], Field(min_length=1), Tag("<list>")],
@@ -69,7 +69,7 @@ class Trait(Model):
 
 
 class TraitsFile(Model):
-    """The file traits.yaml: the traits and the segments of the workspace."""
+    """The file traits.yaml: the traits and the segments of the directory."""
 
     traits: dict[Word, Trait] = Field(
         {},

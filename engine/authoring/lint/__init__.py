@@ -1,8 +1,9 @@
-"""The linter: faults that show only when well-formed files are taken together.
+"""The linter: checks of journeys, policy, traits and segments, in files that are valid one by one.
 
-Called by `compile.py` with the directory that was read. `against` is called by `dalang check --base` and by a deploy with two
-bundles. The linter yields findings only. There is one file for each subject; messages and their languages are in `templates.py`,
-fields that nothing fills in `unfilled_fields.py`.
+`compile.py` calls `workspace` once for a directory and `journey` once for each journey. `dalang check --base` and a deploy
+call `against` with two bundles. Each of these functions only yields findings. The other files of this folder hold the checks,
+one file for each subject: for example, `waits.py` checks the waits. `compile.py` itself calls two of these files:
+`templates.py` checks messages and their languages, and `unfilled_fields.py` finds fields that no event or profile fills.
 """
 
 import datetime
@@ -33,9 +34,10 @@ declared = policies.declared
 
 
 def workspace(read: Directory, scope: declared_names.Workspace, today: datetime.date) -> Found:
-    """Yield findings about the policy, the traits and segments, and about things that journeys must not share.
+    """Yield findings about policy.yaml and traits.yaml, about journeys with the same name, and about splits with the same salt.
 
-    `today` tells which years matter.
+    `read` holds the files of the directory, and `scope` the names that expressions may use. `today` is compared with the last
+    year whose public holidays are known.
     """
     if read.policy is not None:
         yield from policies.check(read.policy, read, scope, today)
@@ -52,9 +54,10 @@ def journey(
     scope: declared_names.Workspace,
     today: datetime.date,
 ) -> Found:
-    """Yield findings about one journey: its names and expressions, its sends, and then the ways through it.
+    """Yield all findings about one journey.
 
-    `steps` are the compiled steps.
+    `file` is the journey, and `steps` are its compiled steps by step id. `read` holds all files of the directory, and `scope`
+    the names that expressions may use. `today` is compared with the date of a schedule.
     """
     wrong = [*journeys.check(file, read, scope), *unreachable_steps.check(file, steps)]
     yield from wrong
@@ -63,16 +66,18 @@ def journey(
     yield from sends.check(file)
     yield from quiet_hours.check(file, read, today)
     if any(each.code == findings.DuplicateStep.code for each in wrong):
-        return  # the compiled form has only one of two steps with the same id, so its ways mean nothing
+        return  # of two steps with the same id, `steps` holds only one, so routes through `steps` would be wrong
     way = routes.Routes(file.model, steps)
     yield from waits.check(file, way, read)
     yield from frequency_caps.check(file, way, read)
 
 
 def against(before: definition.Bundle, after: definition.Bundle | None) -> Found:
-    """Yield a finding for each step of the bundle before that has no place in the bundle after.
+    """Yield a finding for each step of the older bundle whose waiting instances cannot move to the newer bundle.
 
-    The places of the findings are in the sources that the bundle after holds.
+    `before` is the older bundle and `after` the newer one. Only journeys with `on_update: migrate` are checked. A finding
+    points to the line with `on_update` in the sources that `after` holds. If `after` is None, because the new files have
+    errors, nothing is yielded.
     """
     was = {journey.name: journey for journey in before.journeys}
     for journey in after.journeys if after is not None else ():
@@ -82,7 +87,10 @@ def against(before: definition.Bundle, after: definition.Bundle | None) -> Found
 
 
 def _on_update(journey: str, bundle: definition.Bundle | None) -> findings.Place:
-    """Return the place of `on_update` in the journey's file."""
+    """Return the position of `on_update` in the file of the journey with this name.
+
+    The file is found among the sources of the bundle. If there is no such file, the result is the directory itself (`.`).
+    """
     for name, text in bundle.sources.items() if bundle is not None else ():
         if "/" not in name:
             document, _ = yaml_reader.parse(name, text)

@@ -1,6 +1,7 @@
-"""Caps that a way through a journey can never pass, and goals whose time is over before the first message.
+"""The linter's checks of caps that a journey exceeds by itself, and of goals whose time ends before the first message.
 
-Called by the linter. One instance alone is counted; other journeys can only take more places.
+Called by `lint/__init__.py`. Only the messages of one instance are counted: messages of other journeys could only use up a cap
+sooner.
 """
 
 import math
@@ -18,14 +19,17 @@ Found = Iterator[findings.Sighting]
 
 _HALF: Final = routes.DAY // 2
 _MOST: Final = 25
-"""The most caps that are examined, and the greatest `at_most` of such a cap.
+"""The greatest number of caps that are checked, and the greatest `at_most` of a cap that is checked.
 
-No journey comes near it, and the limit keeps a check short.
+No real journey comes near this limit. It keeps the check short.
 """
 
 
 def check(file: File[journey_file.Journey], way: routes.Routes, read: Directory) -> Found:
-    """Yield findings about the sends for each cap that holds for the journey, then about the goal."""
+    """Yield findings about sends that exceed a cap, and about a goal whose time ends before the first message.
+
+    `way` holds the routes through the journey's steps. Each send is reported for one cap at most.
+    """
     if read.policy is not None:
         policy, model = read.policy.model.policy, file.model
         slack = quiet_hours.longest(policy.quiet_hours.get(model.hours or model.purpose))
@@ -41,9 +45,10 @@ def check(file: File[journey_file.Journey], way: routes.Routes, read: Directory)
 
 
 def _over(cap: rules.Cap, way: routes.Routes, slack: float) -> Iterator[tuple[str, int, str]]:
-    """Yield the sends that find no place on one of the ways to them.
+    """Yield each send whose message the cap does not admit on at least one way to the send.
 
-    Each is (step id, number of the message in the window, window in words).
+    Each result is (step id, number of the message in the window, window in words), such as `("nudge", 4, "7 calendar days")`.
+    `slack` is the greatest delay by quiet hours between the request of a message and its sending, in milliseconds.
     """
     days, rolling = cap.per
     counted = {id_ for id_, step in way.steps.items() if isinstance(step, definition.Send) and _counts(cap, step)}
@@ -54,15 +59,18 @@ def _over(cap: rules.Cap, way: routes.Routes, slack: float) -> Iterator[tuple[st
     for id_ in way.before:
         step = way.steps[id_]
         if id_ not in counted or not isinstance(step, definition.Send) or (cap.channel and len(step.places) > 1):
-            continue  # a channel's cap only skips the channel
-        # A deferred message waits until the first message leaves the window, if it does not expire before.
+            continue  # at the cap of one channel, the message goes on to its next channel
+        # With `then: defer`, a message waits until the oldest message leaves the window, unless it expires before.
         waits = 0.0 if cap.then == "drop" or cap.channel else math.inf if step.expires_after is None else step.expires_after
         if len(spans[id_]) >= cap.at_most and spans[id_][cap.at_most - 1] + waits < window:
             yield id_, cap.at_most + 1, _told(days, rolling)
 
 
 def _counts(cap: rules.Cap, step: definition.Send) -> bool:
-    """Return True if the send takes a place under the cap: under a channel's cap only if that channel is tried first."""
+    """Return True if the message of the send counts against the cap.
+
+    Against a cap for one channel, the message counts only if the send tries this channel first.
+    """
     return cap.channel is None or step.places[0].channel == cap.channel
 
 

@@ -1,7 +1,7 @@
-"""The linter's checks of one journey: its names and expressions, and its sends against policy and templates.
+"""The linter's checks of one journey: step ids, expressions, the channels and templates of sends, and other names in the file.
 
-Called by `lint/__init__.py`. Checks that need the compiled steps, or the time that they take, are in the other files of this
-folder.
+Called by `lint/__init__.py`. Checks of times, and checks that need the compiled steps, are in other files of this folder, such
+as `quiet_hours.py` and `waits.py`.
 """
 
 import functools
@@ -20,11 +20,15 @@ from engine.core.model import inputs
 Found = Iterator[findings.Sighting]
 
 UNSEEN: Final = frozenset({inputs.TIMER_DUE, inputs.BUNDLE_ACTIVATED, inputs.JOURNEY_COMMAND, inputs.ERASED})
-"""The engine's own events that lead no instance anywhere."""
+"""Event types that no journey can react to, because only the engine itself processes such events."""
 
 
 def check(file: File[journey_file.Journey], read: Directory, scope: declared_names.Workspace) -> Found:
-    """Yield findings about one journey: its names, its expressions, and its sends against policy and templates."""
+    """Yield findings about one journey: its step ids, expressions, sends and events, and the names that other files define.
+
+    The other files are policy.yaml, traits.yaml and the templates. `read` holds all files of the directory, and `scope` the
+    names that expressions may use.
+    """
     model = file.model
     ids: dict[str, int] = {}
     for path, step in walk.every(model.steps):
@@ -44,7 +48,7 @@ def check(file: File[journey_file.Journey], read: Directory, scope: declared_nam
 
 
 def names_taken(read: Directory) -> Found:
-    """Yield a finding for each journey whose name another journey has."""
+    """Yield a finding for each journey with a name that an earlier file already uses."""
     first: dict[str, str] = {}
     for journey in read.journeys:
         name = journey.model.journey
@@ -55,7 +59,10 @@ def names_taken(read: Directory) -> Found:
 
 
 def _step(file: File[journey_file.Journey], path: positions.Path, step: steps.Step, read: Directory) -> Found:
-    """Yield findings about one step by itself, or against policy and templates."""
+    """Yield findings about one step; `path` is the way to it in the file, such as `("steps", 0)`.
+
+    The channels and the template of a send are compared with the policy and the templates in `read`.
+    """
     match step:
         case steps.SendStep(send=send):
             yield from _channels(file, (*path, "send"), send, read)
@@ -71,7 +78,11 @@ def _step(file: File[journey_file.Journey], path: positions.Path, step: steps.St
 
 
 def _expressions(file: File[journey_file.Journey], before: declared_names.Tree, after: declared_names.Tree) -> Found:
-    """Yield findings about every expression, and about the Liquid text of every handoff."""
+    """Yield findings about every CEL expression of the journey, and about the Liquid summary of every handoff.
+
+    `before` holds the names that an expression under `enter` may use. `after` holds the names for all other texts, which are
+    evaluated after the customer has entered.
+    """
     written = text_problems.Texts(file.document)
     for path, text, wanted in walk.expressions(file.model):
         entering = path[0] == "enter"
@@ -84,7 +95,11 @@ def _expressions(file: File[journey_file.Journey], before: declared_names.Tree, 
 
 
 def _channels(file: File[journey_file.Journey], path: positions.Path, send: steps.Send, read: Directory) -> Found:
-    """Yield findings about a send's channels: unknown to the policy, never with such a report, or without a way to the next."""
+    """Yield findings about the channels of one send.
+
+    Three mistakes are reported: the policy does not have the channel; the channel never reports the status in `success`; or
+    `success` or `fallback_after` is missing. Only the last channel may lack both of these keys.
+    """
     declared = read.policy.model.policy.channels if read.policy is not None else {}
     none = "It has no channels yet." if read.policy is not None else "There is no policy.yaml in this directory: create it."
     for index, each in enumerate(send.channels):
@@ -111,7 +126,11 @@ def _fallback(place: findings.Place, each: steps.Channel, *, last: bool) -> Foun
 
 
 def _template_of(file: File[journey_file.Journey], path: positions.Path, send: steps.Send, read: Directory) -> Found:
-    """Yield findings about a send's template: missing, or without a body for a channel in the policy's language."""
+    """Yield findings about the template of one send: it does not exist, or it has no text for a channel of the send.
+
+    Only the template's file in the policy's language is examined. If policy.yaml has errors, this language is not known, so
+    nothing is yielded.
+    """
     if read.policy_broken:
         return
     code = read.policy.model.policy.language if read.policy is not None else "id"
@@ -123,7 +142,7 @@ def _template_of(file: File[journey_file.Journey], path: positions.Path, send: s
         return
     template = files.get(code)
     if template is None:
-        return  # if it is missing, `templates.py` reports that; if it cannot be used, its own findings say why
+        return  # `templates.py` reports a missing file; a file that cannot be used has findings of its own
     for index, each in enumerate(send.channels):
         if getattr(template.model, each.channel) is None:
             place = file.document.place((*path, "channels", index, "channel"))
@@ -137,7 +156,10 @@ def _arms(document: positions.Document, path: positions.Path, arms: Sequence[ste
 
 
 def _unique(document: positions.Document, path: positions.Path, arms: Sequence[steps.SplitArm | steps.Candidate]) -> Found:
-    """Yield a finding for each arm or offer whose id is taken: records name them by their ids."""
+    """Yield a finding for each arm of a split, or offer of a choose, whose id an earlier arm or offer already has.
+
+    Decisions record only the id, so the id must identify one arm or one offer. `path` is the way to the list in the file.
+    """
     first: dict[str, int] = {}
     for index, arm in enumerate(arms):
         place = document.place((*path, index, "id"))
@@ -147,14 +169,14 @@ def _unique(document: positions.Document, path: positions.Path, arms: Sequence[s
 
 
 def _events(file: File[journey_file.Journey]) -> Found:
-    """Yield a finding for each trigger on an event that no instance ever sees."""
+    """Yield a finding for each event type in the journey that no journey can react to (see `UNSEEN`)."""
     for path, event in triggers(file.model):
         if event in UNSEEN:
             yield findings.EngineEvent.at(file.document.place(path), event=event)
 
 
 def triggers(model: journey_file.Journey) -> Iterator[tuple[positions.Path, str]]:
-    """Yield every event type that the journey names, with its path."""
+    """Yield `(path, event type)` for every event type in a journey: of entries, exits, the goal, waits and emitted events."""
     match model.enter.event:
         case str() as event:
             yield ("enter", "event"), event
@@ -176,7 +198,10 @@ def triggers(model: journey_file.Journey) -> Iterator[tuple[positions.Path, str]
 
 
 def _named(file: File[journey_file.Journey], read: Directory, ids: Mapping[str, int]) -> Found:
-    """Yield findings about the segment, the quiet hours and the migration targets that a journey names."""
+    """Yield findings about a segment, a rule of quiet hours or a migration target that the journey names but that is missing.
+
+    `ids` are the journey's step ids; a migration target is one of them, or `exit`.
+    """
     document, model = file.document, file.model
     segment = model.enter.segment
     declared_segments = read.traits.model.segments if read.traits is not None else {}

@@ -1,6 +1,6 @@
-"""The maps under `migrations`: lines without their apparent effect, and steps that no line leads from.
+"""The linter's checks of `migrations`: useless or risky lines, and steps without a target in the new version.
 
-`check` is called by the linter for one version. `holes` is called for two versions, by `against` in `lint/__init__.py`.
+`lint/__init__.py` calls `check` with one version of a journey. Its function `against` calls `holes` with two versions.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ Found = Iterator[findings.Sighting]
 
 
 def check(file: File[journey_file.Journey]) -> Found:
-    """Yield findings about a map that can be made without the version before."""
+    """Yield findings about lines of `migrations` that have no effect, or that move instances at every later deploy."""
     model, document = file.model, file.document
     if not model.migrations:
         return
@@ -29,9 +29,10 @@ def check(file: File[journey_file.Journey]) -> Found:
 
 
 def holes(before: definition.Journey, after: definition.Journey) -> tuple[str, ...]:
-    """Return the steps of `before` at which an instance may wait and that have no place in `after`, in the order of the file.
+    """Return the ids of steps in `before` at which instances may wait and from which they cannot move to `after`.
 
-    The result is empty if instances stay on their version, or if both versions are the same.
+    An instance moves to the step that `migrations` names, or else to the step with the same id. The ids are in the order of
+    the file. The result is empty if instances stay on their version (`on_update: pin`), or if both versions are the same.
     """
     if after.on_update != "migrate" or after.version == before.version:
         return ()
@@ -44,9 +45,9 @@ def holes(before: definition.Journey, after: definition.Journey) -> tuple[str, .
 
 
 def waits(step: definition.Step) -> bool:
-    """Return True if an instance may stand at the step between two inputs.
+    """Return True if an instance may wait at the step.
 
-    This is true for every send, because a message may be held or deferred on any channel.
+    This is true for every send, because a message waits while quiet hours hold it or a cap defers it.
     """
     return isinstance(step, (definition.WaitDuration, definition.WaitUntil, definition.WaitEvents, definition.Send)) or (
         isinstance(step, definition.Handoff) and step.reply_within is not None

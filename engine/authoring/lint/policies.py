@@ -1,6 +1,7 @@
-"""The linter's checks of policy.yaml, and the names that it and traits.yaml declare to every expression.
+"""The linter's checks of policy.yaml, and the names that policy.yaml and traits.yaml declare for expressions.
 
-Called by `lint/__init__.py`. `quiet_hours.py` and `frequency_caps.py` check how journeys use the policy's hours and caps.
+Called by `lint/__init__.py`. Other files check journeys against the policy: `quiet_hours.py` against its quiet hours, and
+`frequency_caps.py` against its caps.
 """
 
 import datetime
@@ -21,9 +22,10 @@ Found = Iterator[findings.Sighting]
 
 
 def declared(read: Directory) -> declared_names.Workspace:
-    """Return the names that the policy and traits.yaml declare.
+    """Return the names that expressions may use because policy.yaml and traits.yaml declare them.
 
-    If such a file exists and cannot be used, its names are not known.
+    If one of these files has errors, its names are not known, and expressions may use any name in their place. A file that
+    does not exist declares no names.
     """
     names: tuple[str, ...] | None = None if read.policy_broken else ()
     if read.policy is not None:
@@ -37,7 +39,10 @@ def declared(read: Directory) -> declared_names.Workspace:
 
 
 def check(file: File[rules.PolicyFile], read: Directory, scope: declared_names.Workspace, today: datetime.date) -> Found:
-    """Yield findings about the zone, the calendar, the quiet hours, the expressions, the reports and the caps."""
+    """Yield findings about policy.yaml: time zone, country, quiet hours, expressions, reported statuses and caps.
+
+    `scope` holds the names that expressions may use. `today` is compared with the last year whose public holidays are known.
+    """
     policy = file.model.policy
     if not public_calendars.Zones().known(policy.timezone):
         yield findings.UnknownZone.at(file.document.place(("policy", "timezone")), zone=policy.timezone)
@@ -52,7 +57,7 @@ def check(file: File[rules.PolicyFile], read: Directory, scope: declared_names.W
 
 
 def _country(file: File[rules.PolicyFile], today: datetime.date) -> Found:
-    """Yield a finding if the country's holidays are unknown, or known only up to this year."""
+    """Yield a finding if the public holidays of the policy's country are unknown, or are known for no year after this year."""
     country = file.model.policy.calendar.country
     place = file.document.place(("policy", "calendar", "country"))
     last = public_calendars.known_until(country)
@@ -63,14 +68,14 @@ def _country(file: File[rules.PolicyFile], today: datetime.date) -> Found:
 
 
 def _hours(file: File[rules.PolicyFile]) -> Found:
-    """Yield a finding for each rule that leaves no day open."""
+    """Yield a finding for each rule of quiet hours that has all seven days of the week in `days_off`."""
     for name, rule in file.model.policy.quiet_hours.items():
         if isinstance(rule, rules.QuietRule) and len(set(rule.days_off)) == len(times.WEEKDAYS):
             yield hazards.NeverOpen.at(file.document.place(("policy", "quiet_hours", name, "days_off")))
 
 
 def _reports(file: File[rules.PolicyFile]) -> Found:
-    """Yield a finding for each status that no provider of its channel can report."""
+    """Yield a finding for each status under `reports` that no provider of the channel can report."""
     for name, settings in file.model.policy.channels.items():
         can = channels.of(name).reports
         for index, status in enumerate(settings.reports):
@@ -81,7 +86,10 @@ def _reports(file: File[rules.PolicyFile]) -> Found:
 
 
 def _caps(file: File[rules.PolicyFile], read: Directory) -> Found:
-    """Yield findings about caps: unknown channels or journeys, and a `then` that means nothing."""
+    """Yield findings about caps that name an unknown channel or journey, or that have both `channel` and `then: defer`.
+
+    At a cap with `channel`, the engine skips this channel, so no message ever waits for the cap.
+    """
     policy, written = file.model.policy, {each.model.journey for each in read.journeys}
     for index, cap in enumerate(policy.caps):
         here = ("policy", "caps", index)

@@ -1,7 +1,8 @@
-"""Quiet hours compared with times that are written down: messages that are always in quiet hours, or expire in them.
+"""The linter's checks of quiet hours, and of the date of a schedule.
 
-Called by the linter. Only messages at a known time of the day are judged: right after a schedule or a wait until a time, moved by
-waits of a fixed length. Public holidays and changes of the clocks are left out.
+Called by `lint/__init__.py`. A message is reported if it is requested in quiet hours every time. Only messages whose time of
+day can be computed are checked: such a message follows a schedule or a wait such as `until: {time: "09:00"}`, with nothing but
+waits of a fixed length between. Public holidays and clock changes are ignored.
 """
 
 import datetime
@@ -25,13 +26,17 @@ MINUTE: Final = 60_000
 WEEK: Final = 7 * 24 * 60
 _MONDAY: Final = datetime.datetime(2024, 1, 1)
 _HORIZON_YEARS: Final = 5
-"""The number of years ahead for which a bundle knows holidays (`calendars.compiled`)."""
+"""The number of years after this year whose public holidays a bundle holds (`public_calendars.compiled`)."""
 
 Quiet = tuple[int, int] | rules.QuietRule
 
 
 def check(file: File[journey_file.Journey], read: Directory, today: datetime.date) -> Found:
-    """Yield findings about times in quiet hours, and about a schedule's date that is past or too far ahead."""
+    """Yield findings about messages that are always requested in quiet hours, and about the date of a schedule.
+
+    The date is reported if it is before `today`, or so many years after `today` that the bundle does not hold the public
+    holidays of that year.
+    """
     model = file.model
     yield from _date(file, today)
     rule = read.policy.model.policy.quiet_hours.get(model.hours or model.purpose) if read.policy is not None else None
@@ -42,9 +47,10 @@ def check(file: File[journey_file.Journey], read: Directory, today: datetime.dat
 
 
 def longest(rule: Quiet | None) -> float:
-    """Return the longest time that the rule is quiet without a break, in milliseconds.
+    """Return the length of the longest quiet time without a break in a week, in milliseconds.
 
-    Holidays are left out. No rule gives 0, and a rule that is never open gives infinity.
+    Public holidays are ignored. The result is 0 if `rule` is None, and infinite if the rule is never open. `frequency_caps.py`
+    uses the result, because quiet hours can delay a message by this time.
     """
     if rule is None:
         return 0.0
@@ -59,7 +65,7 @@ def _open(rule: Quiet) -> bool:
 
 @functools.lru_cache(64)
 def _week(rule: definition.QuietHours) -> bytes:
-    """Return each minute of a week from Monday on: q for quiet, o for open."""
+    """Return one byte for each minute of a week that begins on Monday: `q` if the minute is quiet, `o` if it is open."""
     return b"".join(
         b"q" if quiet_hours.quiet(rule, _MONDAY + datetime.timedelta(minutes=minute), ()) else b"o" for minute in range(WEEK)
     )
@@ -72,7 +78,7 @@ def _told(name: str, rule: Quiet) -> str:
 
 
 Minutes = tuple[int, ...] | None
-"""The minutes of the week at which a step may be reached; None if it may be any minute."""
+"""The minutes of the week at which a step may begin, counted from Monday 00:00; None if it may begin at any minute."""
 
 
 def _starts(model: journey_file.Journey) -> Minutes:
@@ -99,10 +105,12 @@ def _messages(
     rule: definition.QuietHours,
     told: str,
 ) -> Found:
-    """Yield findings about the sends of a list of steps that are reached at known times.
+    """Yield findings about the sends in a list of steps, and in the lists nested inside these steps.
 
-    `at` are the times at which the list begins. A list inside a branch, split or choice begins at the times of its step. A list
-    after an awaited event begins at any time.
+    `at` holds the minutes of the week at which the list may begin; None means any minute. `rule` holds the quiet hours, and
+    `told` is their description for the findings. A list inside a branch, split or choose begins at the same minutes as the
+    branch, split or choose. A list inside a wait for events may begin at any minute, because nobody knows when the event
+    comes.
     """
     for index, step in enumerate(written):
         here = (*path, index)
@@ -118,7 +126,10 @@ def _messages(
 
 
 def _behind(step: steps.Step, at: Minutes) -> Minutes:
-    """Return the times at which the next step is reached."""
+    """Return the minutes of the week at which the step after `step` may begin; `at` are the minutes at which `step` begins.
+
+    The result is None if the next step may begin at any minute.
+    """
     match step:
         case steps.WaitStep(wait=int(duration), restart_on=None) if at is not None and duration % MINUTE == 0:
             return tuple((minute + duration // MINUTE) % WEEK for minute in at)
@@ -148,7 +159,10 @@ def _message(
 
 
 def _closed(rule: definition.QuietHours, minute: int) -> int:
-    """Return the number of minutes from that minute of the week until the rule is open."""
+    """Return the number of minutes from this minute of the week until the quiet hours end; 0 if the minute is open.
+
+    `minute` counts from Monday 00:00. The rule must be open at some minute of the week.
+    """
     week = _week(rule)
     return (week * 2).index(b"o", minute) - minute
 

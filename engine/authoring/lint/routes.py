@@ -1,7 +1,7 @@
-"""The ways through a journey: the steps before a step, and the least and the greatest time since them.
+"""The ways through a journey: which steps come before a step, and the least and greatest time since them.
 
-Used by the rules for waits, caps and goals with the compiled steps. Steps only lead forward, so one walk in the order of the file
-is enough. Knows no rule. Times are in milliseconds.
+The checks of waits, caps and goals use this file with the compiled steps. Steps only lead forward, so one pass over the steps
+in the order of the file is enough. This file contains no check itself. All times are in milliseconds.
 """
 
 import itertools
@@ -18,11 +18,18 @@ _WEEK: Final = 7 * DAY
 _MONTH: Final = 31 * DAY
 
 Way = tuple[str, float, float]
-"""A neighbour of a step, with the least and the greatest time from entering the first of the two to entering the second."""
+"""A link between two steps that may follow each other: `(id of one of the steps, least time, greatest time)`.
+
+The times, in milliseconds, are those that an instance may need from its arrival at the first step to its arrival at the
+second. In `Routes.before`, the id is the first step's; `_ways` yields links with the id of the second step.
+"""
 
 
 class Routes:
-    """The steps of one journey that can be reached, in the order of the file, each with the steps that lead to it."""
+    """The steps of one journey that customers can reach, in the order of the file, and the links between them.
+
+    `before` holds for each of these steps the links from the steps directly before it.
+    """
 
     def __init__(self, model: journey_file.Journey, steps: Mapping[str, definition.Step]) -> None:
         self.steps = steps
@@ -38,9 +45,10 @@ class Routes:
         return self._least({self.first: 0.0}, lambda _: False)
 
     def since(self, starts: Callable[[definition.Step], bool]) -> dict[str, float]:
-        """Return the least time since the latest step that `starts` names, as `{step: milliseconds}`.
+        """Return the least time since the last step that `starts` accepts, as `{step: milliseconds}`.
 
-        It is infinite if no such step comes before.
+        For each step of the journey, the time is measured from the last accepted step before it; for example, `starts` accepts
+        every send. The time is infinite if no accepted step comes before.
         """
         return self._least({}, starts)
 
@@ -51,7 +59,10 @@ class Routes:
         return known
 
     def met(self, named: Callable[[definition.Step], Iterable[str]]) -> dict[str, frozenset[str]]:
-        """Return for each step all names that `named` gives for the steps that may come before it."""
+        """Collect for each step what `named` returns for the steps that may come before it, as `{step: names}`.
+
+        For example, `named` returns the channels of a send, and no names for other steps.
+        """
         known: dict[str, frozenset[str]] = {}
         for id_ in self._ordered():
             found = frozenset[str]()
@@ -61,11 +72,12 @@ class Routes:
         return known
 
     def spans(self, counts: Callable[[definition.Step], bool], slack: float, depth: int) -> dict[str, list[float]]:
-        """Return for each step how long ago the last steps that `counts` names can be, as `{step: [milliseconds]}`.
+        """Return for each step how long ago the last counted steps before it can be, as `{step: [milliseconds]}`.
 
-        The list begins with the last such step, then the second last, up to `depth` of them. On one way, a time is the longest
-        possible, with each wait at its longest. Of all ways, the way with the least such time counts. `slack` is how much later
-        than requested a message may go.
+        `counts` returns True for a step that counts, for example a send under a cap. In each list, the first number belongs to
+        the last counted step, the second number to the counted step before that, and so on, up to `depth` numbers. Each number
+        is the longest possible time on a way to the step, with every wait at its longest; of several ways, the smallest number
+        is taken. `slack` is the greatest delay between the request of a message and its sending, in milliseconds.
         """
         known: dict[str, list[float]] = {}
         for id_ in self._ordered():
@@ -83,19 +95,19 @@ class Routes:
 
 
 def _least_of(one: list[float], other: list[float]) -> list[float]:
-    """Return the lesser of each pair; where one list ends, the value of the other."""
+    """Return the smaller number of the two lists at each index; after one list has ended, the numbers of the longer list."""
     return [min(pair) for pair in itertools.zip_longest(one, other, fillvalue=math.inf)]
 
 
 def _ways(step: definition.Step) -> Iterator[Way]:
-    """Yield every step that this step leads to, with the time to get there."""
+    """Yield a link to every step that may directly follow `step`, with the least and the greatest time to get there."""
     match step:
         case definition.WaitEvents():
             for awaited in step.awaited:
                 yield from _way(awaited.goto, 0, step.timeout)
             yield from _way(step.on_timeout, step.timeout, step.timeout)
         case definition.WaitDuration():
-            # The event that restarts the wait may come again and again.
+            # The event that restarts the wait may come again and again, so such a wait has no greatest time.
             yield from _way(step.next, step.duration, step.duration if step.restart_on is None else math.inf)
         case definition.WaitUntil():
             yield from _way(step.next, 0, _longest(step))
@@ -117,10 +129,14 @@ def _way(goto: str | None, least: float, most: float) -> Iterator[Way]:
 
 
 def _longest(step: definition.WaitUntil) -> float:
-    """Return the longest time of a wait for a moment of the calendar, with one hour more for a change of the clocks."""
+    """Return the longest possible time of a wait until a calendar moment, in milliseconds.
+
+    The time is infinite for a wait until a date, because the date may be far ahead. A wait until a time of day gets one hour
+    more, because the clocks may change.
+    """
     if step.date is not None:
         return math.inf
     if step.payday:
-        return _MONTH + _WEEK  # payday moves over weekends and holidays
+        return _MONTH + _WEEK  # a payday on a weekend or holiday moves to another day
     gap = max(((later - day) % 7 or 7 for day, later in zip(step.days, (*step.days[1:], *step.days[:1]), strict=True)), default=1)
     return gap * DAY + DAY / 24

@@ -1,6 +1,6 @@
-"""Sends whose next channel never has a turn, or has it too late.
+"""The linter's check of `fallback_after`: sends that try their next channel too late, or never.
 
-Called by the linter. Missing channels and templates are found by `journeys.py`.
+Called by `lint/__init__.py`. `journeys.py` checks whether the channels and the template of a send exist.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,11 @@ from engine.core.model import channels
 
 
 def check(file: File[journey_file.Journey]) -> Iterator[findings.Sighting]:
-    """Yield findings about every channel but the last of every send.
+    """Yield findings about `fallback_after` of the channels of every send, except the last channel of the send.
 
-    They compare `fallback_after` with the message's expiry and with the life of a code.
+    Two mistakes are reported. In the first, the message has expired by the time when the next channel would be tried. In the
+    second, the message is an authentication code, and `fallback_after` is longer than the provider tries to deliver the code
+    (`code_lives` in `engine/core/model/channels.py`).
     """
     for path, step in walk.every(file.model.steps):
         if not isinstance(step, steps.SendStep):

@@ -1,6 +1,6 @@
-"""Splits that would show customers another arm than before.
+"""The linter's checks of splits: arms that are chosen anew at each entry, and a salt that two different splits share.
 
-Called by the linter, for one journey and for all journeys of a directory.
+Called by `lint/__init__.py`: `check` for one journey, and `shared` for all journeys of a directory.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,10 @@ Found = Iterator[findings.Sighting]
 
 
 def check(file: File[journey_file.Journey]) -> Found:
-    """Yield a finding for each split that draws an arm anew for each entry, in a journey that customers may enter again."""
+    """Yield a finding for each split with `by: instance` in a journey that customers may enter again.
+
+    Such a split chooses a new arm for each entry, so a customer who enters twice may get two different arms.
+    """
     if file.model.enter.reentry == "never":
         return
     for path, _, split in _splits(file):
@@ -23,9 +26,10 @@ def check(file: File[journey_file.Journey]) -> Found:
 
 
 def shared(read: Directory) -> Found:
-    """Yield a finding for each salt that two splits share without the same arms.
+    """Yield a finding for each split with the same salt as another split, but with other arms, weights or `by`.
 
-    The finding is at the later split, by file and line, that writes the salt.
+    Of the two splits, the finding is at the one that writes `salt`. If both write it, the finding is at the later one, in the
+    order of files and lines. A split that writes no `salt` has the salt `<journey>/<step>`.
     """
     first: dict[str, tuple[str, tuple[object, ...]]] = {}
     written = [(file, *found) for file in read.journeys for found in _splits(file)]
@@ -38,7 +42,7 @@ def shared(read: Directory) -> Found:
 
 
 def _splits(file: File[journey_file.Journey]) -> Iterator[tuple[positions.Path, str, steps.Split]]:
-    """Yield every split with its path and its default salt."""
+    """Yield `(path, default salt, split)` for every split of a journey."""
     for path, step in walk.every(file.model.steps):
         if isinstance(step, steps.SplitStep):
             yield (*path, "split"), f"{file.model.journey}/{step.id}", step.split

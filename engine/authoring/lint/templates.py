@@ -1,6 +1,6 @@
-"""The linter's checks of messages: templates, their languages, the cost of an SMS, and texts that a provider refuses.
+"""The linter's checks of messages: languages, Liquid texts, characters that make an SMS cost more, and texts that Meta refuses.
 
-Called by `compile.py` with the directory that was read. Fields that nothing fills are found by `unfilled_fields.py`.
+Called by `compile.py` with the directory that was read. `unfilled_fields.py` finds fields that no event or profile fills.
 """
 
 import functools
@@ -21,10 +21,10 @@ from engine.core.rules import language_fallback, sms_parts
 Found = Iterator[findings.Sighting]
 
 _FEW: Final = 3
-"""The most characters outside GSM 7-bit that count as a slip: with more of them, the text is in another script."""
+"""The greatest number of characters outside GSM 7-bit that is reported: a text with more is written in another script."""
 
 _REFUSED: Final = re.compile(r"[\n\t\r]| {5,}")
-"""White space that Meta refuses in a parameter."""
+"""White space that Meta refuses in a parameter of a WhatsApp template."""
 _UNBROKEN: Final = frozenset(
     (channel.name, field.name)
     for channel in channels.TABLE
@@ -32,7 +32,7 @@ _UNBROKEN: Final = frozenset(
     for field in body.fields
     if field.refuses_breaks
 )
-"""The texts in which such white space is refused, as (channel, key)."""
+"""The fields of templates in which white space that matches `_REFUSED` is refused, as `(channel, field)`."""
 
 TWO_LETTERS: Final = frozenset(
     re.findall(
@@ -43,11 +43,17 @@ TWO_LETTERS: Final = frozenset(
         "yozazhzu",
     )
 )
-"""The two-letter codes of ISO 639-1, as pycountry 26.2.16 lists them; three-letter codes (min, ban, ace) are not checked."""
+"""The two-letter language codes of ISO 639-1, as pycountry 26.2.16 lists them.
+
+Three-letter codes (min, ban, ace) are not checked.
+"""
 
 
 def check(read: Directory, scope: declared_names.Workspace) -> Found:
-    """Yield every finding about the directory's messages that can be made without a customer."""
+    """Yield all findings about the languages and texts of templates, and about journeys that send free text on WhatsApp.
+
+    `scope` holds the names that a template may use.
+    """
     if read.policy is not None:
         yield from _policy(read.policy, read)
     known = scope.after(None)
@@ -65,7 +71,7 @@ def check(read: Directory, scope: declared_names.Workspace) -> Found:
 
 
 def _policy(file: File[rules.PolicyFile], read: Directory) -> Found:
-    """Yield findings about the policy's languages: unknown, not in the usual form, or without any template."""
+    """Yield findings about languages in the policy: unknown, written in an unusual form, or without any template."""
     policy = file.model.policy
     yield from _tag(policy.language, file.document.place(("policy", "language")))
     there = {code for files in read.templates.values() for code in files}
@@ -90,7 +96,10 @@ def _tag(tag: str, place: findings.Place) -> Found:
 
 
 def _files(name: str, files: dict[str, File[fields.Model] | None], read: Directory) -> Found:
-    """Yield findings about the languages of one template: missing in the policy's language, or under an unusual tag."""
+    """Yield findings about the languages of one template: an unknown or unusual tag, or no file in the policy's language.
+
+    `name` is the template's name, and `files` is `{language: file}`.
+    """
     for code in sorted(files):
         yield from _tag(code, findings.Place(f"templates/{name}.{code}.yaml"))
     code = read.policy.model.policy.language if read.policy is not None else "id"
@@ -103,7 +112,11 @@ def _files(name: str, files: dict[str, File[fields.Model] | None], read: Directo
 
 
 def _template(file: File[fields.Model], known: declared_names.Known, prices: Mapping[str, float]) -> Found:
-    """Yield findings about the texts of one template file; `prices` is `{channel: cost of one attempt or part}`, if known."""
+    """Yield findings about the texts of one template file.
+
+    `known` holds the names that a text may use. `prices` is `{channel: cost}`: the cost of one part of an SMS, or of one
+    attempt on another channel, as the policy says.
+    """
     plain = file.document.plain()
     if not plain:
         yield findings.NoChannelInTemplate.at(file.document.place(()))
@@ -119,9 +132,10 @@ def _template(file: File[fields.Model], known: declared_names.Known, prices: Map
 
 
 def _costly(text: str, price: float) -> Iterator[findings.Problem]:
-    """Yield a problem at the first of at most `_FEW` characters without which the SMS would take fewer parts.
+    """Yield a problem if a few characters outside GSM 7-bit make an SMS at least one part longer.
 
-    The values of placeholders are not known, so only the written text counts.
+    The problem is at the first of these characters. A text with more than `_FEW` of them has no problem: it is written in
+    another script. `price` is the cost of one part. Placeholders are left out, because their values are not known.
     """
     outside = [
         (offset, character) for offset, character in enumerate(templates.blank(text)) if character not in sms_parts.ALPHABET
@@ -139,9 +153,9 @@ def _costly(text: str, price: float) -> Iterator[findings.Problem]:
 
 
 def _refused(text: str) -> Iterator[findings.Problem]:
-    """Yield a problem for white space inside a parameter that Meta refuses.
+    """Yield a problem for the first line break, tab or run of more than four spaces, which Meta refuses in a parameter.
 
-    White space at the start and end of a parameter is cut off before it is sent, so it is no problem.
+    White space at the start and the end of a parameter is cut off before sending, so it is no problem.
     """
     found = _REFUSED.search(text.strip())
     if found is not None:
@@ -154,10 +168,11 @@ def _refused(text: str) -> Iterator[findings.Problem]:
 
 
 def _window(file: File[journey_file.Journey], read: Directory) -> Found:
-    """Yield findings about free text on a channel whose window for it is most likely closed.
+    """Yield findings about free text on a channel that allows it only for some time after the customer has written.
 
-    That is so if no part of the journey makes the customer write first, and no message is a template that the customer may
-    answer.
+    On WhatsApp, this window is 24 hours. Free text is reported if nothing in the journey lets the customer write: the journey
+    neither starts with nor waits for a message from the customer, and none of its sends uses an approved template, which the
+    customer may answer.
     """
     code = read.policy.model.policy.language if read.policy is not None else "id"
     free: list[findings.Place] = []
@@ -170,14 +185,17 @@ def _window(file: File[journey_file.Journey], read: Directory) -> Found:
             if window is None or body is None:
                 continue
             if getattr(body, window.approved, None) is not None:
-                return  # a customer who got a template may answer it
+                return  # the customer may answer the approved template, and the answer opens the window
             free.append(file.document.place((*path, "send", "channels", index, "channel")))
     if free and not _written_to(file.document.plain()):
         yield from (hazards.FreeTextAlone.at(place) for place in free)
 
 
 def _written_to(journey: Any) -> bool:
-    """Return True if the journey starts with, or waits for, a message from the customer."""
+    """Return True if the journey starts with, or waits for, a message from the customer.
+
+    `journey` is the plain YAML data of a journey file.
+    """
     listened = {inputs.MESSAGE_RECEIVED, "message.replied"}
     events = journey["enter"].get("event", ())
     if listened.intersection([events] if isinstance(events, str) else events):
@@ -186,7 +204,10 @@ def _written_to(journey: Any) -> bool:
 
 
 def _awaited(value: Any) -> Iterator[tuple[str, ...]]:
-    """Yield the event types of each wait; a handoff with `reply_within` waits for `message.received`."""
+    """Yield for each wait the types of the events that it waits for; `value` is plain YAML data.
+
+    A handoff with `reply_within` waits for `message.received`.
+    """
     match value:
         case dict():
             for key, below in value.items():

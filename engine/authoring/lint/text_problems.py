@@ -1,7 +1,7 @@
-"""The problems of the CEL and Liquid texts of one file.
+"""The problems that checks find in the CEL and Liquid texts of one file, each reported once.
 
-Called by the linter. An alias may repeat one text ten thousand times. So each text is checked once, and its problems are reported
-once, at the anchor: the alias itself holds no text.
+Called by the linter. YAML aliases may repeat one text ten thousand times, so each text is checked only once. Its problems are
+reported once, at the YAML anchor, because the alias itself does not contain the text.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -11,7 +11,7 @@ from engine.authoring.findings import findings
 
 
 class Texts:
-    """The texts of one file, with the results of the checks so far."""
+    """The CEL and Liquid texts of one file that were checked so far, with the problems found in them."""
 
     def __init__(self, document: positions.Document) -> None:
         self._document = document
@@ -21,9 +21,11 @@ class Texts:
     def found(
         self, path: positions.Path, rule: Hashable, text: str, check: Callable[[str], Iterable[findings.Problem]]
     ) -> Iterator[findings.Sighting]:
-        """Yield the problems that `check` finds in the text at a path; none if they were reported for that place before.
+        """Yield a finding for each problem that `check` finds in `text`, at the position of the problem in the file.
 
-        `rule` names the check. Checks with the same rule give the same problems for the same text at every place.
+        `path` is the way to the text in the file. `rule` identifies the check: for the same `rule` and `text`, the problems
+        must be the same everywhere. A second call with the same `rule` for the same position yields nothing; an alias has the
+        position of its anchor.
         """
         key, written = (rule, text), self._document.start(path)
         if (written, key) in self._said:

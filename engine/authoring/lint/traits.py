@@ -1,6 +1,6 @@
-"""The linter's checks of traits.yaml: expressions, rising bands, and moments that can be computed in advance.
+"""The linter's checks of traits.yaml: expressions, bands that do not rise, and segments that change at unpredictable times.
 
-Called by `lint/__init__.py`. `declared` is called by `policies.py` for the names that traits give to every other expression.
+Called by `lint/__init__.py`. `policies.py` calls `declared`, because all other expressions may use the names of traits.
 """
 
 import functools
@@ -18,7 +18,11 @@ from engine.core.model import definition
 
 
 def declared(written: Mapping[str, traits_file.Trait]) -> declared_names.Known:
-    """Return what is known of each trait's value: the fields of `rfm`, a list, or a time if the expression gives a time."""
+    """Return for each trait what is known about its value, as `{trait: kind or names of fields}`.
+
+    The value of `rfm` has fields, and the value of `distinct` is a list. The value of `first`, `last` or `most_frequent` is a
+    time if the trait's expression returns a time. Of all other values nothing is known (None).
+    """
     return {name: _value(trait) for name, trait in written.items()}
 
 
@@ -38,7 +42,10 @@ def _value(trait: traits_file.Trait) -> declared_names.Known | declared_names.Ki
 
 
 def check(file: File[traits_file.TraitsFile], scope: declared_names.Workspace) -> Iterator[findings.Sighting]:
-    """Yield findings about all traits and segments."""
+    """Yield findings about all traits and segments of traits.yaml.
+
+    `scope` holds the names that the conditions of segments may use.
+    """
     written, known = text_problems.Texts(file.document), scope.segment()
     for path, text, wanted in _texts(file.model):
         yield from written.found(path, wanted, text, functools.partial(_problems, wanted=wanted, known=known))

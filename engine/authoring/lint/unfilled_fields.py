@@ -1,7 +1,7 @@
-"""Warnings about fields in templates that probably no event or profile ever fills.
+"""Warnings about fields in templates that probably no event and no profile has, such as a misspelt name.
 
-Called by `compile.py` with the directory that was read. Nobody declares the fields of events and profiles, so the check compares
-each field with the fields that are named elsewhere (decision 021). It only warns.
+Called by `compile.py` with the directory that was read. No file declares which fields events and profiles have. So the check
+compares each field in a template with the fields that expressions, journeys and other templates name (decision 021).
 """
 
 import dataclasses
@@ -19,22 +19,27 @@ from engine.authoring.liquid import templates
 Path = tuple[str, ...]
 
 _SHORT: Final = 4
-"""The length up to which names are too similar by nature for some slips.
+"""The length up to which two names are often similar without being misspelt.
 
-Shorter names are never compared letter by letter (lat and lon). In names of this length no letter may be changed (link and line).
+Shorter names are never compared letter by letter (`lat` and `lon`). In names of exactly this length, a changed letter is no
+misspelling (`link` and `line`).
 """
 
 
 _LONG: Final = 100
-"""The greatest length of a name that can be a slip."""
+"""The greatest length of a name that is checked: a longer name is never taken for a misspelling."""
 
 _MOST: Final = 50
-"""The most names that are compared with one name that may be a slip for all of them."""
+"""The greatest number of names that are kept for one form of a name (see `_slips`), which limits the time of the check."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Use:
-    """A field in a text of a template: the text's place, the offset in it, and the names before `data` or the profile."""
+    """One mention of a field in a Liquid text.
+
+    `document` and `place` say which text it is, and `offset` is the index of the mention in the text. `root` holds the names
+    before the field's own path: `("event",)` for `event.data.total`.
+    """
 
     document: positions.Document
     place: positions.Path
@@ -44,10 +49,11 @@ class _Use:
 
 @dataclasses.dataclass(slots=True)
 class _Field:
-    """One field.
+    """The files in which one field is named.
 
-    `firm` is true if an expression, a `set` or an `emit` names it. `files` are the texts that name it, by template and language;
-    the texts of a journey itself are under its name and an empty language.
+    `firm` is True if an expression or a step `set` or `emit` names the field. `files` is `{(template, language): mentions}`,
+    for the Liquid texts that name the field. The summaries of a journey's handoffs are Liquid texts too; their key is
+    `(journey, "")`.
     """
 
     firm: bool = False
@@ -55,7 +61,10 @@ class _Field:
 
 
 def check(read: Directory) -> Iterator[findings.Sighting]:
-    """Yield a warning for each field that only one template file names and that is nearly another, better known field."""
+    """Yield a warning for each field that only one file names and that looks like a misspelling of a better known field.
+
+    `_better` says when one field is better known than another.
+    """
     known = _fields(read)
     likely = _likely(known)
     policy = read.policy.model.policy.language if read.policy is not None else "id"
@@ -71,10 +80,11 @@ def check(read: Directory) -> Iterator[findings.Sighting]:
 
 
 def _better(other: _Field, file: tuple[str, str], policy: str) -> bool:
-    """Return True if the other field is better known than a field that only this file names.
+    """Return True if the field `other` is better known than a field that only the file `file` names.
 
-    That is so if an expression, a `set` or an `emit` names it, if two other files name it, or if only the same template in the
-    policy's language names it.
+    `file` is `(template, language)`, and `policy` is the policy's language. The field `other` is better known in three cases:
+    an expression, a `set` or an `emit` names it; at least two other files name it; or only the same template in the policy's
+    language names it, of which `file` is a translation.
     """
     name, language = file
     others = {each for each in other.files if each != file}
@@ -82,10 +92,11 @@ def _better(other: _Field, file: tuple[str, str], policy: str) -> bool:
 
 
 def near(name: str, other: str) -> bool:
-    """Return True if a name looks like a slip for another name.
+    """Return True if one of the two names is probably a misspelling of the other.
 
-    A slip is another case, or one letter added, lost, changed or swapped. Digits and a plural's s at the end make other names on
-    purpose, and nobody mistakes the first letter.
+    Upper and lower case, `_` and `-` make no difference. A misspelling has one letter added, lost or changed, or two
+    neighbouring letters swapped. Four differences are taken for intended: another first letter, an additional digit, a digit
+    changed to another digit, and an `s` at the end (a plural). `_SHORT` explains the exceptions for short names.
     """
     if name == other:
         return False
@@ -103,9 +114,10 @@ def near(name: str, other: str) -> bool:
 
 
 def _slips(name: str) -> set[str]:
-    """Return the name, and the name without any one letter.
+    """Return the forms by which similar names are found: the name itself, and the name without each of its letters in turn.
 
-    Two names that are near to each other have at least one of these in common.
+    Two names that differ in one letter, or in the order of two letters, share at least one form. A name longer than `_LONG`
+    has no forms.
     """
     folded = _folded(name)
     if len(folded) > _LONG:
@@ -114,9 +126,10 @@ def _slips(name: str) -> set[str]:
 
 
 def _likely(known: Iterable[Path]) -> dict[tuple[Path, str], list[str]]:
-    """Return `{(path before a field, slip of its name): [names that the slip may stand for]}`.
+    """Return the known fields as `{(path of the parent, form of a name): [names with this form]}`.
 
-    With it, not every name has to be compared with every other name.
+    `_slips` makes the forms. With this index, `check` compares a name only with names that share a form, and not with every
+    name.
     """
     likely: dict[tuple[Path, str], list[str]] = defaultdict(list)
     for path in known:
@@ -147,8 +160,11 @@ def _fields(read: Directory) -> dict[Path, _Field]:
 def _add(
     known: dict[Path, _Field], file: tuple[str, str], document: positions.Document, texts: Iterable[tuple[positions.Path, str]]
 ) -> None:
-    """Add the fields that Liquid texts name."""
-    seen: set[int] = set()  # starts of texts; an alias starts at its anchor and names the same fields
+    """Add the fields that the Liquid texts of one file name to `known`.
+
+    `file` is the key of the file, `(template, language)`, and `texts` are its texts with their paths.
+    """
+    seen: set[int] = set()  # positions of the texts read so far; a YAML alias has the position of its anchor
     for place, text in texts:
         start = document.start(place)
         if start in seen:
@@ -162,14 +178,17 @@ def _add(
 
 
 def _summaries(journey: journey_file.Journey) -> Iterator[tuple[positions.Path, str]]:
-    """Yield the Liquid texts of a journey itself: the summaries of its handoffs."""
+    """Yield `(path, text)` for the summary of each handoff of a journey; summaries are Liquid texts."""
     for path, step in walk.every(journey.steps):
         if isinstance(step, steps.HandoffStep):
             yield (*path, "handoff", "summary"), step.handoff.summary
 
 
 def _firm(read: Directory) -> Iterator[Path]:
-    """Yield the fields that expressions name, and the fields that journeys write themselves."""
+    """Yield the path of each field that an expression reads, or that a step `set` or `emit` of a journey writes.
+
+    The path is empty for a name that is no field of a profile or of event data (see `_field`).
+    """
     models: list[Any] = [*read.journeys, *filter(None, (read.policy, read.traits))]
     for file in models:
         for _, text, _ in walk.expressions(file.model):
@@ -178,7 +197,7 @@ def _firm(read: Directory) -> Iterator[Path]:
 
 
 def _made(value: Any) -> Iterator[Path]:
-    """Yield the fields that the steps `set` and `emit` of a journey write."""
+    """Yield the path of each field that a step `set` or `emit` writes; `value` is the plain YAML data of a file."""
     match value:
         case {"set": dict(fields)}:
             yield from (("profile", str(name)) for name in fields)
@@ -190,9 +209,10 @@ def _made(value: Any) -> Iterator[Path]:
 
 
 def _field(path: Path) -> Path:
-    """Return the path from `profile` or `data` on, for fields of a profile or of any event's data; empty for all other paths.
+    """Return the path of a field from `profile` or `data` on; empty if the name is no field of a profile or of event data.
 
-    Nobody declares these fields.
+    For example, both `event.data.total` and `entry.data.total` have the path `("data", "total")`. Only these fields are
+    checked, because nobody declares them.
     """
     if path[:1] == ("profile",):
         return path

@@ -1,6 +1,6 @@
-"""Steps that no customer can reach.
+"""The linter's check for steps that no customer can reach.
 
-Called by the linter with the compiled steps of a journey.
+Called by `lint/__init__.py` with the compiled steps of a journey.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,9 +13,10 @@ from engine.core.model import definition
 
 
 def check(file: File[journey_file.Journey], flat: Mapping[str, definition.Step]) -> Iterator[findings.Sighting]:
-    """Yield a finding for the first of each run of steps that no customer can reach.
+    """Yield a finding for the first unreachable step of each list of steps.
 
-    `flat` are the compiled steps.
+    The later steps of this list, and the steps nested inside them, are not reported again. `flat` is `{step id: compiled
+    step}`.
     """
     first = file.model.steps[0].id
     reached, ahead = {first}, [first]
@@ -33,7 +34,10 @@ def check(file: File[journey_file.Journey], flat: Mapping[str, definition.Step])
 
 
 def _leads_to(step: definition.Step) -> tuple[str | None, ...]:
-    """Return the result of `definition.goes_to`, except that a branch with an `else` never falls through."""
+    """Return the ids of the steps that may follow the step; None stands for the end of the journey.
+
+    Unlike `definition.goes_to`, leave out the step after a branch with an `else`: one arm of such a branch is always taken.
+    """
     if isinstance(step, definition.Branch) and any(arm.condition is None for arm in step.arms):
         return tuple(arm.goto for arm in step.arms)
     return definition.goes_to(step)

@@ -1,8 +1,8 @@
-"""Waits for receipts and replies that can never be about a message of the instance that waits.
+"""The linter's checks of waits and exits for receipts or replies that can never come.
 
-Called by the linter. An event `message.…` concerns only the instance whose message it names
-(docs/semantics.md#a-receipt-belongs-to-the-message-that-it-names). So a wait always runs into its timeout if nothing was sent
-before it, or if the channels of the messages before it never report that status (decision 043).
+Called by `lint/__init__.py`. An event `message.…` concerns only the instance whose message it names
+(docs/semantics.md#a-receipt-belongs-to-the-message-that-it-names). So a wait for such an event always ends by its timeout in
+two cases: nothing was sent before the wait, or the channels used before the wait never report that status (decision 043).
 """
 
 from collections.abc import Iterator
@@ -22,11 +22,15 @@ Awaited = tuple[positions.Path, str]
 ABOUT_MESSAGES: Final = frozenset({*inputs.RECEIPTS, inputs.MESSAGE_RECEIVED})
 
 HUMAN: Final = "a human"
-"""The name that stands for the channel of a handoff."""
+"""The name used as the channel of a handoff, which goes to a human instead of a provider."""
 
 
 def check(file: File[journey_file.Journey], way: routes.Routes, read: Directory) -> Found:
-    """Yield findings about every wait for a receipt or a reply, and about every exit by a receipt."""
+    """Yield findings about waits and exits for a receipt or reply that never comes, and about `since: previous_send`.
+
+    The last is reported if no send comes before the wait. `way` holds the routes through the journey's steps. The policy in
+    `read` says which statuses each channel reports.
+    """
     before, since = way.met(_channels), way.since(lambda step: bool(_channels(step)))
     for path, step in walk.every(file.model.steps):
         if not isinstance(step, steps.WaitStep) or step.id not in before:
@@ -47,7 +51,10 @@ def check(file: File[journey_file.Journey], way: routes.Routes, read: Directory)
 
 
 def _channels(step: definition.Step) -> tuple[str, ...]:
-    """Return the channels of the step's message; none if the step has no message."""
+    """Return the channels on which the step may send; empty if the step sends nothing.
+
+    A handoff counts as a message on the channel `HUMAN`.
+    """
     match step:
         case definition.Send(places=places):
             return tuple(place.channel for place in places)
@@ -62,7 +69,7 @@ def _since(file: File[journey_file.Journey], path: positions.Path, step: steps.W
 
 
 def _awaited(path: positions.Path, step: steps.WaitStep) -> Iterator[Awaited]:
-    """Yield the events that end the wait or start it again, each with its path."""
+    """Yield `(path, event type)` for each event that ends the wait or restarts its duration (`restart_on`)."""
     match step.restart_on:
         case steps.Trigger(event=event):
             yield (*path, "restart_on", "event"), event
@@ -73,7 +80,7 @@ def _awaited(path: positions.Path, step: steps.WaitStep) -> Iterator[Awaited]:
 
 
 def _exits(file: File[journey_file.Journey], way: routes.Routes, read: Directory) -> Found:
-    """Yield findings about exits by a receipt that can never come.
+    """Yield findings about exit rules for a receipt that can never come.
 
     Exits by `message.received` are not checked: a reply that belongs to no message may end any instance
     (docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message).
@@ -90,9 +97,10 @@ def _exits(file: File[journey_file.Journey], way: routes.Routes, read: Directory
 
 
 def _reported(place: findings.Place, event: str, channels: frozenset[str], read: Directory) -> Found:
-    """Yield a finding for a receipt that none of the channels reports.
+    """Yield a finding if none of the channels reports the status of the receipt `event`.
 
-    After a handoff there is none: nobody declares what a human's desk reports.
+    Nothing is yielded if `event` is no receipt, if there is no policy, or if the policy lacks one of the channels, which
+    another check reports. Nothing is yielded after a handoff either, because nobody declares what a human's desk reports.
     """
     status = inputs.RECEIPTS.get(event)
     if status is None or read.policy is None or HUMAN in channels:

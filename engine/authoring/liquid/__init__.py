@@ -1,1 +1,1 @@
-"""Liquid: templates parsed, checked and rendered through python-liquid, the same on every machine."""
+"""Liquid templates: parsed, checked and rendered with the library python-liquid, with the same result on every machine."""

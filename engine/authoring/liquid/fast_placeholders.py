@@ -1,9 +1,10 @@
-"""Placeholders that are filled without Liquid, for speed alone.
+"""Functions that fill simple placeholders of a template without Liquid, to save time.
 
-Most placeholders write a field (`{{ profile.name }}`), perhaps with a default text, or through one filter of Dalang's own.
-`renderer.py` looks once for the function of each node of a text without tags. That function never differs from Liquid: it answers
-only if the field holds text or a number, or if the field is missing or empty and the placeholder has a default. In all other
-cases it has no answer, and Liquid renders the node.
+Most placeholders are a field (`{{ profile.name }}`), a field with a default text, or a field with one of Dalang's own filters.
+`renderer.py` calls `of` once for each node of a text. A node is a placeholder, a tag, or the text between them.
+
+A function from `of` returns the same text as Liquid, or None. It returns a text only if the value of the field is text or a
+number, or if the field is missing or empty and the placeholder has a default text. If it returns None, Liquid renders the node.
 """
 
 import operator
@@ -16,18 +17,23 @@ from liquid.builtin.expressions import arguments
 from engine.core.context import expression_scope
 
 Filled = Callable[[Any], str | None]
-"""A function that fills a placeholder from a rendering; it returns None if Liquid has to render the node."""
+"""A function that takes a `renderer.Rendering` and returns the text of one node; None if Liquid has to render the node."""
 
 _OTHERWISE: Final = frozenset({"size", "first", "last"})
-"""Names that Liquid counts or picks from a value that has no such field."""
+"""Names with a special meaning in Liquid: `items.size` is the number of items, `items.first` the first item.
+
+A path with such a name is left to Liquid.
+"""
 _WRITTEN: Final = frozenset({str, int, float})
 _ABSENT: Final = object()
 
 
 def of(node: Any, filters: Mapping[str, tuple[int, Callable[..., Any]]]) -> Filled | None:
-    """Return the function that fills a node; None if the node is neither plain text nor a simple placeholder.
+    """Return the function that fills a node without Liquid; None if only Liquid can render the node.
 
-    `filters` are Dalang's own.
+    Such a function exists for text outside of placeholders. It also exists for a placeholder with a field and no filter, with the
+    filter `default`, or with one of Dalang's own filters. `filters` are Dalang's own filters, as `{name: (number of arguments,
+    function)}`.
     """
     if isinstance(node, content.ContentNode):
         text = node.text
@@ -48,9 +54,10 @@ def of(node: Any, filters: Mapping[str, tuple[int, Callable[..., Any]]]) -> Fill
 
 
 def _value(left: Any) -> Callable[[Any], Any] | None:
-    """Return the function that fetches the field of a path; None if the value is not such a path.
+    """Return the function that fetches the value of a placeholder such as `profile.name`.
 
-    The function returns `_ABSENT` if the path leads through a value that is not an object.
+    The result is None if `left`, the text before the filters, is not a path of field names. The function takes a rendering. It
+    returns None for a missing field, and `_ABSENT` if a value on the path is not an object.
     """
     path = left.path if isinstance(left, expressions.Path) else ()
     if (
@@ -73,9 +80,10 @@ def _value(left: Any) -> Callable[[Any], Any] | None:
 
 
 def _root(path: Any) -> tuple[Callable[[Any], Any], tuple[str, ...]]:
-    """Return the function that fetches the first value of a path, and the fields below it.
+    """Return the function that fetches the value at the head of a path from a rendering, and the names of the fields below it.
 
-    Of an event it makes only the part that is asked for.
+    For `event.data.total`, the function fetches `event.data`, and the names are `("total",)`. So the other fields of the event,
+    such as its time, are not converted to text.
     """
     match tuple(path):
         case ("profile", *rest):
@@ -113,7 +121,7 @@ def _through(value_of: Callable[[Any], Any], function: Callable[..., Any], given
         try:
             written = function(rendering, value, *given)
         except (TypeError, ValueError, OverflowError):
-            return None  # Liquid leaves it out and notes that
+            return None  # Liquid leaves out the placeholder and notes its field
         return written if type(written) is str else None
 
     return filled

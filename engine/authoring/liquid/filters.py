@@ -1,8 +1,9 @@
 """Dalang's own Liquid filters: dates, numbers and plurals.
 
-Pure functions of the value, the tongue of the body and the customer's zone. `renderer.py` gives them to Liquid, `templates.py`
-uses them to check a text, and the CLI writes rupiah with them. No filter knows a clock: the text "now" is not a time. A filter
-raises ValueError with the reason if it cannot write the value.
+The filters are pure functions of the value, the customer's time zone and the tongue (how the language of the message writes dates
+and numbers). `renderer.py` adds them to Liquid, `templates.py` checks texts with them, and the CLI formats amounts in rupiah with
+`rupiah`. No filter reads the clock, so the text "now" is not accepted as a time. A filter raises ValueError, with the reason, if
+it cannot write the value.
 """
 
 import datetime
@@ -44,13 +45,18 @@ DIRECTIVES: Final[Mapping[str, Written]] = {
     "T": lambda at, _: f"{at.hour:02d}:{at.minute:02d}:{at.second:02d}",
     "%": lambda _, __: "%",
 }
-"""The letters of strftime that do not depend on the language of the machine."""
+"""`{letter: function}` for the letters of a strftime pattern, such as `A` of `%A`.
+
+Each letter gives the same text on every machine, because the names of days and months come from `locale_formats.py` and not from
+the language of the machine.
+"""
 
 
 def date(value: Any, pattern: Any, tongue: locale_formats.Tongue, zone: datetime.tzinfo) -> str:
-    """Write a time by a pattern of strftime letters.
+    """Return a time as text in the form of a strftime pattern.
 
-    `"2026-12-25T02:00:00Z" | date: "%A, %d %B %Y"` is `Jumat, 25 Desember 2026`. `%-d` leaves out leading zeros.
+    `"2026-12-25T02:00:00Z" | date: "%A, %d %B %Y"` is `Jumat, 25 Desember 2026`. With a hyphen, as in `%-d`, leading zeros are
+    left out.
     """
     at = moment(value, zone)
 
@@ -62,7 +68,10 @@ def date(value: Any, pattern: Any, tongue: locale_formats.Tongue, zone: datetime
 
 
 def directive(found: re.Match[str]) -> Written:
-    """Return the function for a letter of a pattern; raises ValueError if `date` does not know the letter."""
+    """Return the function that writes one part of a pattern, such as `%d`; raises ValueError if its letter is not known.
+
+    `found` is a match of `_DIRECTIVE`.
+    """
     try:
         return DIRECTIVES[found[2]]
     except KeyError:
@@ -70,25 +79,26 @@ def directive(found: re.Match[str]) -> Written:
 
 
 def check(pattern: str) -> None:
-    """Check a pattern; raises ValueError if it has a letter that `date` does not know."""
+    """Check the pattern of the filter `date`; raises ValueError if a letter after `%` is not in `DIRECTIVES`."""
     for found in _DIRECTIVE.finditer(pattern):
         directive(found)
 
 
 def day(value: Any, tongue: locale_formats.Tongue, zone: datetime.tzinfo) -> str:
-    """Write the day, for the filter `tanggal`: 25 Desember 2026."""
+    """Return the date of a time as text, for the filter `tanggal`: `25 Desember 2026`."""
     return date(value, "%-d %B %Y", tongue, zone)
 
 
 def weekday(value: Any, tongue: locale_formats.Tongue, zone: datetime.tzinfo) -> str:
-    """Write the day of the week, for the filter `hari`: Jumat."""
+    """Return the day of the week as text, for the filter `hari`: `Jumat`."""
     return date(value, "%A", tongue, zone)
 
 
 def clock(value: Any, tongue: locale_formats.Tongue, zone: datetime.tzinfo) -> str:
-    """Write the time of the day, for the filter `jam`: 09.00, in English 09:00.
+    """Return the time of the day as text, for the filter `jam`: `09.00`, in English `09:00`.
 
-    Raises ValueError for a bare date, which has no time of day: no customer is told to come at midnight.
+    Raises ValueError for a date without a time, such as `2026-12-25`. Otherwise the text would be `00.00`, and a customer would
+    read that something happens at midnight.
     """
     if isinstance(value, str) and _BARE.fullmatch(value):
         raise ValueError(f"{value} is a day without an hour")
@@ -96,7 +106,11 @@ def clock(value: Any, tongue: locale_formats.Tongue, zone: datetime.tzinfo) -> s
 
 
 def moment(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the local time in the zone from RFC 3339 text, from a time, or from a bare date (00:00 in that zone)."""
+    """Return a value as a local time in `zone`.
+
+    The value is a datetime with a zone, a text in RFC 3339, or a date without a time: `2026-12-25` means 00:00 of this day in
+    `zone`. Raises ValueError for any other value.
+    """
     if isinstance(value, datetime.datetime) and value.tzinfo is not None:
         return value.astimezone(zone)
     if not isinstance(value, str):
@@ -112,18 +126,18 @@ def moment(value: Any, zone: datetime.tzinfo) -> datetime.datetime:
 
 
 def rupiah(value: Any) -> str:
-    """Write an amount in rupiah: `275000 | rupiah` is `Rp275.000`.
+    """Return an amount of money as text in rupiah: `275000 | rupiah` is `Rp275.000`.
 
-    Amounts are whole rupiah, rounded half up, with dots between thousands, as prices are written in Indonesia.
+    The amount is rounded half up to whole rupiah. In every language, dots separate the thousands, as in Indonesian prices.
     """
     number = int(_number(value).quantize(decimal.Decimal(1), rounding=decimal.ROUND_HALF_UP))
     return f"{'-' if number < 0 else ''}Rp{abs(number):,}".replace(",", ".")
 
 
 def thousands(value: Any, tongue: locale_formats.Tongue) -> str:
-    """Write a number with separators, for the filter `ribuan`: 1.234.567, in English 1,234,567.
+    """Return a number as text with separators, for the filter `ribuan`: `1.234.567`, in English `1,234,567`.
 
-    There are at most three decimals, as in CLDR's pattern `#,##0.###`, rounded half up.
+    The number is rounded half up to at most three decimals, as in CLDR's pattern `#,##0.###`.
     """
     number = _number(value).quantize(decimal.Decimal("0.001"), rounding=decimal.ROUND_HALF_UP)
     whole, _, fraction = f"{abs(number):,}".partition(".")
@@ -133,9 +147,9 @@ def thousands(value: Any, tongue: locale_formats.Tongue) -> str:
 
 
 def plural(value: Any, one: Any, many: Any) -> Any:
-    """Return the first word for exactly one, and the second word for any other number.
+    """Return the word `one` if the value is exactly 1, and the word `many` for any other number.
 
-    `{{ n }} {{ n | plural: "item", "items" }}`
+    Use it in a template as `{{ n }} {{ n | plural: "item", "items" }}`.
     """
     return one if _number(value) == 1 else many
 

@@ -1,8 +1,9 @@
-"""Tongues: the way in which a language writes days, months, clock times and numbers.
+"""Tongues: for each language, how days, months, clock times and numbers are written.
 
-Called by `renderer.py` for the language of a body, and used by `filters.py`. Source: Unicode CLDR 47 (as Babel 2.18.0 ships it):
-the names in format, wide and abbreviated, the separator of the short time, the symbols of decimal numbers. No library of the
-machine is asked, so that a replay in any year writes the text that was sent.
+`renderer.py` chooses the tongue for the language of a message, and `filters.py` writes dates and numbers with this tongue.
+Source: Unicode CLDR 47 (as Babel 2.18.0 ships it): the wide and the abbreviated names in the `format` context, the separator of
+the short time, the symbols of decimal numbers. The data is copied into this file and not read from a library. So a replay in a
+later year writes the same text that was sent.
 """
 
 from collections.abc import Sequence
@@ -12,10 +13,11 @@ import msgspec
 
 
 class Tongue(msgspec.Struct, frozen=True):
-    """One language.
+    """How one language writes days, months, clock times and numbers.
 
-    Weeks start with Monday, as in Python. `halves` are the words for the two halves of a day (AM, PM), and `clock` is the
-    separator between hours and minutes.
+    `days` and `short_days` start with Monday, as in Python. `halves` are the words for the two halves of a day (AM, PM). `clock`
+    is the separator between hours and minutes, `thousands` the separator between groups of three digits, and `decimal` the
+    separator before the fraction.
     """
 
     days: Sequence[str]
@@ -124,7 +126,7 @@ TONGUES: Final = {
 
 
 def of(*tags: str) -> Tongue:
-    """Return the tongue of the first tag whose language is known here; English if there is none."""
+    """Return the formats of the first language tag, such as `id` or `en-GB`, that `TONGUES` knows; English if it knows none."""
     for tag in tags:
         found = TONGUES.get(tag.partition("-")[0])
         if found is not None:

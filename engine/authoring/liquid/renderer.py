@@ -1,7 +1,8 @@
-"""The Liquid environment: renders a text, and leaves out the parts of Liquid that depend on the machine or the clock.
+"""The Liquid environment, which renders a text without the features of Liquid that depend on the machine or the clock.
 
-Used by `templates.py` alone. A placeholder or tag that cannot be rendered is left out and noted, and never stops the text around
-it. Nothing here reads the clock, the machine's time zone or its files.
+Only `templates.py` uses this module. A placeholder or a tag that cannot be rendered is left out of the result, and the text
+around it is still rendered. The name of its field is added to `Rendering.missing`. Nothing here reads the clock, the machine's
+time zone or files of the machine.
 """
 
 import datetime
@@ -24,7 +25,11 @@ _MOST_BYTES: Final = 1_000_000
 
 
 class Rendering:
-    """The state of one body while it is rendered: its scope, its language, and the names of fields that rendered empty."""
+    """The state of one message while it is rendered.
+
+    `names` is the scope, and `language` the language of the text. `missing` collects the names of fields that rendered empty, in
+    their order, as the keys of a dict. `contexts` is `{autoescape: Liquid context}`; `autoescape` is True only for HTML.
+    """
 
     __slots__ = ("_tongue", "_zone", "contexts", "language", "missing", "names", "values")
 
@@ -37,21 +42,21 @@ class Rendering:
 
     @property
     def tongue(self) -> locale_formats.Tongue:
-        """The tongue of the body's language; if that language is not known, the tongue of the policy's language."""
+        """The formats of dates and numbers for the text's language; for the policy's language if the text's is not known."""
         if self._tongue is None:
             self._tongue = locale_formats.of(self.language, self.names.policy.language)
         return self._tongue
 
     @property
     def zone(self) -> datetime.tzinfo:
-        """The customer's zone if the scope has one; otherwise the zone of the workspace, or UTC."""
+        """The customer's time zone if the scope has one; otherwise the policy's time zone, or UTC if that one is not known."""
         if self._zone is None:
             self._zone = self.names.zone or public_calendars.Zones().zone(self.names.policy.timezone) or datetime.UTC
         return self._zone
 
 
 class _Values(dict[str, Any]):
-    """The names of a scope with their values; each value is made when it is first asked for."""
+    """The names of a scope with their values, in the form for Liquid; each value is computed when Liquid first reads it."""
 
     __slots__ = ("names",)
 
@@ -65,7 +70,7 @@ class _Values(dict[str, Any]):
         return value
 
     def __bool__(self) -> bool:
-        return True  # Liquid replaces an empty (false) mapping by a new one of its own
+        return True  # otherwise Liquid would replace this mapping, which is empty at first, by a new dict
 
 
 _Filter = Callable[..., Any]
@@ -80,7 +85,10 @@ FILTERS: Final[Mapping[str, tuple[int, _Filter]]] = {
     "ribuan": (0, lambda of, value: filters.thousands(value, of.tongue)),
     "plural": (2, lambda _, value, one, many: filters.plural(value, one, many)),
 }
-"""`{name of a filter: (number of its arguments, function)}`; the function gets the rendering, the value and the arguments."""
+"""Dalang's own filters, as `{name: (number of arguments, function)}`.
+
+The function is called with the rendering, the value before the filter, and the arguments of the filter.
+"""
 
 TIMES: Final = ("date", "tanggal", "hari", "jam")
 
@@ -88,7 +96,8 @@ TIMES: Final = ("date", "tanggal", "hari", "jam")
 class Environment(liquid.Environment):
     """A Liquid environment that parses strictly and renders leniently.
 
-    While it parses, any fault is raised. While it renders, a part that cannot be rendered is left out and noted.
+    Parsing raises every error. Rendering leaves out each placeholder or tag that fails, and adds the name of its field to
+    `Rendering.missing`.
     """
 
     loop_iteration_limit = _MOST_LOOPS
@@ -110,7 +119,7 @@ class Environment(liquid.Environment):
             self.add_filter(name, self._filter(function))
 
     def filled(self, text: str, rendering: Rendering) -> str:
-        """Return the text with its placeholders filled; note each field that renders empty in `rendering.missing`."""
+        """Return the text with its placeholders filled, and add each field that renders empty to `rendering.missing`."""
         if "{{" not in text and "{%" not in text:
             return text
         known = self._known.get(text)
@@ -130,14 +139,18 @@ class Environment(liquid.Environment):
     def _parsed(self, text: str) -> tuple[liquid.BoundTemplate, _Filling]:
         """Parse the text, and pair each of its nodes with the function that fills the node without Liquid.
 
-        Where values are escaped (`autoescape`), Liquid renders every node, so there is no such function.
+        The function is None for a node that only Liquid can render. With `autoescape`, this is every node, because only Liquid
+        escapes values.
         """
         template = self.from_string(text)
         filling = [(node, None if self.autoescape else fast_placeholders.of(node, FILTERS)) for node in template.nodes]
         return template, tuple(filling)
 
     def _outputs(self, template: liquid.BoundTemplate, filling: _Filling, rendering: Rendering) -> str:
-        """Render a text without tags; raises OutputStreamLimitError if the result is longer than `_MOST_BYTES`."""
+        """Return the rendered text of a template without tags.
+
+        Raises OutputStreamLimitError if the text is longer than `_MOST_BYTES`.
+        """
         texts = []
         for node, fill in filling:
             filled = None if fill is None else fill(rendering)
@@ -148,10 +161,10 @@ class Environment(liquid.Environment):
         return text
 
     def _output(self, node: Any, template: liquid.BoundTemplate, rendering: Rendering) -> str:
-        """Render one node by Liquid.
+        """Return the text of one node, rendered by Liquid.
 
-        A node without tags changes nothing in its context, and to make a context costs more than to render a node. So all nodes
-        of a body share one context.
+        All nodes of a message share one Liquid context, because making a context costs more than rendering a node. Sharing is
+        safe: only tags change the context, and a text with tags is not rendered here.
         """
         context = rendering.contexts.get(self.autoescape)
         if context is None:
@@ -161,9 +174,10 @@ class Environment(liquid.Environment):
         return buffer.getvalue()
 
     def error(self, exc: Any, msg: str | None = None, token: Any = None) -> None:
-        """Handle an error of Liquid: raise it while parsing, note it while rendering.
+        """Handle an error that Liquid reports: raise it during parsing, and note it during rendering.
 
-        An error about a resource limit is raised in both cases.
+        During rendering, the name of the error's class is added to `Rendering.missing`, and the rendering continues. An error
+        about a resource limit, such as too many loops, is always raised.
         """
         fault = exc if isinstance(exc, exceptions.LiquidError) else exc(msg, token=token)
         if self._rendering is None or isinstance(fault, exceptions.ResourceLimitError):
@@ -171,16 +185,17 @@ class Environment(liquid.Environment):
         self._rendering.missing[type(fault).__name__] = None
 
     def left_out(self, node: Any) -> None:
-        """Note the value of a node that could not be rendered, without its filters: `entry.data.due`."""
+        """Add the field of a node that could not be rendered to `Rendering.missing`, without its filters: `entry.data.due`."""
         first = next(iter(node.expressions()), None)
         told = str(first.left if isinstance(first, expressions.FilteredExpression) else first or node.token.value)
         if self._rendering is not None:
             self._rendering.missing[told[:100]] = None
 
     def _filter(self, function: "_Filter") -> Callable[..., Any]:
-        """Wrap a function of `filters.py` in the form in which Liquid calls a filter.
+        """Return a function of `FILTERS` in the form in which Liquid calls a filter: with the value and the arguments.
 
-        A missing field stays missing. A wrong value becomes a FilterArgumentError, which leaves out the placeholder.
+        The filter is not applied to a missing field. If the function cannot write the value, a FilterArgumentError is raised, and
+        the placeholder is left out.
         """
 
         def applied(value: Any, *arguments: Any) -> Any:
@@ -197,7 +212,7 @@ class Environment(liquid.Environment):
         environment = self
 
         class Missing(undefined.Undefined):
-            """A missing field: it renders empty, and is noted as soon as it is used for output."""
+            """A missing field: its text is empty, and rendering it or looping over it adds its name to `Rendering.missing`."""
 
             def __str__(self) -> str:
                 self.note()
@@ -215,9 +230,10 @@ class Environment(liquid.Environment):
 
 
 def _context(template: liquid.BoundTemplate, rendering: Rendering) -> liquid.RenderContext:
-    """Make a context without Liquid's own `now` and `today`, which read the clock.
+    """Return a Liquid context without Liquid's variables `now` and `today`, which read the clock.
 
-    They must not exist at all: `[entry.data.field]` could name them at run time.
+    A check of the template's text would not be enough: a placeholder such as `{{ [entry.data.field] }}` takes the name of the
+    variable from an event.
     """
     context = liquid.RenderContext(template, globals=rendering.values)
     context.scope = chain_map.ReadOnlyChainMap(context.locals, context.globals, context.counters)
@@ -225,9 +241,9 @@ def _context(template: liquid.BoundTemplate, rendering: Rendering) -> liquid.Ren
 
 
 def _shown(root: str, value: Any) -> Any:
-    """Return a value in the form that a template shows: times as RFC 3339 text in UTC.
+    """Return the value of a scope name in the form for templates, where each time is an RFC 3339 text in UTC.
 
-    Only the roots `now`, `event`, `entry` and `traits` hold times that are not text yet.
+    `root` is the scope name. Only `now`, `event`, `entry` and `traits` can contain a datetime.
     """
     if root == "now":
         return inputs.text(value)
@@ -246,10 +262,10 @@ def _told(value: Any) -> Any:
 
 
 def _lenient(kind: Any) -> Any:
-    """Return a subclass of a kind of node that leaves itself out and notes it when it cannot be rendered.
+    """Return a subclass of a Liquid node class; its nodes render nothing if they fail, and are noted in `Rendering.missing`.
 
-    So the text around the node is not lost. Liquid's own filters and tags let errors of Python through: a division by text, a
-    loop to infinity.
+    So the text around the node is still rendered. Without the subclass, an error of Python would stop the whole text: Liquid's
+    filters and tags do not catch, for example, a division by text or a loop to infinity.
     """
 
     class Lenient(kind):  # type: ignore[misc]

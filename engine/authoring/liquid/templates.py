@@ -1,7 +1,8 @@
 """Templates in Liquid, rendered by python-liquid.
 
-The decider renders with `LiquidTemplates`, and the linter calls `check` and `paths`. A check is strict, and a send is lenient: a
-missing field renders empty and is listed. A text is compiled once. `renderer.py` holds the rules of rendering.
+The decider renders messages with `LiquidTemplates`, and the linter calls `check`, `paths`, `plain` and `blank`. The check is
+strict: an unknown field is a problem. Rendering is lenient: a missing field renders empty and is listed in the result. Each text
+is parsed once. `renderer.py` has the rules of rendering.
 """
 
 import datetime
@@ -23,13 +24,13 @@ from engine.core.model import channels
 
 _FIELDS: Final = [(channel.name, field) for channel in channels.TABLE for body in channel.bodies for field in body.fields]
 _HTML: Final = frozenset((name, field.name) for name, field in _FIELDS if field.html)
-"""The texts in which values are escaped, as (channel, key)."""
+"""The texts of a body in which Liquid escapes values for HTML, as (channel, key): `("email", "html")`."""
 _ONE_LINE: Final = frozenset((name, field.name) for name, field in _FIELDS if field.one_line)
-"""The texts that are made one line, as (channel, key)."""
+"""The texts of a body that are sent as a single line, as (channel, key): `("email", "subject")`."""
 
 
 class LiquidTemplates:
-    """The port `ports.Templates`, implemented with Liquid."""
+    """The implementation of the port `ports.Templates` with Liquid."""
 
     def __init__(self) -> None:
         self._plain = renderer.Environment(autoescape=False)
@@ -38,9 +39,10 @@ class LiquidTemplates:
     def render(
         self, bodies: Mapping[str, Mapping[str, Any]], languages: tuple[str, ...], channel: str, names: expression_scope.Scope
     ) -> ports.Rendered | None:
-        """Render the body for one channel in the first of `languages` that has it; None if no language has one.
+        """Render a message for one channel, in the first of `languages` in which the template has a body for this channel.
 
-        `bodies` is `{language: {channel: body}}`.
+        `bodies` is `{language: {channel: body}}`. The result is None if no language has a body for the channel. `names` is the
+        scope with the values of the placeholders.
         """
         for language in languages:
             body = bodies.get(language, {}).get(channel)
@@ -66,7 +68,7 @@ class LiquidTemplates:
 
 
 def _line(filled: object) -> object:
-    """Return the text, or each text of a list, as one line, with one space for each run of white space."""
+    """Return a text, or each text of a list, as a single line in which each run of white space is one space."""
     return [_line(each) for each in filled] if isinstance(filled, list) else " ".join(str(filled).split())
 
 
@@ -78,7 +80,10 @@ _nothing: Final = liquid.RenderContext(_checking.from_string(""))
 
 
 def check(text: str, known: declared_names.Known) -> Iterator[findings.Problem]:
-    """Yield every problem of a Liquid text that can be found without a customer."""
+    """Yield every problem of a Liquid text that can be found without the data of a customer.
+
+    `known` has the names that the text may use.
+    """
     try:
         template, analysis = _parsed(text)
     except exceptions.LiquidError as exc:
@@ -96,9 +101,10 @@ def check(text: str, known: declared_names.Known) -> Iterator[findings.Problem]:
 
 
 def paths(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Yield the fields that a text names, each with its offset.
+    """Yield the path of each field that a Liquid text reads, with its offset in the text.
 
-    A path ends before an index or before a field that is named by a value. An invalid template has no paths; `check` reports it.
+    For the text `{{ profile.name }}`, yield `(("profile", "name"), 3)`. A path ends before an index (`items[0]`) and before a
+    name that comes from another field (`items[event.data.key]`). For an invalid text, yield nothing; `check` reports the text.
     """
     try:
         analysis = _parsed(text)[1]
@@ -109,12 +115,15 @@ def paths(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
 
 
 def plain(text: str) -> str:
-    """Return the text without its placeholders and tags."""
+    """Return a Liquid text without its placeholders and tags: `Hi !` for `Hi {{ profile.name }}!`."""
     return blank(text, "")
 
 
 def blank(text: str, by: str = "\n") -> str:
-    """Return the text with a line break for each character of a placeholder or tag, so that all others keep their offsets."""
+    """Return a Liquid text in which `by` replaces each character of a placeholder or tag.
+
+    If `by` is a single character, all characters outside of placeholders and tags keep their offsets.
+    """
     parts: list[str] = []
     done = 0
     for start, end in _spans(text):
@@ -131,7 +140,10 @@ def _parsed(text: str) -> tuple[liquid.BoundTemplate, Any]:
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the start and end of each placeholder and tag; one that is never closed ends with the text."""
+    """Yield the start and the end of each placeholder and tag in a Liquid text, as offsets.
+
+    A placeholder or tag without its closing brackets ends at the end of the text.
+    """
     at = 0
     while (opened := _OPEN.search(text, at)) is not None:
         closed = text.find("}}" if opened.group() == "{{" else "%}", opened.end())
@@ -140,9 +152,10 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _bound(text: str) -> None:
-    """Raise LiquidSyntaxError for markup that Liquid's parser would read for minutes.
+    """Raise LiquidSyntaxError for a placeholder or tag for which Liquid's parser would need minutes.
 
-    The parser goes through white space again and again.
+    This is a placeholder or tag with more than `_LONGEST` characters, or with 50 white-space characters in a row: the parser
+    reads the same white space again and again.
     """
     for start, end in _spans(text):
         markup = text[start:end]
@@ -156,7 +169,7 @@ def _path(variable: Any) -> tuple[str, ...]:
 
 
 def _filtered(nodes: Iterable[Any]) -> Iterator[expressions.FilteredExpression]:
-    """Yield every value that goes through filters, nested tags included."""
+    """Yield every expression that may have filters in a list of Liquid nodes, also inside nested tags."""
     for node in nodes:
         for expression in node.expressions():
             if isinstance(expression, expressions.FilteredExpression):
@@ -165,9 +178,10 @@ def _filtered(nodes: Iterable[Any]) -> Iterator[expressions.FilteredExpression]:
 
 
 def _misused(expression: expressions.FilteredExpression) -> Iterator[findings.Problem]:
-    """Yield the uses of Dalang's own filters that can never work.
+    """Yield a problem for each use of Dalang's own filters that fails for every customer.
 
-    The number of arguments, the letters of a date pattern, or a text that is not a time may be wrong.
+    A use fails if the number of arguments is wrong, if a date pattern has an unknown letter, or if a filter for times gets a
+    constant text that is not a time.
     """
     for index, each in enumerate(expression.filters or ()):
         wanted, _ = renderer.FILTERS.get(each.name, (None, None))
@@ -192,10 +206,10 @@ def _why(exc: exceptions.LiquidError) -> str:
 
 
 def _offset(exc: exceptions.LiquidError, text: str) -> int:
-    """Return the offset of the fault.
+    """Return the offset in the text at which a Liquid error occurred.
 
-    If Liquid knows only that something ended too soon, return the start of the markup that has the same fault when it stands
-    alone.
+    Some errors of Liquid have no offset, for example if a text ends before a tag is closed. Then each placeholder and tag is
+    parsed alone, and the result is the start of the first with the same error; if there is none, the length of the text.
     """
     index = getattr(exc.token, "start_index", 0)
     if 0 <= index <= len(text):

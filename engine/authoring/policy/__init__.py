@@ -1,1 +1,1 @@
-"""Policy: `policy.yaml` as the fold reads it, with the usual failure classes of its channels."""
+"""Policy: compiles `policy.yaml` to the form that the fold uses, and adds the default failure classes of its channels."""

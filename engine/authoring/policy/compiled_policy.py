@@ -1,6 +1,6 @@
-"""The compiled policy, in the form that the fold reads.
+"""Compiling of `policy.yaml` to the form that the fold uses.
 
-Called by `compile.py`. The linter calls `quiet` too.
+Called by `compile.py`. The linter also calls `quiet`.
 """
 
 import datetime
@@ -14,10 +14,10 @@ from engine.core.model import definition
 
 
 def compiled(policy: policy_file.Policy, today: datetime.date) -> definition.Policy:
-    """Return the compiled policy.
+    """Return the compiled form of a policy.
 
-    A failure class of the file overrides the engine's usual one. `today` decides the years of which the holidays are in the
-    bundle.
+    A failure class in the policy overrides the engine's default class for the same channel and error code. The calendar contains
+    the holidays from the year before `today` to five years after.
     """
     written: dict[str, dict[str, definition.FailureClass]] = {
         str(channel): {code: _failure(each) for code, each in codes.items()} for channel, codes in policy.failure_classes.items()
@@ -45,7 +45,10 @@ def compiled(policy: policy_file.Policy, today: datetime.date) -> definition.Pol
 def _failures(
     written: Mapping[str, Mapping[str, definition.FailureClass]], channels: Iterable[str]
 ) -> dict[str, dict[str, definition.FailureClass]]:
-    """Return `{channel: {code: failure class}}` for the policy's `channels`; a written class overrides the usual one."""
+    """Return `{channel: {error code: failure class}}` for all channels in the policy.
+
+    `written` are the failure classes in policy.yaml. They override the engine's default classes.
+    """
     names = sorted({*channels, *written})
     return {name: dict(sorted({**known_channels.of(name).failures, **written.get(name, {})}.items())) for name in names}
 
@@ -57,7 +60,10 @@ def _failure(written: str | policy_file.Retry) -> definition.FailureClass:
 
 
 def quiet(rule: tuple[int, int] | policy_file.QuietRule) -> definition.QuietHours:
-    """Return quiet hours in the form that the fold reads."""
+    """Return the compiled form of a rule for quiet hours.
+
+    A rule is a pair of (start, end) in minutes since midnight, or a mapping that also has quiet days and holidays.
+    """
     if not isinstance(rule, policy_file.QuietRule):
         return definition.QuietHours(*rule)
     start, end = rule.quiet or (0, 0)

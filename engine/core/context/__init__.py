@@ -1,4 +1,5 @@
-"""The context of a decision: the live definitions, the customer, the instance, the moment, and the ports to CEL and Liquid.
+"""The context of a decision: the data that the decider and the steps read before they choose.
 
-Everything here only reads. Nothing here records a decision or changes a state.
+It consists of the live definitions, the customer, the instance, the current time, and the ports to CEL and Liquid. The modules
+of this package only read: they record no decision and change no customer's state.
 """

@@ -1,6 +1,7 @@
-"""The catalog: the live bundle with every version that an instance may still be on, and the ports that evaluate and render.
+"""The catalog: the live bundle, all journey versions that an instance may still use, and the ports to CEL, Liquid and time zones.
 
-`engine/authoring/compiling/catalogs.py` builds it once per activation. The decider reads it for every event.
+`engine/authoring/compiling/catalogs.py` builds one catalog for each activation of a bundle. The decider reads the catalog for
+every input.
 """
 
 import datetime
@@ -16,22 +17,26 @@ from engine.core.traits import evaluate
 MOST_ZONES: Final = 1_000
 MOST_LANGUAGES: Final = 1_000
 LONGEST_LANGUAGE: Final = 35
-"""The longest wish, in characters, whose order is kept; no tag in use is longer (RFC 5646 section 4.4.1)."""
+"""The longest language tag, in characters, for which `languages_of` caches its result.
+
+No tag in use is longer (RFC 5646 section 4.4.1).
+"""
 
 
 class Catalog:
-    """The definitions by which the decider decides, with tables and caches made from them.
+    """The definitions that the decider uses, with tables and caches that are made from them.
 
-    - `entries`: `{event type: journeys that it may enter}`, by priority, then name.
-    - `joining`: the same for each segment.
-    - `scheduled`: the journeys that enter by the calendar.
-    - `counting`: `{event type: traits that it changes}`.
-    - `segmenting`: the traits that segments read (`_read`).
-    - `named`: every event type that any version or trait names; all other types cost nothing.
-    - `reach`: how far back caps look.
-    - `hours`: the quiet hours that were found last.
-    - `due`: `{(version, zone): (since, due)}` of the schedules; `due` is the next entry for every moment from `since` until
-      `due`.
+    - `entries`: `{event type: journeys that a customer may enter by it}`, the highest priority first, then by name.
+    - `joining`: `{segment: journeys that a customer enters when she comes into the segment}`, in the same order.
+    - `scheduled`: the journeys that have a schedule, in the same order.
+    - `counting`: `{event type: traits that are computed from events of the type}`.
+    - `segmenting`: a pair `(trait, daily)` for each trait that a segment reads; the function `_read` explains `daily`.
+    - `named`: all event types that a journey version or a trait names.
+    - `screening`: the check that finds events without any effect on a customer.
+    - `reach`: the length of time before now for which caps count messages; None if the policy has no caps.
+    - `hours`: a cache of the quiet hours that were computed last, for each rule and time zone.
+    - `due`: a cache of schedules, `{(version, zone): (since, due)}`. At every moment from `since` until `due`, the next
+      scheduled entry is at `due`.
     """
 
     def __init__(
@@ -52,7 +57,7 @@ class Catalog:
         self.joining: dict[str, tuple[definition.Journey, ...]] = {}
         self.scheduled: tuple[definition.Journey, ...] = ()
         for journey in sorted(bundle.journeys, key=lambda j: (-j.priority, j.name)):
-            if journey.status in ("live", "paused"):  # a draft or retired journey takes nobody and records nothing
+            if journey.status in ("live", "paused"):  # no customer enters a draft or retired journey
                 self._enters(journey)
         self.segments = bundle.segments
         self.segment_names = tuple(segment.name for segment in bundle.segments)
@@ -83,19 +88,21 @@ class Catalog:
             self.scheduled = (*self.scheduled, journey)
 
     def takes(self, event_type: str, *, known: bool) -> bool:
-        """Return True if an event of that type can have an effect by itself.
+        """Return True if the content of an event of this type may have an effect on a customer.
 
-        That is so if the type is named or the engine's own. It is also so if the customer is not `known`, because the first event
-        plans schedules and examines segments, if the bundle has any.
+        The content may have an effect if a journey or a trait names the type, or if the type is one of the engine's own. The
+        first event of a customer (`known` is False) plans her schedules and evaluates the segments. So it may have
+        an effect with any type, if the bundle has schedules or segments.
         """
         if event_type in self.named or event_type in inputs.BUILT_IN:
             return True
         return not known and bool(self.scheduled or self.segments)
 
     def concerns_all(self, before: "Catalog") -> bool:
-        """Return True if the activation of this catalog after `before` can have an effect on every customer.
+        """Return True if every customer may be affected when this catalog replaces `before`, the catalog that was live.
 
-        Schedules, segments and migrations of either catalog can have one, and so can the end of a pause.
+        All customers may be affected if one of the two catalogs has schedules, segments or journeys with `on_update: migrate`.
+        They may also be affected if a journey of `before` has the status `paused`, because the pause may end.
         """
         if self is before:
             return False
@@ -108,21 +115,29 @@ class Catalog:
         return bool(self.scheduled or self.segments or migrating)
 
     def zone_of(self, customer: state.Customer) -> datetime.tzinfo:
-        """Return the customer's time zone: the profile's, else that of the phone's country, else the workspace's, else UTC."""
+        """Return the customer's time zone.
+
+        It is the first zone that is given: in the profile, by the country of the phone number, or for the workspace. It is UTC
+        if that zone is unknown.
+        """
         profile = customer.profile
-        if profile is not self._asked[0]:  # the same customer is asked about many times in a row
+        if profile is not self._asked[0]:  # callers ask for one customer many times in a row: keep the last result
             name = customer_zone.zone_of(profile, self.policy.calendar, self.policy.timezone, self._knows)
             self._asked = (profile, self._zone(name) or datetime.UTC)
         return self._asked[1]
 
     def reckoned(self, customer: state.Customer, now: datetime.datetime, wanted: Iterable[str] | None) -> Mapping[str, Any]:
-        """Return the values of the customer's traits at a time, of those that are wanted (None: of all)."""
+        """Return `{trait name: value}` for a customer at the time `now`, without the traits that have no value.
+
+        `wanted` are the names of the traits to compute; None means all traits. Names that are no traits of the bundle are
+        ignored.
+        """
         known = self.traits
         chosen = known.values() if wanted is None else [known[name] for name in wanted if name in known]
         return evaluate.values(chosen, customer.traits, now, self.zone_of(customer))
 
     def languages_of(self, customer: state.Customer) -> tuple[str, ...]:
-        """Return the languages to try for a customer, in their order."""
+        """Return the languages to look for in a template, the customer's preferred one first: `("en-GB", "en", "id")`."""
         wished = customer.profile.get("language")
         if not isinstance(wished, str) or len(wished) > LONGEST_LANGUAGE:
             return language_fallback.order(wished, self.policy)
@@ -144,14 +159,21 @@ class Catalog:
         return self._zones[name]
 
     def journey(self, version: str) -> definition.Journey:
-        """Return the journey of that version; raises `errors.BundleError` if it is missing, and never returns another version."""
+        """Return the journey of that version.
+
+        Raises `errors.BundleError` if the version is missing. The function never returns another version in its place.
+        """
         try:
             return self.versions[version]
         except KeyError:
             raise errors.BundleError(f"No bundle here holds the journey version {version}.") from None
 
     def coming(self, journey: definition.Journey, step: str) -> tuple[definition.WaitEvents, ...]:
-        """Return the `since` waits that an instance at `step` may still come to; events that they name are kept."""
+        """Return the waits with `since: entry` or `since: previous_send` that an instance at `step` can still reach.
+
+        If an event matches one of these waits before the instance reaches it, the decider stores the event (`event.kept`). The
+        stored event can then end the wait.
+        """
         known = self._coming.get((journey.version, step))
         if known is None:
             later = (journey.steps[id_] for id_ in definition.reachable(journey, step))
@@ -161,10 +183,14 @@ class Catalog:
 
 
 def _read(bundle: definition.Bundle) -> Iterator[tuple[definition.Trait, bool]]:
-    """Return each trait that a segment reads, with True if a segment may read the days of an rfm, which change every day."""
+    """Return a pair `(trait, daily)` for each trait that a segment reads.
+
+    `daily` is True if a segment that reads the trait may also read `recency_days` of an rfm trait. This number changes every
+    day.
+    """
     named: dict[str, bool] = {}
     for segment in bundle.segments:
-        # A field name in brackets may be the result of any expression, so it may be that of the days.
+        # In `traits.x[...]` the field name is known only when the expression is evaluated, so it may be `recency_days`.
         daily = "recency_days" in segment.condition.text or "[" in segment.condition.text
         named |= {name: daily or named.get(name, False) for name in segment.traits}
     return ((trait, named[trait.name]) for trait in bundle.traits if trait.name in named)

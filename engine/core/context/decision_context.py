@@ -1,6 +1,7 @@
-"""The view: all that a step may read, which is the definitions, the customer, the instance and the moment.
+"""The context: everything that a step may read about the definitions, the customer, the instance and the time.
 
-The decider makes a view of one instance at one moment. Steps read it and answer with a move. A view changes nothing.
+The decider makes a context for one instance at one moment, and calls a step with it. The step reads the context and returns a
+move (`engine/core/steps/results.py`). A context changes nothing.
 """
 
 import datetime
@@ -15,14 +16,17 @@ from engine.core.context import trace as traces
 from engine.core.model import decisions, definition, inputs, state
 
 NOTHING: Final = object()
-"""The mark for an expression that failed."""
+"""The value that marks a failed expression in `given`; None cannot mark it, because an expression may have the value null."""
 
 
 class Context(msgspec.Struct):
-    """One instance at `now`; for entries, segments and schedules the customer without an instance.
+    """The data that steps and conditions read about one customer at the time `now`.
 
-    `event` is the current input, None while a timer fires. `held` are the journeys that are paused for everybody (`*`: all of
-    them). `cause` is for the trace: the id of the event or timer that led here.
+    - `of`: the version of the journey; None while segments are evaluated or schedules are planned.
+    - `instance`: the customer's instance of this journey; None for entries, segments and schedules.
+    - `event`: the current input; None while a timer fires or a bundle goes live.
+    - `held`: the names of the journeys that an operator has paused for all customers (`*`: all journeys).
+    - `cause`: the id of the event or timer that led to this context; the trace records it.
     """
 
     catalog: catalog.Catalog
@@ -38,7 +42,7 @@ class Context(msgspec.Struct):
 
     @property
     def journey(self) -> definition.Journey:
-        """The version of the journey in this view."""
+        """The version of the journey that this context is about; use it only if `of` is not None."""
         assert self.of is not None
         return self.of
 
@@ -48,7 +52,11 @@ class Context(msgspec.Struct):
         return self.catalog.zone_of(self.customer)
 
     def scope(self) -> expression_scope.Scope:
-        """Return the names for expressions; after a timer, `event` is the last event that moved the instance."""
+        """Return the scope for the expressions of this context; it is built only once.
+
+        While a timer fires there is no current event. In expressions, `event` is then the last event that moved the instance,
+        or the entry event if no event has moved it.
+        """
         if self.names is None:
             at = self.instance
             self.names = expression_scope.Scope(
@@ -60,13 +68,14 @@ class Context(msgspec.Struct):
                 journey=self.of,
                 outcomes=at.outcomes if at else {},
                 zone_of=self.catalog.zone_of,
-                reckon=self.catalog.reckoned,  # not a method of the view: view and scope would hold each other until collected
+                # Not a method of this context: then context and scope would refer to each other and need the garbage collector.
+                reckon=self.catalog.reckoned,
                 segments=self.catalog.segment_names,
             )
         return self.names
 
     def value(self, expression: definition.Expression, *, failed: Any = None) -> Any:
-        """Return the expression's value, or `failed` if it gives none; the error is traced and counted."""
+        """Return the expression's value, or `failed` if the evaluation raises an error; the trace counts the error."""
         result, error = failed, ""
         try:
             result = self.catalog.expressions.evaluate(expression, self.scope())
@@ -76,25 +85,32 @@ class Context(msgspec.Struct):
         return result
 
     def given(self, values: Mapping[str, definition.Given]) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """Return the values that a step writes, as JSON has them (times as RFC 3339), and the names of those that failed."""
+        """Return the values that a step writes, `{name: value}`, and the names of the values whose expressions failed.
+
+        The values are as in JSON: a time becomes an RFC 3339 text, for example.
+        """
         written, failed = {}, []
         for name, each in values.items():
             result = each.constant if each.expression is None else self.value(each.expression, failed=NOTHING)
             if result is NOTHING:
                 failed.append(name)
             else:
-                written[name] = plain(result)
+                written[name] = json_value(result)
         return written, tuple(failed)
 
     def paused(self, journey: str, key: str) -> bool:
-        """Return True if the journey is paused: by its live version's status, by an operator for all, or for this customer."""
+        """Return True if the journey is paused for this customer and this key (the value of `enter.key`).
+
+        A journey is paused by the status of its live version, by an operator for all customers, or by an operator for this
+        customer.
+        """
         live = self.catalog.live.get(journey)
         if (live is not None and live.status == "paused") or not self.held.isdisjoint((pauses.ALL, journey)):
             return True
         return any(each.journey in ("", journey) and each.key in (None, key) for each in self.customer.pauses)
 
     def holds(self, condition: definition.Expression | None) -> bool:
-        """Return True if the condition is true, or if there is none; a condition that fails to evaluate is false."""
+        """Return True if the condition is true or None; a condition that fails to evaluate counts as false."""
         if condition is None:
             return True
         result, error = None, ""
@@ -108,7 +124,7 @@ class Context(msgspec.Struct):
         return result is True
 
     def matches(self, trigger: definition.Trigger) -> bool:
-        """Return True if the current event is of the trigger's type and meets its condition."""
+        """Return True if the current event has the trigger's type and meets the trigger's condition."""
         return self.event is not None and self.event.type == trigger.event and self.holds(trigger.when)
 
     def after(self, milliseconds: int) -> datetime.datetime:
@@ -116,20 +132,25 @@ class Context(msgspec.Struct):
         return self.now + milliseconds * inputs.MILLISECOND
 
     def timer(self, kind: state.TimerKind, due: datetime.datetime) -> decisions.TimerScheduled:
-        """Return a timer of the current step; its id is the same whenever this arming is decided again."""
+        """Return the fact that sets a timer for the current step; the timer fires at `due`.
+
+        The timer's id is a hash of the instance, the step, the visit and the number of the timer within the visit. So the id is
+        the same if the worker decides this input again.
+        """
         at = self.here
         return decisions.TimerScheduled(decisions.hashed(at.id, at.step, at.visit, at.armed + 1), kind, due)
 
     def disarmed(self) -> tuple[decisions.TimerCancelled, ...]:
-        """Return the cancellations of all timers of the instance."""
+        """Return the facts that cancel all timers of the instance."""
         return tuple(
             decisions.TimerCancelled(id_) for id_, timer in self.customer.timers.items() if timer.instance == self.here.id
         )
 
     def message(self) -> state.Message:
-        """Return the open message of the instance's step.
+        """Return the open message of the instance's current step.
 
-        A migration may have brought the message from a step of another name.
+        A migration may have brought the message from a step with another name, and the message's id is a hash of that name. So
+        the function searches by instance and step.
         """
         at = self.here
         return next(
@@ -140,7 +161,7 @@ class Context(msgspec.Struct):
 
     @property
     def here(self) -> state.Instance:
-        """The instance; views of entries, segments and schedules have none."""
+        """The instance of this context; contexts for entries, segments and schedules do not have one."""
         assert self.instance is not None
         return self.instance
 
@@ -152,20 +173,20 @@ class Context(msgspec.Struct):
         self.trace.add(traces.Condition(journey, expression.path, expression.text, result, seen, error, self.cause))
 
 
-def number(value: Any) -> float | None:
+def finite_number(value: Any) -> float | None:
     """Return a finite number as a float, or None for anything else, booleans included.
 
-    A recorded number is read back as a float.
+    A whole number becomes a float too, because a recorded number is a float when it is read back.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if value - value == 0 else None
 
 
-def plain(value: Any) -> Any:
-    """Return the value of an expression as JSON has it, also inside maps and lists.
+def json_value(value: Any) -> Any:
+    """Return an expression's value as JSON can hold it, also inside maps and lists.
 
-    Times become RFC 3339 texts in UTC, durations become seconds, and NaN and infinity become null.
+    Times become RFC 3339 texts in UTC, and durations become numbers of seconds. NaN and infinity become null.
     """
     match value:
         case datetime.datetime():
@@ -173,12 +194,12 @@ def plain(value: Any) -> Any:
         case datetime.timedelta():
             return value.total_seconds()
         case dict():
-            return {str(name): plain(each) for name, each in value.items()}
+            return {str(name): json_value(each) for name, each in value.items()}
         case list() | tuple():
-            return [plain(each) for each in value]
+            return [json_value(each) for each in value]
         case bytes():
             return value.decode("utf-8", "replace")
         case float():
-            return number(value)  # JSON has no NaN and no infinity
+            return finite_number(value)  # JSON has no NaN and no infinity
         case _:
             return value

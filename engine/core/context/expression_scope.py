@@ -1,6 +1,7 @@
-"""The scope: the names that an expression or a template may use, over one customer, instance and event.
+"""The scope: the names that an expression or a template may use, with their values for one customer, instance and event.
 
-`View.scope` builds it; the implementations of the ports read it. Values are made only when asked for.
+`Context.scope` builds a scope, and the implementations of the ports (`ports.py`) read it. A value is computed only when an
+expression or a template uses its name.
 """
 
 import datetime
@@ -15,15 +16,19 @@ NAMES: Final = ("event", "entry", "profile", "consent", "traits", "segments", "s
 
 
 def nothing(_: state.Customer, __: datetime.datetime, ___: Iterable[str] | None) -> Mapping[str, Any]:
-    """Return no traits, for a scope without any."""
+    """Return no trait values; this function is the default of `Scope.reckon`."""
     return {}
 
 
 class Scope(msgspec.Struct):
-    """The values that expressions and templates see; `event` and `entry` are None if there is none.
+    """The data behind the names that expressions and templates use.
 
-    `reckon` gives the values of a customer's traits at a time, of the wanted names (None: of all). `reckoned` holds the values
-    that were asked for already. `segments` are the names of all segments of the bundle.
+    - `event` and `entry`: the current event and the instance's entry; None if there is none.
+    - `outcomes`: `{step id: outcome}` of the steps that the instance has completed.
+    - `zone_of`: a function that returns the customer's time zone.
+    - `reckon`: a function that returns `{trait name: value}` for a customer, a time and trait names (None: all traits).
+    - `reckoned`: a cache of the results of `reckon`, by the trait names.
+    - `segments`: the names of all segments of the bundle.
     """
 
     customer: state.Customer
@@ -44,14 +49,17 @@ class Scope(msgspec.Struct):
         return None if self.zone_of is None else self.zone_of(self.customer)
 
     def traits(self, wanted: tuple[str, ...] | frozenset[str] | None) -> Mapping[str, Any]:
-        """Return the values of the wanted traits (None: of all), without the traits that have no value."""
+        """Return `{trait name: value}` for the wanted traits (None: all traits), without the traits that have no value."""
         found = self.reckoned.get(wanted)
         if found is None:
             found = self.reckoned[wanted] = self.reckon(self.customer, self.now, wanted)
         return found
 
     def value(self, name: str) -> Any:
-        """Return the value of one of `NAMES` as plain Python; times are datetimes in UTC."""
+        """Return the value of one of the names in `NAMES`, such as `profile`; times are datetimes in UTC.
+
+        Raises `KeyError` for every other name.
+        """
         match name:
             case "event":
                 return _event(self.event)
@@ -78,7 +86,10 @@ class Scope(msgspec.Struct):
 
 
 def consents(policy: definition.Policy, customer: state.Customer) -> dict[str, dict[str, bool]]:
-    """Return `{purpose: {channel: allowed}}` for the policy's channels, with `any` beside the channels."""
+    """Return `{purpose: {channel: allowed}}` for all purposes and for the channels of the policy.
+
+    Each purpose also has the key `any`, which is True if at least one channel is allowed.
+    """
     allowed: dict[str, dict[str, bool]] = {}
     for purpose in definition.PURPOSES:
         channels = {channel: consented(policy, customer, purpose, channel) for channel in policy.channels}
@@ -89,8 +100,8 @@ def consents(policy: definition.Policy, customer: state.Customer) -> dict[str, d
 def consented(policy: definition.Policy, customer: state.Customer, purpose: str, channel: str) -> bool:
     """Return True if the customer may be messaged for this purpose on this channel.
 
-    What the customer said of the channel wins over what was said of all channels. With neither, `implied` allows and `opt_in`
-    does not; `opt_in` is the default (UU PDP 27/2022 art. 20, 22).
+    A consent or withdrawal for this channel counts more than one for all channels. If there is neither, the policy's rule for
+    the purpose applies: `implied` allows the message, and `opt_in`, the default, forbids it (UU PDP 27/2022 art. 20, 22).
     """
     said = customer.consent.get(purpose)
     if said is not None:

@@ -1,19 +1,20 @@
-"""Commands for everybody: the journeys that operators have paused.
+"""Pauses for all customers: the journeys that operators have paused for everybody.
 
-The replay and the worker call `held_after` for each `journey.command` without a subject, and give the result to
-`decider.transition`. A pause of one customer is in that customer's state, not here.
+`engine/core/fold_driver.py` calls `held_after` for each `journey.command` without a subject, and passes the result to
+`decider.transition`. A pause of a single customer is stored in the customer's state and not here.
 """
 
 from engine.core.model import inputs
 
 ALL = "*"
-"""The name that stands for every journey."""
+"""The name that means all journeys."""
 
 
 def held_after(held: frozenset[str], event: inputs.Event) -> frozenset[str]:
-    """Return the journeys that are paused after the command; `held` are those paused before it.
+    """Return the names of the paused journeys after an operator's command; `held` are the names before the command.
 
-    `resume` without a journey ends every pause.
+    `pause` adds the journey of the command, and `resume` removes it. Without a journey, `pause` adds `*` (all journeys) and
+    `resume` ends every pause. Other commands change nothing.
     """
     journey = event.field("journey") or ALL
     match event.field("command"):

@@ -1,8 +1,9 @@
-"""The ports: the core asks the outside to evaluate an expression, to render a template and to find a time zone.
+"""The ports: the interfaces by which the core evaluates expressions, renders templates and finds time zones.
 
-All are pure. `engine/authoring` implements them with CEL (`expressions.py`), Liquid (`templates.py`) and the zone database
-(`public_calendars.py`). `PythonExpressions`, `PlainTemplates` and `FixedZones` are their in-memory twins, for tests and simple
-embeddings.
+An implementation must be pure: the same arguments always lead to the same result. `engine/authoring` implements the ports with
+CEL (`cel/expressions.py`), Liquid (`liquid/templates.py`) and the zone database (`public_calendars.py`). The classes
+`PythonExpressions`, `PlainTemplates` and `FixedZones` in this file are simple implementations in memory, for tests and for
+programs that use the core without `engine/authoring`.
 """
 
 import datetime
@@ -16,33 +17,40 @@ from engine.core.context import expression_scope
 from engine.core.model import definition, inputs
 
 Screen = Callable[[inputs.Event], bool]
-"""A function that returns True if a condition is false by the event alone, for every customer."""
+"""A function of an event that returns True if the event alone makes a condition false, for every customer.
+
+False means that the condition may be true for some customer.
+"""
 
 
 class Expressions(Protocol):
-    """The port that evaluates expressions over a scope."""
+    """The port that evaluates expressions with the values of a scope."""
 
     def evaluate(self, expression: definition.Expression, names: expression_scope.Scope) -> Any:
-        """Return the expression's value as plain Python, or raise `errors.EvaluationError`.
+        """Return the expression's value as a Python value; raises `errors.EvaluationError` if the evaluation fails.
 
-        The same scope always gives the same value.
+        The same expression always has the same value in the same scope.
         """
         ...
 
     def inputs(self, expression: definition.Expression, names: expression_scope.Scope) -> Mapping[str, Any]:
-        """Return the fields that the expression reads with their values, for the trace: `{"event.data.total": 275000}`."""
+        """Return the fields that the expression reads, with their values, for the trace: `{"event.data.total": 275000}`."""
         ...
 
     def screen(self, condition: definition.Expression) -> Screen | None:
-        """Return the screen of a condition, or None if the event alone says nothing about the condition.
+        """Return a function that finds events for which the condition is false, or None if no event alone can show this.
 
-        If the screen returns True for an event, `evaluate` gives False and no error.
+        If the function returns True for an event, `evaluate` would return False for every customer, without an error.
         """
         ...
 
 
 class Rendered(msgspec.Struct, frozen=True):
-    """A body with its placeholders filled, in the `language` that was found; `missing` names fields that rendered empty."""
+    """A body of a template whose placeholders are filled.
+
+    `language` is the language of the body, such as `id`. `content` is the body as a mapping, such as `{"text": "..."}`.
+    `missing` are the names of the fields that had no value and became empty text.
+    """
 
     language: str
     content: Mapping[str, Any]
@@ -50,14 +58,15 @@ class Rendered(msgspec.Struct, frozen=True):
 
 
 class Templates(Protocol):
-    """The port that renders the bodies of templates over a scope."""
+    """The port that renders the bodies of templates with the values of a scope."""
 
     def render(
         self, bodies: Mapping[str, Mapping[str, Any]], languages: tuple[str, ...], channel: str, names: expression_scope.Scope
     ) -> Rendered | None:
-        """Return the body for one channel in the first of `languages` that has it, or None if no language has one.
+        """Return the body for `channel` in the first of `languages` that has one, or None if no language has one.
 
-        `bodies` is `{language: {channel: body}}`, as written in the template's files.
+        `bodies` is `{language: {channel: body}}`, as in the template's files. The placeholders are filled with the values of
+        `names`.
         """
         ...
 
@@ -66,20 +75,21 @@ class Zones(Protocol):
     """The port that finds time zones by their IANA name."""
 
     def zone(self, name: str) -> datetime.tzinfo | None:
-        """Return the zone, or None if no zone has that name."""
+        """Return the zone of that name, such as `Asia/Jakarta`, or None if no zone has the name."""
         ...
 
 
 class PythonExpressions:
-    """Expressions as Python functions by their text: `PythonExpressions({"event.data.total > 5": lambda s: ...})`."""
+    """Expressions as Python functions, found by their text: `PythonExpressions({"event.data.total > 5": lambda scope: ...})`."""
 
     def __init__(self, functions: Mapping[str, Callable[[expression_scope.Scope], Any]]) -> None:
         self.functions = functions
 
     def evaluate(self, expression: definition.Expression, names: expression_scope.Scope) -> Any:
-        """Return the function's value; raises `errors.EvaluationError` for a KeyError, TypeError or AttributeError.
+        """Return the result of the Python function for this expression.
 
-        These errors of the function stand for a missing field in CEL.
+        Raises `errors.EvaluationError` if the function raises KeyError, TypeError or AttributeError. In CEL, a missing field
+        has the same effect.
         """
         try:
             return self.functions[expression.text](names)
@@ -87,21 +97,21 @@ class PythonExpressions:
             raise errors.EvaluationError(f"{expression.text}: {exc!r}.") from None
 
     def inputs(self, expression: definition.Expression, names: expression_scope.Scope) -> Mapping[str, Any]:
-        """Return an empty mapping, because a function does not tell what it reads."""
+        """Return an empty mapping, because nobody can see which fields a Python function reads."""
         return {}
 
     def screen(self, condition: definition.Expression) -> Screen | None:
-        """Return None, because a function does not tell what it reads."""
+        """Return None, because nobody can see which fields a Python function reads."""
         return None
 
 
 class PlainTemplates:
-    """Templates whose bodies are returned as they are written, without placeholders."""
+    """Templates whose bodies are returned as they are written; placeholders are not filled."""
 
     def render(
         self, bodies: Mapping[str, Mapping[str, Any]], languages: tuple[str, ...], channel: str, names: expression_scope.Scope
     ) -> Rendered | None:
-        """Return the body of the first language that has the channel."""
+        """Return the body for `channel` in the first of `languages` that has one, or None if no language has one."""
         for language in languages:
             body = bodies.get(language, {}).get(channel)
             if body is not None:
@@ -110,11 +120,11 @@ class PlainTemplates:
 
 
 class FixedZones:
-    """Time zones with one fixed offset each, in hours: `FixedZones({"Asia/Jakarta": 7})`."""
+    """Time zones with a fixed difference from UTC, in hours: `FixedZones({"Asia/Jakarta": 7})`."""
 
     def __init__(self, hours: Mapping[str, float] | None = None) -> None:
         self._zones = {name: datetime.timezone(datetime.timedelta(hours=each), name) for name, each in (hours or {}).items()}
 
     def zone(self, name: str) -> datetime.tzinfo | None:
-        """Return the zone of that name, UTC included, or None."""
+        """Return the zone of that name, or None if the name is unknown; `UTC` is always known."""
         return datetime.UTC if name == "UTC" else self._zones.get(name)

@@ -1,8 +1,9 @@
-"""Screening: the check that finds events which can do nothing to a customer.
+"""Screening: a fast check for events that can have no effect on a customer.
 
-The decider asks for each event of a customer who is known, before it handles the event. Most events have a type that some journey
-or trait names, and yet meet no condition (`event.data.path == "/pricing"`), whoever the customer is. Screening is for speed
-alone: an event that it skips would have had no effect. It never skips an event of the engine's own types.
+The decider calls `Screening.lets_by` for each event of a known customer before it handles the event. Many events have a type
+that a journey or a trait names, but do not meet its condition. For example, the condition is `event.data.path == "/pricing"`
+and the path in the event is `/cart`: the event alone shows that the condition is false for every customer. Screening only saves
+time: an event that it skips would have had no effect. It never skips an event of the engine's own types.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,11 +15,16 @@ Screens = tuple[ports.Screen, ...]
 
 
 class Screening:
-    """The screens of the conditions on each event type, with the journeys and traits that name the type.
+    """The screens of all conditions, by event type; a screen is a function that finds a condition false by the event alone.
 
-    Screens are made when a type is first seen. `_anyone` holds those of entries and traits, which concern every customer.
-    `_inside` holds those of a version for the customers inside it, and `_watching` those of a version's goal. None means that the
-    event alone says nothing.
+    The screens for an event type are made when the type is first seen. There are three tables:
+
+    - `_anyone`: the screens of entries and traits. They concern every customer.
+    - `_inside`: the screens of a version's exits and waits. They concern the customers inside that version.
+    - `_watching`: the screens of a version's goal. They concern the customers whose goal is still watched.
+
+    None in a table means that at least one of the conditions has no screen, so the event cannot be skipped. An empty tuple
+    means that no condition concerns the type.
     """
 
     def __init__(
@@ -36,7 +42,10 @@ class Screening:
         self._watching: dict[tuple[str, str], Screens | None] = {}
 
     def lets_by(self, event: inputs.Event, customer: state.Customer) -> bool:
-        """Return True if the event, and the time until it, surely do nothing to the customer."""
+        """Return True if the event has no effect on the customer and none of the customer's timers is due at the event's time.
+
+        If the result is False, the decider must handle the event. The event may still turn out to have no effect.
+        """
         kind = event.type
         if kind in inputs.BUILT_IN or not self._stops(self._of_anyone(kind), event) or customer.is_due(event.recorded):
             return False
@@ -49,7 +58,10 @@ class Screening:
         return True
 
     def entrants(self, event: inputs.Event) -> Iterable[definition.Journey]:
-        """Return the journeys that the event may enter, without those whose condition is false by the event alone."""
+        """Return the journeys that the customer may enter by this event.
+
+        Journeys with a condition that is false by the event alone are left out.
+        """
         known = self._entered.get(event.type)
         if known is None:
             journeys = self._entries.get(event.type, ())
@@ -57,7 +69,10 @@ class Screening:
         return [journey for journey, screen in known if screen is None or not screen(event)]
 
     def counted(self, event: inputs.Event) -> Iterable[definition.Trait]:
-        """Return the traits that the event may change, without those whose condition is false by the event alone."""
+        """Return the traits that the event may change.
+
+        Traits with a condition that is false by the event alone are left out.
+        """
         known = self._counted.get(event.type)
         if known is None:
             traits = self._counting.get(event.type, ())
@@ -83,7 +98,7 @@ class Screening:
     def _of_inside(self, version: str, kind: str) -> Screens | None:
         """Return the screens of a version for the customers inside it, or None if the version is missing.
 
-        A missing version has no conditions to ask: the decider handles the event and parks the instance.
+        With None, the event is not skipped: the decider handles it, finds that the version is missing, and parks the instance.
         """
         key = (version, kind)
         if key not in self._inside:

@@ -1,6 +1,6 @@
-"""The trace: each evaluated condition with its inputs and its result, by its path in the YAML.
+"""The trace: the conditions that were evaluated, each with its path in the YAML, its inputs and its result.
 
-The trace collects conditions only where somebody reads them (`dalang explain`, the tests). Elsewhere it only counts errors.
+Only `dalang explain` and the tests use a detailed trace. It stores every condition; any other trace only counts errors.
 """
 
 from collections import Counter
@@ -11,10 +11,11 @@ import msgspec
 
 
 class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One evaluated condition.
+    """One evaluation of a condition or another expression.
 
-    `inputs` are the fields that the condition reads. `error` says why there was no value. `cause` is the id of the event or timer
-    that led to the evaluation, as in a decision.
+    `journey` is empty for segments. `path` is the position in the YAML, and `text` the CEL expression. `inputs` are the fields
+    that the expression reads, with their values. `error` is the message of a failed evaluation, or empty. `cause` is the id of
+    the event or timer that led to the evaluation.
     """
 
     journey: str
@@ -27,7 +28,7 @@ class Condition(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Trace:
-    """The conditions that were evaluated; if `detailed` is false, only the number of errors."""
+    """The conditions that were evaluated, and the number of errors; if `detailed` is false, only the number of errors."""
 
     def __init__(self, *, detailed: bool = True) -> None:
         self.detailed = detailed
@@ -35,7 +36,10 @@ class Trace:
         self.errors: Counter[tuple[str, str]] = Counter()
 
     def add(self, condition: Condition) -> None:
-        """Add one evaluation; `errors` counts failures by (journey, path)."""
+        """Add one evaluation: count its error, if it has one, and store the evaluation if the trace is detailed.
+
+        `errors` is `{(journey, path): number of errors}`.
+        """
         if condition.error:
             self.errors[condition.journey, condition.path] += 1
         if self.detailed:

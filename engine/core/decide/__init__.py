@@ -1,10 +1,12 @@
-"""Decide: what one input does to one customer. `decider.py` tells the order and is the only way in.
+"""Decide: the effect of one input on one customer.
 
-Only this package records a decision or moves an instance. For each input, `decider.py` makes one object of each of these files:
+Callers outside this package use `decider.py` only, whose docstring lists the order of all steps. Only this package records
+decisions and moves instances. For each input, `decider.py` makes one object from each of these files:
 
-- `recorder.py` holds the input, the facts so far and the state to which they fold. It makes a decision of each fact.
-- `step_runner.py` moves instances. No other file does.
+- `recorder.py` stores the input, the facts recorded so far, and the state after these facts. It turns each fact into a
+  decision.
 - `enrolment.py` keeps segments and schedules up to date, and begins instances.
+- `step_runner.py` moves the instances that have begun. No other file does.
 
-The other files only answer questions of these four, as `context`, `rules`, `send_policy.py` and `steps` do.
+The functions of the other files only return results to `decider.py` and these three files; they record nothing.
 """

@@ -1,33 +1,35 @@
-"""The decider: what one input does to one customer, told in order.
+"""The decider: the effect of one input on one customer, in ten steps with a fixed order.
 
-Called by the replay and by the worker, once for each input of each customer. `transition` returns the facts (the event, if it
-had an effect, and the decisions, in their order) and the customer's state after them. It does no I/O, reads no clock and draws no
-random number: time is the input's time.
+The replay and the worker call `transition` once for each input of each customer. It returns the facts (the event, if it had an
+effect, and the decisions, in their order) and the customer's state after these facts. It does no I/O, reads no clock and draws no
+random number: it takes the time from the input's recorded time.
 
-1. An event that can do nothing to this customer is dropped at once: `context/prefilter.py`.
+1. An event that can have no effect on this customer is dropped at once: `context/prefilter.py`.
 2. Timers that are due before the event fire, in the order of `rules/timer_order.py`: `fire_timers_before_input`. A timer that is
    due at the event's own time waits for step 9: docs/semantics.md#an-event-wins-a-tie
 3. A duplicate is dropped: `rules/duplicates.py`.
-4. The event changes profile, consent, pauses and traits (`evolve/evolution.py`, `traits/evaluate.py`). Then segments and
-   schedules that read them are brought up to date: `enrolment.py`, which asks `segments.py` and `schedules.py`.
-5. A receipt or a reply finds its message: `receipts.py`.
-6. Instances that the customer is in already see the event: exits, then goals, then waits. Each step's file in `steps/` only
-   answers (`steps/results.py`); `step_runner.py` carries the answer out and follows it from step to step.
-7. Journeys that the event or a segment enters begin, by priority and name: `enrolment.py`, which asks `entry_rules.py`.
-8. The instant ends. If the policy has frequency caps, steps have queued their messages until now, because these compete for the
-   places under the caps: `step_runner.py` requests them one by one, the most urgent first. (Without caps, a message is requested
-   when its step is reached.) `steps/send.py` picks a channel and asks `send_policy.py` for leave. What steps wrote to the profile
-   may change segments, as in 4 and 7. Events that steps emitted are then taken as in steps 3 to 8.
+4. The event changes profile, consent, pauses and traits (`evolve/evolution.py`, `traits/evaluate.py`). Then the segments and
+   schedules that depend on profile and traits are brought up to date: `enrolment.py`, with `segments.py` and `schedules.py`.
+5. If the event is a receipt or a reply, the message that it is about is found: `receipts.py`.
+6. The instances that existed before the event react to it: exits first, then goals, then waits. The functions in `steps/` only
+   return moves (`steps/results.py`). `step_runner.py` carries a move out, and runs each step that the instance then comes to.
+7. The customer enters journeys by the event or by a segment, in the order of priority, then name: `enrolment.py`, with
+   `entry_rules.py`.
+8. The instant ends. Send steps have queued their messages until now, because messages compete for the last place under a
+   frequency cap. `step_runner.py` requests them one by one, the most urgent first: `steps/send.py` picks a channel and asks
+   `send_policy.py` whether the message may go. What steps wrote to the profile may change segments, as in 4 and 7. Events that
+   steps emitted are then taken as in steps 3 to 8.
 9. Timers that are due at the event's own time fire: `fire_timers_at_input_time`. Each fired timer runs its step as in 6, and each
    instant ends as in 8.
-10. A state that grew past its limit refuses the whole input: `state_limit.py`.
+10. If the state has grown past its limit, the whole input is refused: `state_limit.py`.
 
-`_Handling` holds this order. It calls three objects: `recorder.py` makes a decision of each fact and applies it to the state at
-once, so the next question sees the state after it; `step_runner.py` moves instances; `enrolment.py` begins them. Decisions are
-recorded; actions are derived from them by `react` and never recorded as facts.
-A bundle that goes live and an operator's command are inputs too: `activate_bundle` stands in for steps 3 to 7, and
-`_carry_out_command` for steps 5 to 7. `timer.due` and the log's record of an emitted event only bring the time: nothing stands in
-for steps 3 to 7.
+`_Handling` implements this order with three objects. The recorder (`recorder.py`) turns each fact into a decision and applies the
+decision to the state at once, so the code that runs next reads the new state. The step runner moves instances, and the enrolment
+begins instances. `react` derives the actions from the decisions; actions are not recorded as facts.
+
+A bundle that goes live and an operator's command are inputs too. For a bundle, `activate_bundle` replaces steps 3 to 7. For a
+command, `_carry_out_command` replaces steps 5 to 7. Two inputs skip steps 3 to 7, because they only let time pass: `timer.due`,
+and the record on `customer.events` of an event that a journey emitted.
 """
 
 import datetime
@@ -38,7 +40,7 @@ import msgspec
 from engine.core import steps
 from engine.core.context import catalog
 from engine.core.context import trace as traces
-from engine.core.context.decision_context import number
+from engine.core.context.decision_context import finite_number
 from engine.core.decide import enrolment, receipts, recorder, state_limit, step_runner
 from engine.core.evolve import evolution
 from engine.core.model import actions, decisions, definition, inputs, state
@@ -49,8 +51,9 @@ from engine.core.steps import wait_for
 NOBODY: Final = frozenset[str]()
 
 MOST_ROUNDS: Final = 10
-"""The most rounds of one input in which steps change the profile, and so the segments, and so enter journeys.
+"""The most rounds at the end of an instant in which a changed profile leads to changed segments and so to new entries.
 
+Without this limit, journeys that change each other's segments would never end:
 docs/semantics.md#journeys-that-change-each-others-segments-end
 """
 
@@ -59,9 +62,10 @@ emissions = recorder.emissions
 
 
 class Transition(msgspec.Struct, frozen=True):
-    """The result of one input: `state` is the very same object if the input had no effect, and None after an erasure.
+    """The result of one input of one customer: the facts, and the state after them.
 
-    `weighs` is an upper bound of the state's bytes in msgpack (0: not known).
+    `state` is the same object as before if the input had no effect, and None after an erasure. `weighs` is an upper bound of
+    the state's bytes in msgpack (0: not known).
     """
 
     state: state.Customer | None
@@ -70,14 +74,14 @@ class Transition(msgspec.Struct, frozen=True):
 
     @property
     def decisions(self) -> tuple[decisions.Decision, ...]:
-        """The facts that are decisions."""
+        """The decisions among the facts; events are left out."""
         return tuple([fact for fact in self.facts if type(fact) is decisions.Decision])
 
 
 def decide(
     catalog: catalog.Catalog, customer: state.Customer | None, event: inputs.Event, *, punctual: bool = True
 ) -> tuple[decisions.Decision, ...]:
-    """Return the decisions that the event, and the time until it, lead to; `transition` explains the arguments."""
+    """Return only the decisions of `transition`, which explains the arguments."""
     return transition(catalog, customer, event, punctual=punctual).decisions
 
 
@@ -92,13 +96,19 @@ def transition(
     held: frozenset[str] = NOBODY,
     weighs: int = 0,
 ) -> Transition:
-    """Handle one input of one customer (None: not known yet).
+    """Handle one input of one customer, and return the facts and the new state.
 
-    `customer_id` is needed if the event has no subject. `punctual` is false only under the wall clock: a timer that is later than
-    the policy's `late_after` then runs at the input's time (docs/semantics.md#a-late-timer-runs-at-the-real-time). `held` are the
-    journeys that an operator has paused for everybody (`*`: all), this input included. At `bundle.activated` the catalog is the
-    new one. `weighs` is the previous transition's `weighs`, for speed alone; 0 if it is not known. Raises `errors.StateTooLarge`
-    if the state would grow past its limit: the input is then refused as a whole.
+    - `catalog`: the live definitions; for `bundle.activated`, the definitions of the new bundle.
+    - `customer`: the state before the input; None if the customer is not known yet.
+    - `customer_id`: the customer's id, which is needed if the event has no subject.
+    - `punctual`: False only under the wall clock. A timer that is later than the policy's `late_after` then runs at the input's
+      time: docs/semantics.md#a-late-timer-runs-at-the-real-time
+    - `held`: the names of the journeys that an operator has paused for all customers (`*`: all journeys). If this input is a
+      command that changes the pauses, `held` are the names after the command.
+    - `trace`: an object that counts the errors of conditions, and stores the conditions if it is detailed; None for neither.
+    - `weighs`: the `weighs` that the customer's previous transition returned, or 0 if it is not known. It only saves time.
+
+    Raises `errors.StateTooLarge` if the state would grow past its limit; the whole input is then refused.
     """
     if customer is not None and (trace is None or not trace.detailed) and catalog.screening.lets_by(event, customer):
         return Transition(customer, (), weighs)
@@ -116,7 +126,7 @@ def transition(
 
 
 def react(decision: decisions.Decision) -> tuple[actions.Action, ...]:
-    """Return the actions that a decision asks for: one for an attempt of a message, none for anything else."""
+    """Return the actions that a decision leads to: one if it requests an attempt of a message, none for all other decisions."""
     data = decision.data
     if type(data) is not decisions.MessageRequested:
         return ()
@@ -144,10 +154,12 @@ def react(decision: decisions.Decision) -> tuple[actions.Action, ...]:
 
 
 class _Handling:
-    """The order in which one input of one customer is handled, with the timers before and after it.
+    """The order in which one input of one customer is handled, with the timers before and after the input.
 
-    `recorder` holds the facts and the state so far, `runner` moves instances, and `enrolment` begins them. `until` is the input's
-    time. docs/semantics.md#one-input-is-handled-in-a-fixed-order
+    `recorder` stores the facts and the state so far, `runner` moves instances, and `enrolment` begins instances. `until` is the
+    recorded time of the input. `transition` explains `punctual`.
+
+    docs/semantics.md#one-input-is-handled-in-a-fixed-order
     """
 
     def __init__(self, recorder: recorder.Recorder, until: datetime.datetime, punctual: bool) -> None:
@@ -155,14 +167,14 @@ class _Handling:
         self.runner = step_runner.StepRunner(recorder)
         self.enrolment = enrolment.Enrolment(recorder, self.runner)
 
-    # Time passes: docs/semantics.md#time-and-timers
+    # Timers fire because time has passed: docs/semantics.md#time-and-timers
 
     def fire_timers_before_input(self) -> None:
         """Fire the timers that are due before the input's time."""
         self._fire_timers(at_input_time=False)
 
     def fire_timers_at_input_time(self) -> None:
-        """Fire the timers that are due at the input's time: the input wins the tie, so they fire after it."""
+        """Fire the timers that are due exactly at the input's time; they fire after the input because an event wins a tie."""
         self._fire_timers(at_input_time=True)
 
     def _fire_timers(self, *, at_input_time: bool) -> None:
@@ -186,11 +198,15 @@ class _Handling:
         recorder.late = False
 
     def _next_timer(self, at_input_time: bool) -> tuple[str, state.Timer, datetime.datetime] | None:
-        """Return the next timer that is due, with its id and the logical time at which it fires."""
+        """Return `(timer id, timer, time at which it fires)` for the timer that fires next, or None if no timer is due.
+
+        A timer fires at its due time, and a late timer at the input's time. If the customer's clock has passed that time
+        already, the timer fires at the time of that clock.
+        """
         customer, until = self.recorder.customer, self.until
         if customer is None:
             return None
-        # A timer that fired, and whose message is still queued, does not fire again.
+        # A timer leaves the state with the first decision that it causes. A timer that has only queued a message is still there.
         fired = {pending.cause for pending in self.runner.pending_sends}
         found = timer_order.next_timer(customer, until, at_until=at_input_time, fired=fired)
         if found is None:
@@ -212,17 +228,15 @@ class _Handling:
         if journey is None:
             return
         step = journey.steps[timer.step]
-        if timer.kind == "retry" and isinstance(step, definition.Send) and recorder.catalog.policy.caps:
-            return self.runner.queue_send(journey, instance.id, step, resumed=True)
         on_timer = steps.ON_TIMER[type(step)]
         self.runner.run(journey, instance.id, lambda: on_timer(step, recorder.instance_context(journey, instance.id), timer))
 
     # An event: docs/semantics.md#one-input-is-handled-in-a-fixed-order
 
     def handle_event(self, event: inputs.Event) -> None:
-        """Handle an event: profile, consent, traits and segments, receipts, exits, goals, waits, entries.
+        """Handle an event by the steps 3 to 8 of the docstring of this file.
 
-        An event that was seen does nothing: docs/semantics.md#a-repeated-event-changes-nothing
+        A repeated event has no effect: docs/semantics.md#a-repeated-event-changes-nothing
         """
         recorder = self.recorder
         before = recorder.customer
@@ -248,20 +262,23 @@ class _Handling:
         self._end_instant()
         if changed or len(recorder.facts) > facts_before + 1:
             recorder.customer = evolution.mark_seen(recorder.known, event, digest)
-        else:  # the event had no effect, so it is no fact
+        else:  # the event had no effect, so it is not recorded as a fact
             recorder.facts.pop()
             recorder.customer = before
         recorder.current_event = None
 
     def handle_emitted_events(self) -> None:
-        """Handle the events that steps emitted in this instant, in their order, and those that they lead to."""
+        """Handle the events that steps emitted in this instant, in their order, until no step emits another event."""
         recorder = self.recorder
         while recorder.emitted_events:
             recorder.late = False
             self.handle_event(recorder.emitted_events.pop(0))
 
     def _end_instant(self) -> None:
-        """Request the messages that are queued, then follow what the steps wrote to the profile."""
+        """Request the queued messages; then update segments and enter journeys, if steps have changed the profile.
+
+        Repeat this while entered journeys change the profile again, for at most `MOST_ROUNDS` rounds.
+        """
         runner, enrolment, recorder = self.runner, self.enrolment, self.recorder
         customer = recorder.customer
         if not runner.pending_sends and (customer is None or customer.profile is enrolment.evaluated_profile):
@@ -273,7 +290,7 @@ class _Handling:
                 return
             enrolment.update_after_steps()
             enrolment.enter_all()
-        # Journeys change each other's segments without end: request what is queued, and let nobody enter any more.
+        # Journeys change each other's segments without end: request the queued messages, but enter no more journeys.
         runner.request_pending_sends()
         enrolment.update_after_steps()
         enrolment.entered_segments.clear()
@@ -283,16 +300,19 @@ class _Handling:
         recorder.customer = known
         for instance in tuple(known.instances.values()):
             self.runner.leave(instance, "erased")
-        for id_ in tuple(recorder.known.timers):  # schedules and segments
+        for id_ in tuple(recorder.known.timers):  # only timers of schedules and segments are left
             recorder.record("", "", "", "", decisions.TimerCancelled(id_))
         recorder.facts.append(event)
         recorder.customer = evolve(recorder.customer, event)
         recorder.current_event = None
 
-    # The instances that the customer is in already.
+    # The instances that existed before the event.
 
     def _show_to_instances(self, event: inputs.Event, before: state.Customer) -> bool:
-        """Show the event to the instances that existed before it, and return True if it may enter journeys."""
+        """Let the instances that existed before the event react to it; return True if the event may also enter journeys.
+
+        `before` is the customer's state before the event.
+        """
         concerned = waiting = tuple(before.instances.values())
         goals, report = tuple(before.goals), None
         if event.type == inputs.JOURNEY_COMMAND:
@@ -304,7 +324,7 @@ class _Handling:
             if message is not None and report is None and event.type in inputs.RECEIPTS:
                 return False  # the receipt says nothing new, so nothing more happens
             # A receipt is about one message, so it concerns one instance.
-            # A reply that belongs to no message may make any instance leave.
+            # A reply that belongs to no message can meet the exits and goals of every instance, but it ends no wait.
             own = "" if message is None else message.instance
             waiting = (before.instances[own],) if own in before.instances else ()
             if message is not None or event.type in inputs.RECEIPTS:
@@ -332,7 +352,7 @@ class _Handling:
         return new
 
     def _check_exits(self, event: inputs.Event, instance: state.Instance) -> None:
-        """Let the instance leave by the first exit that the event meets."""
+        """Let the instance leave by the first of its exit rules that matches the event."""
         journey = self.runner.journey_of(instance)
         if journey is None:
             return
@@ -341,7 +361,10 @@ class _Handling:
                 return self.runner.leave(instance, rule.reason)
 
     def _check_goal(self, event: inputs.Event, id_: str) -> None:
-        """Record the goal of an entry if the event reaches it, whether the instance is still there or not."""
+        """Record `goal.reached` if the event matches the goal, even if the instance has already left the journey.
+
+        `id_` is the id of the instance whose entry the goal belongs to.
+        """
         recorder = self.recorder
         goal = recorder.known.goals.get(id_)
         journey = recorder.catalog.versions.get(goal.version) if goal is not None else None
@@ -349,17 +372,17 @@ class _Handling:
             return
         if journey.goal.trigger.event != event.type:
             return
-        # The goal's expressions see the entry, as they would inside the instance.
+        # The instance may have left, so make one with the entry that the goal's expressions read.
         entered = state.Instance(id_, goal.journey, goal.version, "", 0, goal.entered_at, goal.entry)
         context = recorder.context(journey, event, entered)
         if context.matches(journey.goal.trigger):
-            value = None if journey.goal.value is None else number(context.value(journey.goal.value))
+            value = None if journey.goal.value is None else finite_number(context.value(journey.goal.value))
             after = (recorder.now - goal.entered_at) // MILLISECOND
             reached = decisions.GoalReached(event.type, after, value, goal.held_out)
             recorder.record(goal.journey, goal.version, id_, "", reached)
 
     def _keep_for_waits(self, instance: state.Instance) -> None:
-        """Keep the event for each coming `since` wait that it matches."""
+        """Store the event (`event.kept`) for each `since` wait that matches the event and that the instance can still reach."""
         recorder = self.recorder
         journey = self.runner.journey_of(instance)
         if journey is None or instance.id not in recorder.known.instances:
@@ -370,7 +393,11 @@ class _Handling:
                 recorder.record(journey.name, journey.version, instance.id, instance.step, kept)
 
     def _show_report(self, new: receipts.NewReport) -> None:
-        """Let the step that waits for this message go on, if the report was about the message's latest attempt."""
+        """Call the step that sent the message with the new report, so that the instance can go on.
+
+        The step is not called if the report is about an earlier attempt, if the message is closed, or if the instance has left
+        the step.
+        """
         recorder, message, report = self.recorder, new.message, new.report
         instance = recorder.known.instances.get(message.instance)
         if instance is None or message.outcome or report.late or instance.step != message.step:
@@ -384,7 +411,10 @@ class _Handling:
             )
 
     def _show_to_wait(self, event: inputs.Event, before: state.Instance) -> None:
-        """Show the event to the step at which the instance waited before this event."""
+        """Call the step at which the instance waits, unless the event has already moved the instance.
+
+        `before` is the instance before the event. docs/semantics.md#an-event-moves-an-instance-once
+        """
         recorder = self.recorder
         instance = recorder.known.instances.get(before.id)
         if instance is None or instance.step != before.step or instance.outcomes != before.outcomes:
@@ -399,9 +429,10 @@ class _Handling:
     # Operators and bundles.
 
     def _carry_out_command(self, event: inputs.Event) -> None:
-        """Carry out an operator's command, for this customer or for everybody.
+        """Carry out an operator's command for this customer; a command for all customers comes here once for each of them.
 
-        A pause is in the state, or in `held`, already.
+        The pauses are already up to date, in the customer's state and in `held`. So `pause` needs nothing more, and `resume`
+        only resumes the messages that the pause held.
         """
         recorder = self.recorder
         command, journey, key = (event.field(name) for name in ("command", "journey", "key"))
@@ -417,7 +448,11 @@ class _Handling:
             self.runner.resume_held_messages()
 
     def activate_bundle(self, event: inputs.Event) -> None:
-        """Apply a bundle that goes live: instances migrate, segments are evaluated, schedules are planned, pauses may end."""
+        """Apply a bundle that goes live to this customer.
+
+        Her instances migrate, her schedules are planned and her segments are evaluated. Messages that a pause held are resumed
+        if the bundle ends the pause.
+        """
         recorder = self.recorder
         if recorder.customer is None:
             return

@@ -1,7 +1,8 @@
-"""Enrolment: the segments, the schedules and the entries of one customer, while one input is handled.
+"""Enrolment: one customer's segments, schedules and entries into journeys, while one input is handled.
 
-`decider.py` alone calls it. `entry_rules.py`, `segments.py` and `schedules.py` answer who may enter, and when. Enrolment records
-their answers. An instance begins here, and `step_runner.py` brings it to its first step.
+Only `decider.py` calls this file. `segments.py` and `schedules.py` compute segments and times, and `entry_rules.py` says
+whether the customer may enter; this file records their results. An instance begins here. Then `step_runner.py` brings the
+instance to its first step.
 """
 
 from collections.abc import Iterable
@@ -15,10 +16,10 @@ from engine.core.model.inputs import MILLISECOND
 
 
 class Enrolment:
-    """The customer's segments and schedules, and the entries of one input.
+    """The segments, the schedules and the entries of one customer, while one input is handled.
 
-    `entered_segments` are the segments that the customer has entered and whose journeys have not been entered yet.
-    `evaluated_profile` is the profile for which the segments were evaluated last.
+    `entered_segments` are the segments that the customer has come into during this input and whose journeys are still to be
+    entered. `evaluated_profile` is the profile with which the segments were last evaluated.
     """
 
     def __init__(self, recorder: recorder.Recorder, runner: step_runner.StepRunner) -> None:
@@ -30,9 +31,11 @@ class Enrolment:
     # Segments and schedules.
 
     def update(self, before: state.Customer | None, *, already: bool) -> None:
-        """Plan the schedules again if the zone is new, and evaluate the segments again if what they read has changed.
+        """Plan schedules again if the time zone has changed, and evaluate segments again if the profile or a trait has changed.
 
-        Without a state `before`, do both. `already` is true at an activation: segments found now then enter no journeys.
+        Segments are also evaluated if their timer is due. `before` is the state to compare with. If it is None, schedules are
+        planned and segments are evaluated in any case. `already` is True at an activation: the customer then enters no journeys
+        by the segments that she is found in.
         """
         recorder = self._recorder
         known, catalog = recorder.known, recorder.catalog
@@ -47,11 +50,14 @@ class Enrolment:
             self._update_segments(already=already)
 
     def update_after_steps(self) -> None:
-        """Update the schedules and segments for a profile that steps may have changed since the segments were evaluated last."""
+        """Update schedules and segments if steps have changed the profile since the last evaluation of the segments."""
         self.update(msgspec.structs.replace(self._recorder.known, profile=self.evaluated_profile or {}), already=False)
 
     def _update_segments(self, *, already: bool) -> None:
-        """Record which segments the customer enters and leaves, and set the timer of the next moment that may change them."""
+        """Record the segments that the customer enters and leaves, and set a timer for the next moment that may change them.
+
+        Such a moment is one when time alone may change a segment. `already` is explained at `update`.
+        """
         recorder = self._recorder
         self.evaluated_profile = recorder.known.profile
         if not recorder.catalog.segments and not recorder.known.segments:
@@ -64,7 +70,7 @@ class Enrolment:
         armed = {id_: timer for id_, timer in recorder.known.timers.items() if timer.kind == "segment" and id_ != recorder.cause}
         for id_, timer in armed.items():
             if due is not None and timer.due <= due:
-                return  # this timer evaluates the segments again, and then sets the next one
+                return  # when this timer fires, the segments are evaluated again and the next timer is set
             recorder.record("", "", "", "", decisions.TimerCancelled(id_))
         if due is not None:
             id_ = decisions.hashed(recorder.customer_id, "segments", (due - state.EPOCH) // MILLISECOND)
@@ -73,7 +79,11 @@ class Enrolment:
     # Entries.
 
     def enter_all(self, event: inputs.Event | None = None) -> None:
-        """Enter the journeys of the event, if any, and those of the segments just entered, by priority, then name."""
+        """Enter the journeys with the entry event `event`, and the journeys of the segments that the customer has just come into.
+
+        The journey with the highest priority comes first; journeys with the same priority follow by name. `event` is None if
+        there is only a change of segments.
+        """
         recorder = self._recorder
         entrants = [] if event is None else [(journey, event) for journey in self._journeys_of(event)]
         if not self.entered_segments and len(entrants) < 2:  # nothing to sort
@@ -91,9 +101,10 @@ class Enrolment:
             self.enter(journey, entry)
 
     def _journeys_of(self, event: inputs.Event) -> Iterable[definition.Journey]:
-        """Return the journeys that the event may enter.
+        """Return the journeys that the customer may enter by the event.
 
-        With a detailed trace, return all that name the event's type, so that the trace says why a journey was not entered.
+        With a detailed trace, return all journeys that name the event's type, so that the trace shows why a journey was not
+        entered.
         """
         recorder = self._recorder
         if recorder.trace is not None and recorder.trace.detailed:
@@ -101,7 +112,11 @@ class Enrolment:
         return recorder.catalog.screening.entrants(event)
 
     def enter(self, journey: definition.Journey, event: inputs.Event, *, by_hand: bool = False) -> None:
-        """Enter, restart, update or refuse; if the event does not meet the condition, do none of these."""
+        """Begin, restart or update an instance of the journey, or record a refusal.
+
+        If the event does not meet the entry condition, nothing is recorded. `by_hand` is True for an operator's command
+        `enter`.
+        """
         admission = entry_rules.judge(self._recorder.context(journey, event), event, by_hand=by_hand)
         if admission is None:
             return
@@ -112,7 +127,10 @@ class Enrolment:
         self._begin(journey, admission.key, event)
 
     def _enter_again(self, journey: definition.Journey, instance: state.Instance, event: inputs.Event) -> None:
-        """Handle a second entry event for a live instance, as `while_active` of the live version says."""
+        """Handle an entry event for a key with which the customer is already in the journey.
+
+        `while_active` of the live version says what happens: a refusal (`ignore`), an update or a restart.
+        """
         if journey.enter.while_active == "ignore" or instance.parked:
             return self._refuse(journey, "active", instance.key)
         own = self._runner.journey_of(instance)
@@ -140,10 +158,13 @@ class Enrolment:
     def _refuse(self, journey: definition.Journey, reason: str, key: str = "") -> None:
         self._recorder.record(journey.name, journey.version, "", "", decisions.JourneyRefused(reason, key))  # type: ignore[arg-type]
 
-    # Timers of the customer's own.
+    # Timers that belong to the customer and not to an instance.
 
     def fire_schedule(self, id_: str, timer: state.Timer) -> None:
-        """Enter by the schedule and set the timer of the next entry; if there is none, cancel the timer."""
+        """Enter the journey by its schedule, and set the timer of the next scheduled entry.
+
+        If there is no next entry, record the fired timer `id_` as cancelled.
+        """
         recorder = self._recorder
         journey = next((each for each in recorder.catalog.scheduled if each.name == timer.step), None)
         due = None if journey is None else schedules.next_entry(journey, recorder.context(None))
@@ -158,7 +179,7 @@ class Enrolment:
                 self.enter(journey, entry)
 
     def fire_segments(self, id_: str) -> None:
-        """Evaluate the segments, because passing time may have changed one."""
+        """Evaluate the segments when their timer `id_` fires, and enter the journeys of the segments that have become true."""
         recorder = self._recorder
         facts_before = len(recorder.facts)
         self._update_segments(already=False)

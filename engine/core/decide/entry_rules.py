@@ -1,7 +1,7 @@
-"""Entering: the rules that allow an event to bring a customer into a journey, or refuse it with a reason.
+"""Entry rules: the rules that let a customer enter a journey, or refuse the entry with a reason.
 
-The decider calls `judge` for every journey that an event, a segment, a schedule or an operator may enter. It only answers; it
-records nothing.
+`enrolment.py` calls `judge` for every journey that a customer may enter by an event, a segment, a schedule or an operator's
+command. This file records nothing.
 """
 
 import msgspec
@@ -11,14 +11,19 @@ from engine.core.model import definition, inputs, state
 from engine.core.rules import assignment
 
 MOST_DEPTH = 10
-"""The greatest depth of an event that enters a journey.
+"""The greatest depth of an event by which a customer can enter journeys.
 
+The depth is the number of emitted events in the chain that led to the event:
 docs/semantics.md#an-emitted-event-past-a-depth-of-10-enters-nothing
 """
 
 
 class Admission(msgspec.Struct, frozen=True):
-    """The answer: refused for a `reason`, or the live instance of this key (`active`), or neither if a new instance may begin."""
+    """The result of `judge`.
+
+    If `reason` is not empty, the entry is refused. If `active` is not None, the customer is already in the journey with this
+    key, in that instance. In all other cases a new instance with the key may begin.
+    """
 
     key: str = ""
     reason: str = ""
@@ -26,9 +31,10 @@ class Admission(msgspec.Struct, frozen=True):
 
 
 def judge(context: decision_context.Context, event: inputs.Event, *, by_hand: bool) -> Admission | None:
-    """Return the answer for the event, or None if the journey's condition is not met, so that nothing is recorded.
+    """Judge an entry into the context's journey; return None if the entry condition is not met, so nothing is to be recorded.
 
-    An entry by an operator (`by_hand`) needs no condition, age or key expression; all other rules hold for it too.
+    An entry by an operator's command (`by_hand`) skips the entry condition and `max_age`, and takes the key from the command. All
+    other rules apply to it too.
     """
     enter = context.journey.enter
     if not by_hand and not context.holds(enter.when):
@@ -47,7 +53,7 @@ def judge(context: decision_context.Context, event: inputs.Event, *, by_hand: bo
 
 
 def _by_reentry_rule(context: decision_context.Context, key: str) -> Admission:
-    """Return the answer of the rule for re-entry."""
+    """Judge an entry with this key by the journey's rule `enter.reentry`."""
     journey, customer = context.journey, context.customer
     active = [i for i in customer.instances.values() if i.journey == journey.name and i.key == key]
     if journey.enter.reentry.rule == "parallel":
@@ -66,7 +72,10 @@ def _bars_reentry(context: decision_context.Context, key: str) -> bool:
 
 
 def held_out(journey: definition.Journey, customer: str) -> bool:
-    """Return True if the customer is in the journey's holdout, which has the same customers whenever it is asked."""
+    """Return True if the customer is in the journey's holdout, so that she takes every step but gets no message.
+
+    The result depends only on the journey's name, its holdout share and the customer's id.
+    """
     return journey.holdout > 0 and assignment.held_out(f"{journey.name}/holdout", customer, journey.holdout)
 
 
@@ -75,9 +84,9 @@ def _named(event: inputs.Event) -> str:
 
 
 def _key(value: object) -> str | None:
-    """Return the key of an instance as text, or None if there is none.
+    """Return the value of the expression `enter.key` as text; None if it is empty or is no text, number or boolean.
 
-    Numbers and booleans are written as in JSON.
+    Numbers and booleans are written as in JSON: `42`, `true`.
     """
     if isinstance(value, str):
         return value or None

@@ -1,6 +1,6 @@
-"""Migrations: the step at which an instance of an older version goes on when a new version is activated.
+"""Migrations: the step at which an instance of an older version continues when a new version goes live.
 
-The decider calls this file at `bundle.activated`. The functions only answer; they move nothing. The rule:
+`step_runner.py` calls this file for each instance of a customer at `bundle.activated`. The functions move nothing. The rule:
 docs/semantics.md#a-migration-moves-waiting-instances
 """
 
@@ -17,14 +17,19 @@ KINDS: Final[dict[str, type[definition.Step]]] = {
     "retry": definition.Send,
     "reply": definition.Handoff,
 }
-"""The type of a step whose version is not known any more, by the kind of the step's timer."""
+"""`{kind of a timer: type of the step that set it}`.
+
+`carries_on` uses the table if the old version is missing, because only the timer then shows the type of the old step.
+"""
 
 
 def target(instance: state.Instance, live: definition.Journey | None) -> str | None:
-    """Return the step of the live version at which the instance goes on, `exit`, or None if it stays on its version.
+    """Return the step of the version `live` at which the instance continues, `exit` if it leaves, or None if nothing changes.
 
-    A step that the map does not name goes on at the step of the same id. If there is none, nothing says where the instance
-    belongs, and it stays: docs/semantics.md#a-step-of-the-same-name-needs-no-map
+    `live` is None if the bundle does not have the journey. `on_update: migrate` lets instances continue on the live version.
+    Its map `migrations` gives the new step for an old step. If an old step is not in the map, the instance continues at the
+    step with the same id. If the live version has no such step, the instance stays on its old version:
+    docs/semantics.md#a-step-of-the-same-name-needs-no-map
     """
     if live is None or live.on_update != "migrate" or live.version == instance.version:
         return None
@@ -35,10 +40,11 @@ def target(instance: state.Instance, live: definition.Journey | None) -> str | N
 def carries_on(
     instance: state.Instance, before: definition.Journey | None, step: definition.Step, customer: state.Customer
 ) -> Literal["same", "anew"]:
-    """Return "same" if the instance goes on in the middle of the step with its timers, or "anew" if it begins the step.
+    """Return "same" if the instance continues in the middle of `step`, or "anew" if it begins `step` from the start.
 
-    The instance goes on if both steps are of one type and it still has a timer or an open message. Without the version `before`,
-    the kind of the instance's timers tells the type of the old step.
+    `step` is the step of the live version, and `before` is the old version. The result is "same" if the old and the new step
+    have the same type and the instance still has a timer or an open message. If the old version is missing (`before` is None),
+    the kind of the instance's timers shows the type of the old step.
     """
     open_ = any(each.instance == instance.id and not each.outcome for each in customer.messages.values())
     if not open_ and not any(timer.instance == instance.id for timer in customer.timers.values()):

@@ -1,6 +1,7 @@
-"""Receipts and replies: the message to which each belongs, and what is new in it.
+"""Receipts and replies: the message that such an event is about, and what is new in the event.
 
-The decider calls this file for every `message.*` event. It only answers; it records nothing.
+The decider calls this file for every `message.*` event. `new_report` finds late receipts: a late receipt is recorded with its
+cost and moves no instance (`decider.py`; docs/semantics.md#a-late-receipt-does-not-undo-the-fallback). This file records nothing.
 """
 
 import datetime
@@ -11,14 +12,17 @@ import msgspec
 from engine.core.model import channels, decisions, definition, inputs, state
 
 REPLY_WITHIN: Final = datetime.timedelta(hours=24)
-"""The greatest age of a message to which a reply without a message id may belong.
+"""The greatest age of an attempt to whose message a reply without a message id can belong.
 
 docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message
 """
 
 
 class NewReport(msgspec.Struct, frozen=True):
-    """A report that is new, with its message and the withdrawal of a consent if the report leads to one."""
+    """The news of a receipt or reply: the message, the report to record, and the withdrawal of consent that the report causes.
+
+    `withdrawal` is None if the report causes no withdrawal.
+    """
 
     message: state.Message
     report: decisions.MessageReported
@@ -31,10 +35,11 @@ def is_about_message(event: inputs.Event) -> bool:
 
 
 def message_of(event: inputs.Event, customer: state.Customer, now: datetime.datetime) -> state.Message | None:
-    """Return the message that the receipt or reply belongs to, or None.
+    """Return the message that a receipt or reply is about, or None if there is none.
 
-    That is the message that the event names. A reply that names none belongs to the latest message on its channel within 24
-    hours: docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message
+    An event that contains a message id is about the message with that id. A reply without an id is about the message with the
+    latest attempt on the reply's channel, if this attempt is not older than 24 hours:
+    docs/semantics.md#an-unnamed-reply-belongs-to-the-latest-message
     """
     named = event.field("message_id" if event.type in inputs.RECEIPTS else "in_reply_to")
     if named is not None:
@@ -50,9 +55,10 @@ def message_of(event: inputs.Event, customer: state.Customer, now: datetime.date
 def new_report(
     event: inputs.Event, message: state.Message, customer: state.Customer, policy: definition.Policy
 ) -> NewReport | None:
-    """Return what is new in a receipt, or None if all of it is known.
+    """Return the news of a receipt or reply about `message`, or None if it says nothing new.
 
-    A repeat, a lower status and a failure after the delivery are known.
+    A repeated status and a status below the known one are not new, unless the receipt changes the cost. A failure after a
+    delivery, or after another failure of the same attempt, is never new.
     """
     status = inputs.RECEIPTS.get(event.type, "replied")
     attempt = _attempt(event, message)
@@ -78,15 +84,17 @@ def new_report(
     )
     withdrawal = None
     if failure == "withdraw_consent":
-        # A customer who stops a business at the provider stops its marketing, whatever this message's purpose (Meta, 131050).
+        # Meta's error 131050: the customer has stopped the business's marketing at the provider. So the consent to marketing is
+        # withdrawn, even if this message has another purpose.
         withdrawal = decisions.ConsentUpdated("marketing", attempt.channel, False, code)
     return NewReport(message, report, withdrawal)
 
 
 def _attempt(event: inputs.Event, message: state.Message) -> state.Attempt | None:
-    """Return the attempt with the named number, else the latest on the named channel, else the latest.
+    """Return the attempt that a receipt is about, or None if the message has no such attempt.
 
-    Return None if the message has no such attempt.
+    If the receipt contains an attempt number, return the attempt with that number. If it only contains a channel, return the
+    latest attempt on that channel. If it contains neither, return the latest attempt.
     """
     number, channel = event.field("attempt"), event.field("channel")
     for attempt in reversed(message.attempts):
@@ -96,9 +104,10 @@ def _attempt(event: inputs.Event, message: state.Message) -> state.Attempt | Non
 
 
 def _cost(event: inputs.Event, attempt: state.Attempt, status: str, policy: definition.Policy) -> float:
-    """Return what the receipt adds to the attempt's known cost.
+    """Return the amount to add to the attempt's known cost, so that the sum is the cost after this receipt.
 
-    The receipt's own cost counts if it names one. Otherwise the price of the attempt counts, once it is billed.
+    A cost in the receipt replaces the known cost. Without one, the policy's price is added once, as soon as the status at which
+    the channel bills is reported.
     """
     said = event.field("cost")
     if isinstance(said, (int, float)) and not isinstance(said, bool):
@@ -115,9 +124,10 @@ def _code(event: inputs.Event) -> str:
 
 
 def _failure(channel: str, code: str, policy: definition.Policy) -> str:
-    """Return the failure class; an unknown code means the next channel.
+    """Return the failure class of a failed attempt's error code; an unknown code has the class `next_channel`.
 
-    An attempt that came too late at the adapter is planned again.
+    The code `dalang.too_late` has the class `too_late`. An adapter reports it if it gets an attempt too late to send the
+    message.
     """
     if code == "dalang.too_late":
         return "too_late"

@@ -1,7 +1,8 @@
-"""The recorder: one input of one customer, the facts recorded for it so far, and the state to which they fold.
+"""The recorder: the facts recorded so far for one input of one customer, and the state after these facts.
 
-`decider.py` makes one recorder for each input and shares it with `step_runner.py` and `enrolment.py`. All three record through
-it: the recorder makes a decision of each fact that it is given, and applies the decision to the state. It chooses nothing.
+`decider.py` makes one recorder for each input and shares it with `step_runner.py` and `enrolment.py`. All three pass their
+facts to the recorder. The recorder turns each fact into a decision and applies the decision to the state. It does not
+choose the facts.
 """
 
 from collections.abc import Iterable
@@ -16,20 +17,22 @@ from engine.core.evolve import evolution
 from engine.core.model import decisions, definition, inputs, state
 
 MOST_EMITTED: Final = 50
-"""The most emitted events of one input that are taken; fewer than the 64 events that are remembered as seen.
+"""The most emitted events that are processed for one input; further ones are recorded with `taken` False and not processed.
 
-docs/semantics.md#fifty-emitted-events-of-one-input-are-taken
+The number is less than 64, the number of events that a state remembers, so that all these events are remembered at the same
+time: docs/semantics.md#fifty-emitted-events-of-one-input-are-taken
 """
 
 
 class Recorder:
-    """The facts and the state so far, with the context of the next fact.
+    """The facts and the state so far, with the data for the next decision.
 
-    - `now`: the time of the next fact.
-    - `cause`: the id of the event or timer that leads to it.
-    - `late`: True if that timer fires late.
+    - `now`: the time of the next decision.
+    - `cause`: the id of the event or timer that leads to the next decision.
+    - `late`: True if `cause` is a timer that fires late.
     - `current_event`: the event that steps see as the current input; None while a timer fires or a bundle goes live.
-    - `emitted_events`: the events that steps emitted and that are still to be taken.
+    - `emitted_events`: the events that steps have emitted and that are not processed yet.
+    - `held`: the names of the journeys that are paused for all customers (`*`: all journeys).
     """
 
     def __init__(
@@ -57,12 +60,12 @@ class Recorder:
 
     @property
     def known(self) -> state.Customer:
-        """The customer's state so far; the customer must be known."""
+        """The customer's state so far; use it only if `customer` is not None."""
         assert self.customer is not None
         return self.customer
 
     def instance_context(self, journey: definition.Journey, instance: str) -> Context:
-        """Return a view of the customer with one instance, for steps and exits."""
+        """Return the context of one instance, for its steps and its exits; `instance` is the instance's id."""
         customer = self.known
         at = customer.instances[instance]
         return Context(
@@ -72,20 +75,24 @@ class Recorder:
     def context(
         self, journey: definition.Journey | None, event: inputs.Event | None = None, at: state.Instance | None = None
     ) -> Context:
-        """Return a view of the customer without an instance, for entries, segments and schedules.
+        """Return a context without an instance, for entries, segments and schedules.
 
-        For a goal, `at` stands for the instance, which may be gone.
+        To check a goal, the caller passes an instance in `at`, because the customer's instance may have left the journey.
         """
         return Context(self.catalog, journey, self.known, at, self.now, event, self.trace, held=self.held, cause=self.cause)
 
     def record_all(self, journey: definition.Journey, instance: str, facts: Iterable[decisions.Payload]) -> None:
-        """Record the facts of an instance at its step, in their order."""
+        """Record facts of one instance, in the given order, as decisions at the instance's current step."""
         step = self.known.instances[instance].step
         for data in facts:
             self.record(journey.name, journey.version, instance, step, data)
 
     def record(self, journey: str, version: str, instance: str, step: str, data: decisions.Payload) -> None:
-        """Record a decision with `data`, and apply it to the state."""
+        """Record a decision with the payload `data`, and apply the decision to the state.
+
+        `journey`, `version`, `instance` and `step` are empty if the decision is not about them. The decision's id is a hash of
+        the customer, the cause and the number of earlier decisions with this cause, so repeated work leads to the same ids.
+        """
         index = self._decision_counts.get(self.cause, 0)
         self._decision_counts[self.cause] = index + 1
         id_ = decisions.hashed(self.customer_id, self.cause, index)
@@ -98,7 +105,10 @@ class Recorder:
         self.facts.append(decision)
 
     def _queued(self, data: decisions.EventEmitted) -> decisions.EventEmitted:
-        """Queue the event to be taken, unless this input has led to too many emitted events already."""
+        """Queue an emitted event so that it is processed in this input, and return the fact to record.
+
+        If this input has already led to `MOST_EMITTED` emitted events, the event is not queued and the fact has `taken` False.
+        """
         self._emitted_count += 1
         if self._emitted_count > MOST_EMITTED:
             return msgspec.structs.replace(data, taken=False)
@@ -107,8 +117,8 @@ class Recorder:
 
 
 def emissions(decision: decisions.Decision) -> tuple[inputs.Event, ...]:
-    """Return the events that a decision puts on `customer.events`.
+    """Return the events that a decision adds to `customer.events`: the event of `event.emitted`, nothing for all other decisions.
 
-    The engine has taken these events already; their records tell other systems.
+    The engine has processed this event already; the record on the topic is for other systems.
     """
     return (decision.data.event,) if isinstance(decision.data, decisions.EventEmitted) else ()

@@ -1,7 +1,8 @@
-"""Segments: the segments that a customer is in, and the moments at which passing time can change that.
+"""Segments: the segments that a customer is in, and the moments at which time alone can change them.
 
-The decider calls this file after every input that changed what segments read, and when the customer's segment timer fires. It
-only answers; it records nothing.
+`enrolment.py` calls it after every input that changed the profile or a trait that segments read, and when the customer's segment
+timer fires. `next_change` gives the time of that timer, from moments that `engine/authoring/cel/change_moments.py` found in the
+conditions. This file records nothing.
 """
 
 import datetime
@@ -17,10 +18,10 @@ Change = decisions.SegmentEntered | decisions.SegmentLeft
 def unchanged(
     reads: Iterable[tuple[definition.Trait, bool]], before: state.Customer, after: state.Customer, now: datetime.datetime
 ) -> bool:
-    """Return True if the customer's segments surely are as they were in the state `before`.
+    """Return True if the customer certainly is in the same segments as in the state `before`.
 
-    That is so if the profile is the same, the traits that segments read (those of `Catalog.segmenting`) are the same, and no
-    segment timer is due.
+    Three things must be true: the profile is the same, the traits in `reads` are the same, and no segment timer is due. `reads`
+    is `Catalog.segmenting`, the traits that segments read.
     """
     if after.profile is not before.profile:
         return False
@@ -31,10 +32,10 @@ def unchanged(
 
 
 def changes(context: decision_context.Context, *, already: bool) -> tuple[Change, ...]:
-    """Return the segments that the customer entered or left, in the order of the bundle.
+    """Return a fact for each segment that the customer enters or leaves, in the order of the bundle.
 
-    A segment that is not in the bundle any more is left. `already` is true at an activation: what made the condition true is then
-    older than the segment's definition.
+    The customer leaves a segment that is not in the bundle any more. `already` is True at an activation and is stored in the
+    facts: the customer may have met the condition before the segment was defined.
     """
     within = context.customer.segments
     found: list[Change] = []
@@ -50,7 +51,7 @@ def changes(context: decision_context.Context, *, already: bool) -> tuple[Change
 
 
 def next_change(context: decision_context.Context) -> datetime.datetime | None:
-    """Return the first moment after now at which passing time alone may change a segment, or None if there is none."""
+    """Return the first moment after now at which a segment may change without an event, or None if there is none."""
     return min(_moments(context), default=None)
 
 
@@ -68,10 +69,10 @@ def _moments(context: decision_context.Context) -> Iterator[datetime.datetime]:
 
 
 def _whole(at: datetime.datetime, offset: int) -> Iterator[datetime.datetime]:
-    """Yield a moment in whole milliseconds; if it lies between two of them, yield both.
+    """Yield `at` plus `offset` milliseconds, in whole milliseconds; a time between two milliseconds yields both of them.
 
-    The fold knows whole milliseconds only, and one condition flips exactly at the moment, another just after it. Outside the
-    calendar nothing is yielded.
+    The engine's time has whole milliseconds only. A condition may change exactly at the time or just after it, so both
+    neighbours are needed. A time outside the calendar yields nothing.
     """
     try:
         flips = at + offset * inputs.MILLISECOND

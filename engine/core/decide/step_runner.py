@@ -1,8 +1,8 @@
 """The step runner: it moves instances from step to step, to a newer version, and out of their journeys.
 
-`decider.py` and `enrolment.py` call it; no other file moves an instance. A step's file in `steps/` answers with a move, and the
-step runner records the move and follows it from step to step. It also queues the messages that compete for places under frequency
-caps. It does not choose which instances an input concerns, or which journeys a customer enters.
+`decider.py` and `enrolment.py` call it; no other file moves an instance. The functions in `steps/` return moves, and the
+step runner records the move and follows it from step to step. It also queues the messages of send steps, and requests them at the
+end of the instant. It does not choose which instances an input concerns, or which journeys a customer enters.
 """
 
 import datetime
@@ -13,28 +13,23 @@ import msgspec
 from engine.core import errors, steps
 from engine.core.decide import migrations, recorder
 from engine.core.model import decisions, definition, inputs, state
-from engine.core.model.inputs import MILLISECOND
 from engine.core.steps import results, send
 
 MOST_STEPS: Final = 100
-"""The most steps that an instance may enter in one input; past it the instance leaves.
+"""The most steps that an instance may enter in one input; after these steps the instance leaves with the reason `loop`.
 
 docs/semantics.md#a-hundred-steps-in-one-input-are-a-loop
 """
 
 
 class PendingSend(msgspec.Struct, frozen=True):
-    """A message that is queued until the end of the instant, with the context in which its step was reached.
-
-    `resumed` is true for a message that was deferred before.
-    """
+    """An attempt of a message, queued until the end of the instant, with the instance and the event that led to it."""
 
     journey: definition.Journey
     instance: str
     visit: int
-    step: definition.Send
-    expires_at: datetime.datetime
-    resumed: bool
+    step: str
+    attempt: results.PlannedAttempt
     cause: str
     current_event: inputs.Event | None
     late: bool
@@ -51,7 +46,7 @@ class StepRunner:
     # Steps.
 
     def run(self, journey: definition.Journey, instance: str, ask: results.Ask) -> None:
-        """Carry out what a step answers; if the step raises an error, end its instance.
+        """Call a step by `ask`, and carry out the move that it returns; if the step raises an error, end its instance only.
 
         docs/semantics.md#a-failing-step-ends-its-own-instance-only
         """
@@ -66,7 +61,7 @@ class StepRunner:
             self.leave(at, "failed")
 
     def _carry_out(self, journey: definition.Journey, instance: str, move: results.Move) -> None:
-        """Carry out one move, then those of the steps that it leads to, until the instance stays or leaves."""
+        """Carry out a move, then the moves of the steps that follow, until the instance stays at a step or leaves."""
         recorder = self._recorder
         while True:
             here = recorder.known.instances[instance]
@@ -75,6 +70,8 @@ class StepRunner:
             recorder.record_all(journey, instance, move.facts)
             if isinstance(move, results.Stay):
                 return
+            if isinstance(move, results.Queue):
+                return self._queue(journey, here, move.attempt)
             completed = decisions.StepCompleted(move.outcome, move.event or recorder.current_event)
             recorder.record(journey.name, journey.version, instance, here.step, completed)
             if move.step is None:
@@ -84,7 +81,7 @@ class StepRunner:
             move = self._enter_step(journey, instance, move.step)
 
     def go_to(self, journey: definition.Journey, instance: str, step: str) -> None:
-        """Bring the instance to a step, and go on from there."""
+        """Bring the instance to a step, run the step, and carry out its move."""
         self.run(journey, instance, lambda: self._enter_step(journey, instance, step))
 
     def _enter_step(self, journey: definition.Journey, instance: str, id_: str) -> results.Move:
@@ -93,15 +90,12 @@ class StepRunner:
         visit = recorder.known.instances[instance].visit
         recorder.record(journey.name, journey.version, instance, id_, decisions.StepEntered(visit))
         step = journey.steps[id_]
-        if isinstance(step, definition.Send) and recorder.catalog.policy.caps:
-            self.queue_send(journey, instance, step)
-            return results.Stay()
         return steps.BEGIN[type(step)](step, recorder.instance_context(journey, instance))
 
-    # Moves that no step answers.
+    # Moves that are not the result of a step.
 
     def leave(self, instance: state.Instance, reason: str) -> None:
-        """Cancel the instance's timers and record its exit, by which its open message is abandoned."""
+        """Cancel the instance's timers and record that the instance leaves; this also closes its open message as abandoned."""
         recorder = self._recorder
         for id_, timer in tuple(recorder.known.timers.items()):
             if timer.instance == instance.id and id_ != recorder.cause:
@@ -111,7 +105,7 @@ class StepRunner:
         recorder.record(instance.journey, instance.version, instance.id, instance.step, exited)
 
     def restart(self, journey: definition.Journey, instance: state.Instance, entry: inputs.Event) -> None:
-        """Bring the instance to its first step again, with a new entry."""
+        """Cancel the instance's timers and bring the instance to its first step again, with a new entry event."""
         recorder = self._recorder
         recorder.record_all(journey, instance.id, recorder.instance_context(journey, instance.id).disarmed())
         restarted = decisions.JourneyRestarted(entry, instance.visit + 1)
@@ -119,7 +113,10 @@ class StepRunner:
         self.go_to(journey, instance.id, journey.first)
 
     def migrate(self, instance: state.Instance) -> None:
-        """Move the instance to the live version of its journey if that version takes instances of older versions."""
+        """Move the instance to the live version of its journey, if that version has `on_update: migrate`.
+
+        `migrations.py` says at which step the instance continues.
+        """
         recorder = self._recorder
         live = recorder.catalog.live.get(instance.journey)
         target = migrations.target(instance, live)
@@ -140,37 +137,30 @@ class StepRunner:
             self.go_to(live, instance.id, target)
 
     def journey_of(self, instance: state.Instance) -> definition.Journey | None:
-        """Return the version that the instance entered with; if it is missing, park the instance and return None.
+        """Return the instance's version of its journey; if the version is missing, park the instance and return None.
 
-        No other version ever moves the instance: docs/semantics.md#a-missing-version-parks-the-instance
+        Another version is never used instead: docs/semantics.md#a-missing-version-parks-the-instance
         """
         recorder = self._recorder
         try:
             return recorder.catalog.journey(instance.version)
         except errors.BundleError as exc:
-            now = recorder.known.instances.get(instance.id, instance)  # the same input may have parked it already
+            now = recorder.known.instances.get(instance.id, instance)  # this input may have parked the instance already
             if not now.parked or recorder.cause in recorder.known.timers:
                 parked = decisions.InstanceParked(exc.args[0])
                 recorder.record(instance.journey, instance.version, instance.id, instance.step, parked)
             return None
 
-    # Messages that compete for a place under a cap.
+    # Messages are requested at the end of the instant, because they compete for the last message that a cap allows.
 
-    def queue_send(self, journey: definition.Journey, instance: str, step: definition.Send, *, resumed: bool = False) -> None:
-        """Queue the message of a step, for the first time or (`resumed`) after it was deferred."""
+    def _queue(self, journey: definition.Journey, here: state.Instance, attempt: results.PlannedAttempt) -> None:
         recorder = self._recorder
-        here = recorder.known.instances[instance]
-        known = recorder.instance_context(journey, instance).message() if resumed else None
-        expires = None if step.expires_after is None else recorder.now + step.expires_after * MILLISECOND
-        expires_at = (known.expires_at if known is not None else expires) or state.NEVER
         self.pending_sends.append(
-            PendingSend(
-                journey, instance, here.visit, step, expires_at, resumed, recorder.cause, recorder.current_event, recorder.late
-            )
+            PendingSend(journey, here.id, here.visit, here.step, attempt, recorder.cause, recorder.current_event, recorder.late)
         )
 
     def resume_held_messages(self) -> None:
-        """Queue the messages that a pause held, if that pause has ended."""
+        """Queue the messages that waited for the end of a pause, if the pause has ended."""
         recorder = self._recorder
         for message in tuple(recorder.known.messages.values()):
             instance = recorder.known.instances.get(message.instance)
@@ -179,30 +169,33 @@ class StepRunner:
             journey = self.journey_of(instance)
             if journey is None or recorder.context(journey).paused(instance.journey, instance.key):
                 continue
-            step = journey.steps[instance.step]
-            assert isinstance(step, definition.Send)
-            recorder.record_all(journey, instance.id, recorder.instance_context(journey, instance.id).disarmed())
-            self.queue_send(journey, instance.id, step, resumed=True)
+            self._resume(journey, instance.id)
+
+    def _resume(self, journey: definition.Journey, instance: str) -> None:
+        self.run(journey, instance, lambda: send.resume(self._recorder.instance_context(journey, instance)))
 
     def request_pending_sends(self) -> None:
-        """Request every queued message, also those queued meanwhile; the first in order takes the last place under a cap."""
+        """Request all queued messages in their order, also those that are queued meanwhile."""
         while self.pending_sends:
             self._request(min(self.pending_sends, key=_precedence))
 
     def _request(self, pending: PendingSend) -> None:
         self.pending_sends.remove(pending)
-        recorder, journey, step = self._recorder, pending.journey, pending.step
+        recorder, journey = self._recorder, pending.journey
         instance = recorder.known.instances.get(pending.instance)
-        if instance is None or instance.step != step.id or instance.visit != pending.visit:
+        if instance is None or instance.step != pending.step or instance.visit != pending.visit:
             return
         recorder.cause, recorder.current_event, recorder.late = pending.cause, pending.current_event, pending.late
-        begin = send.resume if pending.resumed else send.begin
-        self.run(journey, instance.id, lambda: begin(step, recorder.instance_context(journey, instance.id)))
+        step = journey.steps[pending.step]
+        assert isinstance(step, definition.Send)
+        self.run(
+            journey, instance.id, lambda: send.request(step, recorder.instance_context(journey, instance.id), pending.attempt)
+        )
 
 
 def _precedence(pending: PendingSend) -> tuple[int, datetime.datetime, str, str]:
-    """Return the sort key: priority, then earliest expiry, then name.
+    """Return the sort key: highest priority, then earliest expiry, then journey name and instance.
 
     docs/semantics.md#the-last-place-goes-by-priority-then-expiry-then-name
     """
-    return -pending.journey.priority, pending.expires_at, pending.journey.name, pending.instance
+    return -pending.journey.priority, pending.attempt.expires_at or state.NEVER, pending.journey.name, pending.instance

@@ -1,1 +1,4 @@
-"""Evolve: how a recorded fact changes a customer's state. It never chooses; `decide` makes every choice."""
+"""Evolve: the effect of a recorded fact on a customer's state.
+
+This package makes no choices; the package `decide` makes them all.
+"""

@@ -1,9 +1,12 @@
 """Evolve: the effect of a recorded fact on a customer's state.
 
-It makes no choice; the package `engine/core/decide` makes them all. A fact is an event that had an effect, or a decision.
-`evolve` takes any recorded fact: the facts of a history, in their order, give the state. While the decider handles an input, it
-calls the parts of `evolve` one by one: `apply_event`, then `apply_decision` for each decision, and `mark_seen` last if the event
-had an effect. The effect of an event on traits depends on their definitions, so `evolve` gets the catalog that was live.
+A fact is an event that had an effect, or a decision. This file makes no choices; the package `engine/core/decide` makes them
+all.
+
+`evolve` applies one fact of either kind. The facts of a history, applied in their order, lead to the customer's state. While
+the decider handles an input, it calls the parts of `evolve` one by one: `apply_event`, then `apply_decision` for each decision,
+and last `mark_seen` if the event had an effect. The effect of an event on traits depends on the definitions of the traits, so
+`evolve` needs the catalog that was live at that time.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +28,10 @@ _replace = msgspec.structs.replace
 def evolve(
     customer: state.Customer | None, fact: inputs.Event | Decision, catalog: catalog.Catalog | None = None
 ) -> state.Customer | None:
-    """Return the state after the fact; None is a customer who is not known, or not any more (`customer.erased`)."""
+    """Return the customer's state after a fact; None is the state of a customer who is not known, or who was erased.
+
+    `catalog` is the catalog that was live; without a catalog, the traits do not change.
+    """
     if not isinstance(fact, inputs.Event):
         return apply_decision(customer or state.Customer(fact.customer), fact)
     if fact.type == inputs.ERASED:
@@ -35,8 +41,8 @@ def evolve(
 
 
 def apply_decision(customer: state.Customer, fact: Decision) -> state.Customer:
-    """Return the state after a decision."""
-    if fact.cause in customer.timers:  # the timer that led to this has fired
+    """Return the customer's state after a decision."""
+    if fact.cause in customer.timers:  # a timer led to the decision: it has fired, so remove it
         customer = _replace(customer, now=max(customer.now, fact.at), timers=_without(customer.timers, fact.cause))
     elif fact.at > customer.now:
         customer = _replace(customer, now=fact.at)
@@ -47,7 +53,7 @@ def apply_decision(customer: state.Customer, fact: Decision) -> state.Customer:
 def apply_event(
     customer: state.Customer, event: inputs.Event, catalog: catalog.Catalog | None, trace: traces.Trace | None = None
 ) -> state.Customer:
-    """Return the state with the event's profile, consent, pauses and traits; the same object if nothing is new.
+    """Return the state with the profile, consent, pauses and traits that the event changes; the same object if it changes none.
 
     The decider needs the state after an event before it knows whether the event has an effect. So this function does not mark
     the event as seen; `mark_seen` does.
@@ -55,7 +61,8 @@ def apply_event(
     now = max(customer.now, event.recorded)
     after = _apply_content(customer, event, now)
     if after is not customer:
-        after = message_evolution.forgotten(after, now)  # only together with other news: forgetting alone is no change
+        # Old messages are removed only if the event changes something anyway: their removal alone is no effect.
+        after = message_evolution.forgotten(after, now)
     if catalog is None or event.type not in catalog.counting:
         return after
     detailed = trace is not None and trace.detailed
@@ -64,19 +71,23 @@ def apply_event(
         return after
     context = decision_context.Context(catalog, None, after, None, now, event, trace, cause=event.id)
     kept = after.traits
-    if not catalog.traits.keys() >= kept.keys():  # tallies of removed traits go when another trait changes
+    # If a trait changes, also drop the tallies of traits that the bundle does not have any more.
+    if not catalog.traits.keys() >= kept.keys():
         kept = {name: tally for name, tally in kept.items() if name in catalog.traits}
     tallies = evaluate.take(counting, kept, event, now, context.zone, context.value)
     return after if tallies is kept else _replace(after, traits=tallies)
 
 
 def mark_seen(customer: state.Customer, event: inputs.Event, digest: bytes) -> state.Customer:
-    """Return the state with the event among those that were seen; `digest` is that of the event's id."""
+    """Return the state that remembers the event as seen, so that a repeat is dropped; `digest` is the hash of its id."""
     return _replace(customer, now=max(customer.now, event.recorded), seen=duplicates.remembered(customer, digest))
 
 
 def _apply_content(customer: state.Customer, event: inputs.Event, now: Any) -> state.Customer:
-    """Return the state with the event's own content, traits aside; the same object if nothing is new."""
+    """Return the state after the event's own content, without its effect on traits; the same object if nothing is new.
+
+    The content is a profile, a consent, a pause or a message from the customer.
+    """
     if event.type not in _WITH_CONTENT:
         return customer
     match event.type:
@@ -96,20 +107,21 @@ def _apply_content(customer: state.Customer, event: inputs.Event, now: Any) -> s
 _WITH_CONTENT: Final = frozenset(
     {inputs.IDENTIFIED, inputs.CONSENT_GRANTED, inputs.CONSENT_WITHDRAWN, inputs.MESSAGE_RECEIVED, inputs.JOURNEY_COMMAND}
 )
-"""The types whose content changes the state, whatever the journeys and traits name."""
+"""The event types whose content changes the state, even if no journey and no trait names them."""
 
 
 def _with_profile(customer: state.Customer, said: Mapping[str, Any]) -> state.Customer:
-    """Return the state with `said` merged into the profile; null removes an attribute."""
+    """Return the state with the attributes `said` merged into the profile; an attribute with the value None is removed."""
     merged = {**customer.profile, **said}
     profile = {name: value for name, value in merged.items() if value is not None}
     return customer if profile == customer.profile else _replace(customer, profile=profile)
 
 
 def _with_pauses(customer: state.Customer, event: inputs.Event) -> state.Customer:
-    """Return the state with an operator's pause of this customer, or without the pauses that a `resume` ends.
+    """Return the state after an operator's `pause` or `resume` for this customer.
 
-    A `resume` ends the pauses of the journey and the key that it names; without a name it ends those of all.
+    A `resume` with a journey ends only pauses of that journey, and a `resume` with a key only pauses of that key. Without both,
+    it ends all pauses of the customer.
     """
     command, journey, key = event.field("command"), event.field("journey") or "", event.field("key")
     pause = state.Pause(journey, key)
@@ -122,9 +134,10 @@ def _with_pauses(customer: state.Customer, event: inputs.Event) -> state.Custome
 
 
 def _with_consent(customer: state.Customer, purpose: str, channel: str | None, granted: bool) -> state.Customer:
-    """Return the state with a consent that was granted or withdrawn.
+    """Return the state after a consent was granted or withdrawn for a purpose.
 
-    With a channel, the consent holds for that channel. Without one, it replaces all that was said of the purpose.
+    With a channel, the change is for that channel only. Without a channel, it is for all channels, and every earlier consent
+    and withdrawal for the purpose is removed.
     """
     before = customer.consent.get(purpose, state.Consent())
     if isinstance(channel, str):
@@ -177,7 +190,7 @@ def _updated(customer: state.Customer, fact: Decision, data: decisions.JourneyUp
 
 
 def _with_entry(customer: state.Customer, instance: str, entry: inputs.Event) -> state.Customer:
-    """Return the state in which the goal of the instance has the instance's new entry."""
+    """Return the state in which the goal of the instance, if there is one, contains the new entry event."""
     goal = customer.goals.get(instance)
     return customer if goal is None else _replace(customer, goals={**customer.goals, instance: _replace(goal, entry=entry)})
 
@@ -192,9 +205,9 @@ def _parked(customer: state.Customer, fact: Decision, data: decisions.InstancePa
 
 
 def _migrated(customer: state.Customer, fact: Decision, data: decisions.InstanceMigrated) -> state.Customer:
-    """Put the instance on the live version and its new step, with its timers and its open message.
+    """Return the state with the instance on the live version and at its new step, with its timers and its open message.
 
-    The migration is a new visit of every step: a step that the instance was at before, under either version, makes no id again.
+    The migration counts as a new visit of every step, so no id of a message or timer is used a second time.
     """
     before = customer.instances[fact.instance]
     instance = _replace(before, version=fact.version, step=fact.step, visit=before.visit + 1, parked="")
@@ -229,7 +242,7 @@ def _step_completed(customer: state.Customer, fact: Decision, data: decisions.St
 def _scheduled(customer: state.Customer, fact: Decision, data: decisions.TimerScheduled) -> state.Customer:
     timer = state.Timer(data.due, fact.instance, fact.step or fact.journey, data.kind)
     before, timers = customer.instances.get(fact.instance), {**customer.timers, data.timer: timer}
-    if before is None:  # a timer of a schedule or segment is the customer's own
+    if before is None:  # a timer of a schedule or of segments, not of an instance
         return _replace(customer, timers=timers)
     instances = {**customer.instances, before.id: _replace(before, armed=before.armed + 1)}
     return _replace(customer, instances=instances, timers=timers)
@@ -289,9 +302,9 @@ _APPLY: Final[Mapping[type[decisions.Payload], Callable[[state.Customer, Decisio
     decisions.SegmentLeft: _segment_left,
     decisions.GoalReached: _goal_reached,
 }
-"""The facts that change more than the clock, with what applies them.
+"""`{payload type: function that applies it}` for the decisions that change more of the state than its time and its timers.
 
-The others (`journey.refused`, `branch.taken`, `split.assigned`, …) are recorded for people.
+All other decisions (`journey.refused`, `branch.taken`, `split.assigned`, …) are recorded for people only.
 """
 
 

@@ -1,6 +1,6 @@
-"""Messages: the effect of a message's facts on a customer's state.
+"""Messages: the effect on a customer's state of the facts about messages.
 
-Called by `evolution.py` alone, of which it is a part. It makes no choice.
+Only `evolution.py` calls this file. It makes no choices.
 """
 
 import datetime
@@ -12,18 +12,19 @@ from engine.core.model import decisions, state
 from engine.core.model.decisions import Decision
 
 MOST_SENDS: Final = 1_000
-"""The most entries of the ledger for caps; past it the oldest are dropped."""
+"""The most entries of `Customer.sends`, the list that caps count; the oldest entries are dropped first."""
 LATE_RECEIPTS_MS: Final = 30 * 24 * 3600 * 1000
-"""The time after its request at which a closed message is forgotten, in ms.
+"""The time in milliseconds after a message's first request, from which a closed message is removed from the state.
 
-By default `customer.events` keeps no receipt longer: docs/semantics.md#a-closed-message-is-forgotten-after-30-days
+`customer.events` keeps its records for 30 days by default, so a later receipt cannot come:
+docs/semantics.md#a-closed-message-is-forgotten-after-30-days
 """
 
 _replace = msgspec.structs.replace
 
 
 def requested(customer: state.Customer, fact: Decision, data: decisions.MessageRequested) -> state.Customer:
-    """Add an attempt to the message; the first attempt on a channel takes a place under the caps."""
+    """Add the requested attempt to its message; the first attempt on each channel also counts against the caps."""
     (address,) = data.to.values()
     attempt = state.Attempt(data.attempt, data.channel, data.place, fact.at, address, parts=data.parts)
     before = customer.messages.get(data.message_id)
@@ -44,7 +45,7 @@ def requested(customer: state.Customer, fact: Decision, data: decisions.MessageR
 
 
 def deferred(customer: state.Customer, fact: Decision, data: decisions.MessageDeferred) -> state.Customer:
-    """Mark that the message's next attempt waits."""
+    """Store that the message's next attempt waits: the index of its channel in the step, and the reason."""
     before = customer.messages.get(data.message_id)
     if before is None:
         before = _message(fact, data.message_id, data.purpose, data.expires_at)
@@ -53,7 +54,10 @@ def deferred(customer: state.Customer, fact: Decision, data: decisions.MessageDe
 
 
 def suppressed(customer: state.Customer, fact: Decision, data: decisions.MessageSuppressed) -> state.Customer:
-    """Remove a message that was deferred and then refused; a held-out message counts as the previous send."""
+    """Remove a message that ends without a request.
+
+    If the customer is held out, the message still counts as the previous send for a wait with `since: previous_send`.
+    """
     if data.reason == "held_out":
         customer = with_instance(customer, _replace(customer.instances[fact.instance], sent_at=fact.at))
     if data.message_id not in customer.messages:
@@ -82,7 +86,10 @@ def resolved(customer: state.Customer, fact: Decision, data: decisions.MessageRe
 
 
 def reported(customer: state.Customer, fact: Decision, data: decisions.MessageReported) -> state.Customer:
-    """Add a receipt to the attempt that it is about."""
+    """Add the status and the cost of a report to the attempt that the report is about.
+
+    After a reply, also store when the customer wrote. After a failure that stops the address, also store the stopped address.
+    """
     message = customer.messages[data.message_id]
     attempts = tuple(
         _replace(each, reported=each.reported | state.REPORTED[data.status], cost=each.cost + data.cost)
@@ -98,14 +105,17 @@ def reported(customer: state.Customer, fact: Decision, data: decisions.MessageRe
 
 
 def wrote(customer: state.Customer, channel: Any, at: Any) -> state.Customer:
-    """Note when the customer last wrote on a channel."""
+    """Store `at` as the time when the customer last wrote on the channel.
+
+    Nothing changes if `channel` is not a text.
+    """
     if not isinstance(channel, str):
         return customer
     return _replace(customer, inbound={**customer.inbound, channel: at})
 
 
 def with_instance(customer: state.Customer, instance: state.Instance) -> state.Customer:
-    """Return the customer with the instance as it is now."""
+    """Return the customer's state in which `instance` replaces the stored instance with the same id."""
     return _replace(customer, instances={**customer.instances, instance.id: instance})
 
 
@@ -114,7 +124,10 @@ def _with_message(customer: state.Customer, message: state.Message) -> state.Cus
 
 
 def abandoned(customer: state.Customer, instance: str) -> state.Customer:
-    """Close the instance's open messages; later reports about them are late."""
+    """Close the instance's open messages as abandoned, because the instance leaves or restarts.
+
+    Reports about these messages that come later are marked as late.
+    """
     closed = {
         id_: _replace(message, outcome="abandoned")
         for id_, message in customer.messages.items()
@@ -124,7 +137,10 @@ def abandoned(customer: state.Customer, instance: str) -> state.Customer:
 
 
 def forgotten(customer: state.Customer, now: datetime.datetime) -> state.Customer:
-    """Remove the closed messages that no receipt can be about any more, and the goals whose time is over."""
+    """Remove the closed messages that are too old for a receipt (`LATE_RECEIPTS_MS`), and the goals whose time is over.
+
+    Return the same object if there are none.
+    """
     if not customer.messages and not customer.goals:
         return customer
     messages = {

@@ -1,7 +1,7 @@
 """Actions: the requests to channels, on `actions.<channel>`.
 
-`decider.react` derives them from decisions; they are never recorded as facts. An action is complete: an adapter needs nothing
-else. The field names are the public contract of `schemas/action.schema.json`.
+`decider.react` derives them from decisions; they are never recorded as facts. An action holds everything that an adapter needs to
+send the message. The field names are the public contract of `schemas/action.schema.json`.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from engine.core.model import inputs
 class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     """One attempt of one message.
 
-    `id` is `<message id>/<attempt>`, and no adapter sends the same id twice.
+    `id` is `<message id>/<attempt>`. An adapter must send each id only once.
     """
 
     id: str

@@ -1,6 +1,6 @@
-"""The channels: one table of everything that the engine knows of each channel.
+"""The table of channels, with everything that the engine knows about each channel.
 
-To add a channel, add one row to `TABLE`. Every other place takes the channel from there:
+To add a channel, add one row to `TABLE`. All other code reads the table:
 
 - the language (`authoring/language`): the names of channels, the bodies of a template; with them the schemas and the reference;
 - the linter, and the failure classes of a compiled policy;
@@ -8,13 +8,13 @@ To add a channel, add one row to `TABLE`. Every other place takes the channel fr
 - the rendering of templates (`authoring/liquid/templates.py`);
 - the topics `actions.<channel>` with their rights (`runtime/kafka/topics.py`).
 
-What a workspace decides stands in its policy.yaml and not here: where a customer's address is, the price, and which reports its
-provider sends.
+A workspace's own choices are not here but in its policy.yaml: the profile field with the address, the price, and the reports
+that its provider sends.
 
 Sources of the failure classes: WhatsApp, Meta's error codes (developers.facebook.com, WhatsApp Business Platform, support, error
 codes, 15 May 2026) with the wording of pywa's errors.py; SMS, Twilio's error dictionary (30003, 21610, …) and the SMPP 3.4
 command statuses as smpplib names them; email, RFC 3463; push, FCM's ErrorCode; LINE and Telegram, the HTTP status of their push
-calls. The reaction to each code is our own judgement. A code that is not listed means the next channel.
+calls. The reaction to each code is our own judgement. For a code that is not listed, the next channel is tried.
 """
 
 import datetime
@@ -28,11 +28,12 @@ from engine.core.model.definition import FailureClass
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """One key of a body, as a template's file has it.
+    """One key of a message body in a template file, such as `text` of an SMS.
 
-    `kind` is a text, a list of texts, or keys with any values; every text is Liquid. `told` and `example` are for the schema and
-    the reference. With `html`, values are escaped. With `one_line`, the rendered text is made one line, with one space for each
-    run of white space. With `refuses_breaks`, `dalang check` also warns of white space that the provider refuses.
+    `kind` is the type of its value: a text, a list of texts, or keys with any values. Every text may use Liquid. `told` (the
+    description) and `example` go to the schema and the reference. With `html`, the values of placeholders are escaped. With
+    `one_line`, each run of white space in the rendered text becomes one space. With `refuses_breaks`, `dalang check` also warns
+    about white space that the provider refuses.
     """
 
     name: str
@@ -46,9 +47,9 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Body(msgspec.Struct, frozen=True):
-    """One form of a message's content: the name of its model, its description, and its keys.
+    """One form of a message body: the name of its model, its description, and its keys.
 
-    The first key is required. It tells this form from the other forms of the same channel.
+    The first key is required. Each form of a channel has another first key, such as `text` or `template` for WhatsApp.
     """
 
     name: str
@@ -69,11 +70,13 @@ class Window(msgspec.Struct, frozen=True):
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the table.
 
-    - `address`: the name of the customer's address in an action's `to`. The policy says where in the profile the address is.
-    - `told`, `example`, `bodies`: the channel's key in a template's file, and the forms that a body may have.
-    - `reports`: the statuses that a policy may say its provider reports.
-    - `billed`: the status at which an attempt costs its price.
-    - `failures`: the usual meanings of its providers' codes; a line of the policy overrides one.
+    - `address`: the key of the customer's address in an action's `to`, such as `phone`. The policy says which profile field holds
+      it.
+    - `told`, `example`: the description and the example of the channel's key in a template file.
+    - `bodies`: the forms that its body may have.
+    - `reports`: the statuses that a provider can report. A policy lists those that its provider does report.
+    - `billed`: the status from which the provider charges for an attempt.
+    - `failures`: `{provider's code: failure class}`. The policy may override each line.
     - `counted_in_parts`: True if the price is that of one part of an SMS (`rules/sms_parts.py`).
     - `window`: the limit on free text, if there is one.
     - `code_lives`: the time in milliseconds for which the provider tries to deliver a code; None if it has no such limit.

@@ -20,9 +20,9 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class JourneyEntered(Payload, frozen=True):
-    """A customer came into a journey.
+    """A customer entered a journey.
 
-    Entries before `forget_before` do not bar a re-entry any more.
+    Entries before `forget_before` no longer count for the re-entry rule, so the state drops them.
     """
 
     type = "journey.entered"
@@ -78,7 +78,7 @@ class InstanceParked(Payload, frozen=True):
 
 
 class InstanceMigrated(Payload, frozen=True):
-    """The instance goes on by the live version, at this step."""
+    """The instance moved to the live version of its journey, and is at this step of it."""
 
     type = "instance.migrated"
     before: str
@@ -94,7 +94,7 @@ class StepEntered(Payload, frozen=True):
 
 
 class StepCompleted(Payload, frozen=True):
-    """The step is done; `event` is the event that moved the instance, if one did."""
+    """The step is done; `event` is the event that ended it, or None if no event did."""
 
     type = "step.completed"
     outcome: str
@@ -102,7 +102,7 @@ class StepCompleted(Payload, frozen=True):
 
 
 class StepFailed(Payload, frozen=True):
-    """The step raised an error; the instance leaves, and no other instance is touched."""
+    """The step raised an error. Its instance leaves the journey; other instances go on."""
 
     type = "step.failed"
     error: str
@@ -125,14 +125,14 @@ class TimerCancelled(Payload, frozen=True):
 
 
 class BranchTaken(Payload, frozen=True):
-    """A branch was taken; `arm` is the arm's index, or None if no condition held and there is no else."""
+    """A branch was passed. `arm` is the index of the arm taken, or None if no condition was true and there is no `else`."""
 
     type = "branch.taken"
     arm: int | None
 
 
 class SplitAssigned(Payload, frozen=True):
-    """The customer, or the instance, has reached a split and taken this arm (exposure)."""
+    """An instance reached a split and took this arm (the exposure of an experiment)."""
 
     type = "split.assigned"
     arm: str
@@ -152,7 +152,7 @@ class OfferChosen(Payload, frozen=True):
 class ProfileUpdated(Payload, frozen=True):
     """A step wrote attributes of the profile.
 
-    `failed` names the attributes whose expression gave no value; they stay as they were.
+    `failed` lists the attributes whose expression had no value; these attributes did not change.
     """
 
     type = "profile.updated"
@@ -176,9 +176,9 @@ class EventEmitted(Payload, frozen=True):
 
 
 class SegmentEntered(Payload, frozen=True):
-    """The customer came to be in a segment.
+    """The customer entered a segment.
 
-    `already` is true if the customer was in it when its definition went live; then no journey is entered.
+    `already` is true if the customer met its condition when its definition went live. Then the customer enters no journey by it.
     """
 
     type = "segment.entered"
@@ -195,7 +195,7 @@ class SegmentLeft(Payload, frozen=True):
 
 
 class GoalReached(Payload, frozen=True):
-    """The journey's goal was reached, `after` ms after the entry; `value` is what the goal's expression gave."""
+    """The journey's goal was reached, `after` ms after the entry; `value` is the result of the goal's `value` expression."""
 
     type = "goal.reached"
     event: str
@@ -205,9 +205,9 @@ class GoalReached(Payload, frozen=True):
 
 
 class EventKept(Payload, frozen=True):
-    """An event came before the `since` wait that names it, and is kept for that wait.
+    """An event came before the instance reached the `since` wait that waits for it. The event is kept for that wait.
 
-    `index` is the place of the event's trigger in the wait's list.
+    `index` is the position of the event's trigger in the wait's list.
     """
 
     type = "event.kept"
@@ -217,9 +217,9 @@ class EventKept(Payload, frozen=True):
 
 
 class MessageRequested(Payload, frozen=True):
-    """One attempt of a message, complete: the action is made from this alone.
+    """One attempt of a message was requested. The action is made from this data alone.
 
-    `missing` names the fields that rendered empty.
+    `missing` lists the fields of the template that rendered empty.
     """
 
     type = "message.requested"
@@ -241,7 +241,7 @@ class MessageRequested(Payload, frozen=True):
     parts: int = 0
     """The number of parts of an SMS; `cost` is for all of them."""
     count_since: inputs.Instant | None = None
-    """The time back to which caps look at most; if set, the message counts against caps. None: there are no caps."""
+    """The start of the longest window of a cap. None if the policy has no caps; then the message counts against none."""
 
 
 class MessageDeferred(Payload, frozen=True):
@@ -264,9 +264,9 @@ class MessageDeferred(Payload, frozen=True):
 class MessageSuppressed(Payload, frozen=True):
     """The message was never requested, because no channel may carry it or the customer is held out.
 
-    `reason` is that of the first channel; `skipped` has the reason of each.
+    `reason` is that of the first channel; `skipped` has the reason of each channel.
 
-    `reasons` has all of them if one alone does not say why: a message deferred past its expiry has `quiet_hours`, `expired`.
+    `reasons` lists several reasons where they act together: a message deferred past its expiry has `quiet_hours` and `expired`.
     """
 
     type = "message.suppressed"
@@ -277,7 +277,7 @@ class MessageSuppressed(Payload, frozen=True):
 
 
 class MessageResolved(Payload, frozen=True):
-    """The message is over for its step."""
+    """The message has its outcome, and its step ends."""
 
     type = "message.resolved"
     message_id: str
@@ -302,11 +302,11 @@ class MessageReported(Payload, frozen=True):
     failure: str = ""
     """The failure class of `code`, if `status` is `failed`."""
     stopped: str = ""
-    """The address that this failure stops, if the failure class is `stop_channel`."""
+    """The address that gets no more messages, if the failure class is `stop_channel`; else empty."""
 
 
 class ConsentUpdated(Payload, frozen=True):
-    """A failure showed that the customer withdrew a consent at the provider."""
+    """A failed message showed that the customer had withdrawn a consent at the provider."""
 
     type = "consent.updated"
     purpose: str
@@ -353,8 +353,8 @@ PAYLOADS: Final[Mapping[str, type[Payload]]] = {
 class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
     """A recorded fact.
 
-    `at` is logical time. `cause` is the id of the event or timer that led to the decision. `late` is true if that was a timer
-    which could not fire when it was due (docs/semantics.md#a-late-timer-runs-at-the-real-time).
+    `at` is logical time. `cause` is the id of the event or timer that led to the decision. `late` is true if `cause` is a timer
+    that fired after its due time (docs/semantics.md#a-late-timer-runs-at-the-real-time).
     """
 
     id: str
@@ -396,7 +396,7 @@ def encode(decision: Decision) -> bytes:
 
 
 def decode(line: bytes) -> Decision:
-    """Return a decision from its JSON; raises `msgspec.DecodeError` or `KeyError` if it is none."""
+    """Return a decision from its JSON. Raises `msgspec.DecodeError` or `KeyError` if the JSON is not a decision."""
     wire = _decoder.decode(line)
     data = _payload_decoders[wire.type].decode(wire.data)
     return Decision(

@@ -1,9 +1,9 @@
-"""The compiled form of a bundle: what the fold reads of journeys, policy and templates.
+"""The compiled form of a bundle: journeys, policy, templates and traits as the fold reads them.
 
 `engine/authoring/compiling/compile.py` makes it; it is hashed, put on `journey.bundles` and read back by workers and replays. It
 is plain data without any callable, so that an instance can be decided on in any year. Field names are a storage format. A journey
-is flat here: every step of every nested list stands in `steps`, and says which step follows (`next`). Durations are whole
-milliseconds.
+is flat here: `steps` holds every step of every nested list, and each step names the step that follows (`next`). Durations are
+whole milliseconds.
 """
 
 import datetime
@@ -20,7 +20,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 class Expression(msgspec.Struct, frozen=True):
-    """A CEL expression, its place in the YAML (`steps[1].branch[0].if`) and the scope names that it uses."""
+    """A CEL expression, its path in the YAML (`steps[1].branch[0].if`) and the names that it reads from the scope."""
 
     text: str
     path: str
@@ -81,7 +81,7 @@ class ExitRule(msgspec.Struct, frozen=True):
 
 
 class Goal(msgspec.Struct, frozen=True):
-    """The goal of a journey: `trigger` within `within` ms of the entry, whether the instance is still there or not."""
+    """The goal of a journey: `trigger` happens within `within` ms after the entry, also if the instance has left by then."""
 
     trigger: Trigger
     within: int
@@ -89,7 +89,7 @@ class Goal(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """One channel of a send; `success` and `fallback_after` (ms) are both None only on the last."""
+    """One channel of a send step. `success` and `fallback_after` (ms) are None on the last channel if it needs no success."""
 
     channel: str
     success: Status | None = None
@@ -153,7 +153,7 @@ class WaitEvents(msgspec.Struct, frozen=True, tag="wait_for"):
     awaited: tuple[Awaited, ...]
     timeout: int
     on_timeout: str | None = None
-    """The first step of the file's `on_timeout`, or else the step after the wait; None: the end of the journey."""
+    """The step after a timeout: the first step of `on_timeout`, or the step after the wait; None: the end of the journey."""
     since: Literal["step", "previous_send", "entry"] = "step"
 
 
@@ -236,7 +236,7 @@ class Set(msgspec.Struct, frozen=True, tag="set"):
 
 
 class Emit(msgspec.Struct, frozen=True, tag="emit"):
-    """The step `emit`: it puts an event about the same customer on the log."""
+    """The step `emit`: it puts an event about the same customer on `customer.events`."""
 
     id: str
     path: str
@@ -266,7 +266,7 @@ Step = Send | WaitDuration | WaitUntil | WaitEvents | Branch | Split | Choose | 
 class Journey(msgspec.Struct, frozen=True):
     """One compiled journey.
 
-    `version` is the hash of everything else here, with the templates that the journey names.
+    `version` is the hash of all other fields, the used templates included.
     """
 
     name: str
@@ -281,15 +281,15 @@ class Journey(msgspec.Struct, frozen=True):
     priority: int = 0
     exits: tuple[ExitRule, ...] = ()
     templates: Mapping[str, Mapping[str, Mapping[str, object]]] = {}
-    """`{template: {language: {channel: body}}}` of the templates that the steps name, with bodies as written (Liquid)."""
+    """`{template: {language: {channel: body}}}` of the templates that the steps use, with bodies as written (Liquid)."""
     goal: Goal | None = None
     holdout: int = 0
-    """The share of customers who enter and are never messaged, in hundredths of a percent."""
+    """The share of customers who pass through the journey without messages, in hundredths of a percent."""
     on_update: Literal["pin", "migrate"] = "pin"
     migrations: Mapping[str, str] = {}
     """`{step of another version: step of this version, or "exit"}`."""
     hours: str = ""
-    """The rule of `policy.quiet_hours` for the journey's messages; empty: the rule of the journey's purpose."""
+    """The name of the rule in `policy.quiet_hours` for the journey's messages; empty: the rule of the journey's purpose."""
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -312,7 +312,7 @@ class FailureClass(msgspec.Struct, frozen=True):
 
 
 class Calendar(msgspec.Struct, frozen=True):
-    """The workspace's working days; `holidays` are the free dates of the years from `first` to `last`."""
+    """The workspace's calendar: `holidays` are the public holidays of the years from `first` to `last`."""
 
     country: str = "ID"
     cuti_bersama: bool = False
@@ -322,7 +322,7 @@ class Calendar(msgspec.Struct, frozen=True):
     first: int = 0
     last: int = 0
     zones: Mapping[str, str] = {}
-    """`{calling code: zone}` (such as `65`) of the countries that have one zone and share their code with no other zone."""
+    """`{calling code: zone}`, such as `65: Asia/Singapore`, of each code whose countries all have the same single zone."""
     tzdata: str = ""
     """The version of the zone database with which the bundle was compiled."""
 
@@ -330,9 +330,9 @@ class Calendar(msgspec.Struct, frozen=True):
 class QuietHours(msgspec.Struct, frozen=True):
     """The hours in which messages of a purpose are not sent, by the customer's clock.
 
-    They last from the minute `start` (quiet) to the minute `end` (open) of a day, over midnight if start > end. The whole of
-    `days_off` is quiet too (0 is Monday), and with `holidays_off` the calendar's holidays. `source` says which rule it comes
-    from.
+    They last from the minute `start` (quiet) to the minute `end` (open) of a day, over midnight if start > end. The weekdays in
+    `days_off` (0 is Monday) are quiet all day, and with `holidays_off` the calendar's holidays too. `source` is the name of the
+    rule in the policy.
     """
 
     start: int = 0
@@ -343,10 +343,10 @@ class QuietHours(msgspec.Struct, frozen=True):
 
 
 class Cap(msgspec.Struct, frozen=True):
-    """The greatest number of messages in a window, of a purpose, a channel or a journey if they are named.
+    """The most messages that a customer may get in a window: of one purpose, channel or journey if it is given, else of all.
 
-    If `days` > 0, the window is that many of the customer's calendar days, today included; else it is the last `rolling` ms. At
-    the cap a message is dropped, or deferred until there is a place. A channel's cap only skips the channel.
+    If `days` > 0, the window is that many of the customer's calendar days, today included; else it is the last `rolling` ms. A
+    message over the cap is dropped, or deferred until the cap allows it. A cap for a channel only skips that channel.
     """
 
     at_most: int
@@ -375,21 +375,21 @@ class Policy(msgspec.Struct, frozen=True):
     """`{purpose, or name of a rule that journeys choose by "hours": quiet hours}`."""
     caps: tuple[Cap, ...] = ()
     languages: Mapping[str, tuple[str, ...]] = {}
-    """`{language: languages to try}` if a template lacks the language, in this order, before `language`."""
+    """`{language: languages to try instead}` for templates without that language, before the policy's default language."""
 
 
 Compute = Literal["count", "sum", "average", "min", "max", "first", "last", "distinct", "most_frequent", "rfm"]
 COMPUTES: tuple[Compute, ...] = get_args(Compute)
 OF_NUMBERS: frozenset[Compute] = frozenset({"sum", "average", "min", "max", "rfm"})
-"""The computations that need numbers; the others take any value, and `count` takes none."""
+"""The computations that need numbers. The others take any value; `count` takes no value."""
 
 
 class Trait(msgspec.Struct, frozen=True):
     """A value computed from a customer's events; `when` and `value` see `event` and `profile` only.
 
     If `days` > 0, the window is that many of the customer's own calendar days, today included. If `rolling` > 0, it is exactly
-    the last `rolling` ms. If neither, all events count. The bands are those of rfm, from low to high. `hash` is that of all the
-    rest: a changed trait starts anew.
+    the last `rolling` ms. If neither, all events count. The bands of rfm go from low to high. `hash` is the hash of all other
+    fields: a trait whose definition changes starts to count anew.
     """
 
     name: str
@@ -415,7 +415,7 @@ class Moment(msgspec.Struct, frozen=True):
 class Segment(msgspec.Struct, frozen=True):
     """A named condition over profile and traits.
 
-    `traits` are the traits that it reads, `moments` the times at which the clock may change it.
+    `traits` are the traits that it reads. `moments` are the times at which it may change without an event.
     """
 
     name: str
@@ -427,7 +427,7 @@ class Segment(msgspec.Struct, frozen=True):
 class Bundle(msgspec.Struct, frozen=True):
     """The compiled form of everything in one directory.
 
-    `sources` is `{relative path of a file: its text}`. `id` is the hash of the rest.
+    `sources` is `{relative path of a file: its text}`. `id` is the hash of all other fields.
     """
 
     id: str
@@ -439,7 +439,7 @@ class Bundle(msgspec.Struct, frozen=True):
 
 
 def triggers_of(journey: Journey) -> Iterator[Trigger]:
-    """Yield all triggers that a live instance of this journey listens for, without that of its goal."""
+    """Yield all triggers that can move a live instance of this journey; the goal's trigger is not among them."""
     yield from (rule.trigger for rule in journey.exits)
     for step in journey.steps.values():
         yield from heard_by(step)

@@ -1,8 +1,7 @@
 """Inputs: the CloudEvents of `customer.events`, decoded and checked.
 
-The replay and the worker call this file with the same bytes, so that both refuse the same records. The result is an `Event` with
-its times cut to milliseconds; an input that cannot be taken raises `errors.Malformed`. Nothing here knows customers' states or
-journeys.
+The replay and the worker both decode here, so both refuse the same records. The result is an `Event` with its times cut to
+milliseconds. Bytes that are not a valid event raise `errors.Malformed`. This file does not know states or journeys.
 """
 
 import datetime
@@ -45,16 +44,16 @@ BUILT_IN: Final = frozenset(
     {TIMER_DUE, JOURNEY_COMMAND, BUNDLE_ACTIVATED, IDENTIFIED, ERASED, CONSENT_GRANTED, CONSENT_WITHDRAWN}
     | {MESSAGE_RECEIVED, *RECEIPTS}
 )
-"""The types that the engine itself understands, whatever the journeys name."""
+"""The types that the engine itself understands, also if no journey names them."""
 
 OWN_SOURCE: Final = "dalang/journeys"
 """The source of the events that journeys emit.
 
-The engine takes such an event where it is emitted; its record on the log only tells other systems.
+The engine handles such an event in the instant in which a journey emits it. Its record on the topic is for other systems only.
 """
 
 TIMELESS: Final = frozenset({JOURNEY_COMMAND, BUNDLE_ACTIVATED})
-"""The types that operators write, with the time of the wall clock.
+"""The types of the events that operators write. Their recorded times come from the wall clock.
 
 Under the stream clock such an event takes the stream's current time and does not advance it.
 """
@@ -66,9 +65,9 @@ _RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One fact from outside.
+    """One event, such as `order.placed` of a customer.
 
-    `time` is when the fact happened, `recorded` when the log took it; both are in UTC, in milliseconds.
+    `time` is when it happened; `recorded` is when Kafka took its record. Both are in UTC, in milliseconds.
 
     Stored inside states and decisions: its field names are a storage format.
     """
@@ -81,7 +80,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str = ""
     data: Any = None
     depth: int = 0
-    """The number of emitted events behind this one, each of which led to the next; 0: an event from outside."""
+    """The length of the chain of emitted events that led to this event, this one included; 0: no journey emitted it."""
 
     def field(self, name: str) -> Any:
         """Return `data[name]`, or None if data is no object or does not have it."""
@@ -89,7 +88,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """An event with its place in the log; `partition` and `offset` are None if the history has none."""
+    """An event with its `partition` and `offset` in Kafka; both are None if the history does not have them."""
 
     event: Event
     partition: int | None = None
@@ -115,7 +114,7 @@ _decoder: Final = msgspec.json.Decoder(_Wire)
 
 
 def instant(text: str) -> datetime.datetime:
-    """Return an RFC 3339 text as UTC, cut (never rounded) to milliseconds; raises `errors.NotATime` if it is none."""
+    """Return an RFC 3339 text as UTC, cut (never rounded) to milliseconds; raises `errors.NotATime` for any other text."""
     if len(text) == 20 and text[4::3] == "--T::Z":
         # The standard library alone reads this common form; the marks keep week dates and basic formats out.
         try:
@@ -137,14 +136,14 @@ def instant(text: str) -> datetime.datetime:
 
 
 def _zone_missing(text: str) -> str:
-    """Return the hint for a text that lacks only its zone, or an empty text."""
+    """Return a hint if the text would be a time with a zone added, else an empty text."""
     return ": its zone is missing, Z or one like +07:00" if _RFC3339.fullmatch(f"{text}Z") else ""
 
 
 def bounded(at: datetime.datetime) -> datetime.datetime:
     """Return `at` itself; raises `errors.NotATime` if its year is not between 1970 and 9000.
 
-    Within these years the sum of a time and a journey's durations stays in the calendar.
+    Between these years, a time plus any duration of a journey is still a valid date.
     """
     if not 1970 <= at.year <= 9000:
         raise errors.NotATime(f"The year {at.year} is not between 1970 and 9000.")
@@ -200,7 +199,7 @@ def decode(
 
 
 def _extended(event: Event, wire: _Wire) -> Record:
-    """Return the record with the extensions that most events lack."""
+    """Return the record with the CloudEvents extensions that only some events have, such as `recordedtime`."""
     depth = _whole(wire.dalangdepth) or 0
     return Record(msgspec.structs.replace(event, depth=depth), _whole(wire.kafkapartition), _whole(wire.kafkaoffset))
 
@@ -218,7 +217,7 @@ def encode(event: Event) -> bytes:
 
 
 def tick(at: datetime.datetime) -> Event:
-    """Return a `timer.due` by which time passes until `at`; drivers of the fold put it in."""
+    """Return a `timer.due` for the time `at`, which makes the timers due until then fire. The fold driver inserts it."""
     return Event(f"tick/{text(at)}", TIMER_DUE, at, at)
 
 
@@ -236,7 +235,7 @@ def _whole(number: int | str | None) -> int | None:
 
 
 def check(event: Event) -> None:
-    """Raise `errors.BadData` if an event of the engine's own types lacks what the engine reads."""
+    """Raise `errors.BadData` if an event of a built-in type lacks a field that the engine reads."""
     # For an emitted event these sentences become the reason of the fact `step.failed`: another wording is another decision.
     if event.type not in _CHECKED:
         return

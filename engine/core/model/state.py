@@ -1,4 +1,4 @@
-"""The state of one customer: what the fold carries from one input to the next.
+"""The state of one customer, which the fold carries from one input to the next.
 
 `engine/runtime/state/codec.py` writes it to `customer.state` as msgpack. All structs are arrays there: append fields with a
 default, never reorder or remove one. Nothing here decides; `evolution.py` and `message_evolution.py` fold facts into new states.
@@ -16,7 +16,7 @@ EPOCH: Final = inputs.EPOCH
 NEVER: Final = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC)
 
 TimerKind = Literal["wait", "timeout", "fallback", "retry", "reply", "schedule", "segment"]
-"""The kind of a timer: `reply` is of a handoff; `schedule` and `segment` are of the customer, not of an instance.
+"""The kind of a timer. `reply` belongs to a handoff. `schedule` and `segment` belong to the customer; all others to an instance.
 
 The `step` of a `schedule` timer is the name of its journey.
 """
@@ -41,11 +41,11 @@ OWN_BIT: Final[Mapping[str, int]] = {
     "replied": 0b100000,
     "failed": 0b1000000,
 }
-"""`{status: its own bit}`, which is set when the status, or a status above it, was reported."""
+"""`{status: its bit in Attempt.reported}`. The bit is set when this status or a higher one was reported."""
 
 
 class Timer(msgspec.Struct, frozen=True, array_like=True):
-    """Something that happens to an instance or a customer at `due` unless it is cancelled before."""
+    """A timer: it acts on an instance or a customer at `due`, unless it is cancelled before."""
 
     due: datetime.datetime
     instance: str
@@ -54,7 +54,7 @@ class Timer(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
-    """An event that came before the `since` wait that names it; `index` is its place in the wait's list."""
+    """An event that is kept for a coming `since` wait; `index` is the position of its trigger in the wait's list."""
 
     index: int
     at: datetime.datetime
@@ -88,7 +88,7 @@ class Instance(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Goal(msgspec.Struct, frozen=True, array_like=True):
-    """A goal that is watched for an entry until a time, also after the instance has left."""
+    """The goal of one entry: it may be reached until the time `until`, also after the instance has left."""
 
     journey: str
     version: str
@@ -99,7 +99,7 @@ class Goal(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Pause(msgspec.Struct, frozen=True, array_like=True):
-    """An operator's pause for this customer, of one journey (empty: of all) and of one key (None: of every key)."""
+    """An operator's pause for this customer: of one journey (empty: all journeys) and one key (None: every key)."""
 
     journey: str = ""
     key: str | None = None
@@ -143,21 +143,21 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Consent(msgspec.Struct, frozen=True, array_like=True):
-    """A customer's word on one purpose: for all channels (None: no word), and for single channels."""
+    """A customer's consent for one purpose: for all channels (None: the customer said nothing), and for single channels."""
 
     everywhere: bool | None = None
     channels: Mapping[str, bool] = {}
 
 
 class Entries(msgspec.Struct, frozen=True, array_like=True):
-    """The number of a customer's entries into a journey, and the last entry for each key that re-entry still asks about."""
+    """The number of a customer's entries into a journey, and the last entry of each key that the re-entry rule still needs."""
 
     count: int = 0
     last: Mapping[str, datetime.datetime] = {}
 
 
 class Sent(msgspec.Struct, frozen=True, array_like=True):
-    """One place taken under the caps: a message's first attempt, or (`first` is False) its first attempt on another channel.
+    """One line of the ledger for caps: a message's first attempt, or (`first` is False) its first attempt on another channel.
 
     Stored inside states: the order of its fields is a storage format.
     """
@@ -180,8 +180,8 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
     - `counts`: the numbers of events, for average, rfm and most_frequent.
     - `values`: the values, for first, last, distinct and most_frequent.
 
-    Buckets whose marks fall into the same `step` may have been joined (1: everything is exact). `size` is an upper bound of the
-    bytes in msgpack.
+    To save bytes, buckets whose marks fall into the same `step` may have been joined (1: nothing was joined). `size` is an upper
+    bound of the bytes in msgpack.
     """
 
     hash: str

@@ -1,9 +1,10 @@
-"""Shares: the arm of a split that a customer takes, and the customers who are held out.
+"""Assignment: the arm of a split that a customer takes, and the customers who are held out.
 
 Called by `steps/split.py` and at entries. Nothing is random: a hash of the salt, the arm and the unit (a customer or an instance)
 gives a draw. Each arm has its own draw, and the arm with the greatest `draw ** (1 / weight)` wins (weighted rendezvous hashing).
-So an arm that grows takes units from other arms and moves nobody else; decision 014 says why not ranges. The calculation uses
-whole numbers only, because powers of floats may differ between machines. The draws are a storage format.
+So if an arm's weight grows, some units move from other arms to it and no others move. Decision 014 says why ranges are not used.
+The calculation uses whole numbers only, because powers of floats may differ between machines. The draws must never change: they
+decide the arm of every customer again at each deploy.
 """
 
 import hashlib
@@ -48,7 +49,7 @@ def _draw(*parts: str) -> int:
 
 
 def _beats(one: int, weight: int, other: int, others: int) -> bool:
-    """Return True if (one / 2^64) ^ (1 / weight) > (other / 2^64) ^ (1 / others), calculated exactly."""
+    """Return True if (one / 2^64) ^ (1 / weight) > (other / 2^64) ^ (1 / others), compared in whole numbers, without rounding."""
     if weight == others:
         return one > other
     divisor, rest = weight, others

@@ -1,10 +1,10 @@
 """The customer's calendar: local days, times of the day, paydays and schedules as moments in UTC.
 
 Called by the waits, the schedules, the caps and the quiet hours. A zone comes in as a `tzinfo`, holidays as a set of dates: this
-file knows no name of a zone and no country. It never asks what time it is.
+file knows no name of a zone and no country. It reads no clock.
 
-1. A local time that does not exist (clocks go forward) becomes the next one that does: the moment the gap ends.
-2. A local time that happens twice (clocks go back) means its first.
+1. A local time that is skipped (clocks go forward) means the moment at which the gap ends.
+2. A local time that happens twice (clocks go back) means the first of the two moments.
 """
 
 import datetime
@@ -31,7 +31,7 @@ def day(at: datetime.datetime, zone: datetime.tzinfo) -> datetime.date:
 
 
 def instant(day: datetime.date, minute: int, zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the moment at which the customer's clock first shows `minute` (0 to 1440) of `day`, or skips it."""
+    """Return the moment at which the customer's clock first shows `minute` (0 to 1440) of `day`, or jumps over that minute."""
     wall = datetime.datetime(day.year, day.month, day.day) + datetime.timedelta(minutes=minute)
     at = _utc(wall, zone, 0)
     if at.astimezone(zone).replace(tzinfo=None) == wall:
@@ -62,7 +62,7 @@ def change(after: datetime.datetime, until: datetime.datetime, zone: datetime.tz
 
 
 def reaches(day: datetime.date, at: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the first moment at or after `at` at which the customer's date is `day` or a later one."""
+    """Return the first moment, not before `at`, at which the customer's date is `day` or later."""
     if at.astimezone(zone).date() >= day:
         return at
     start = instant(day, 0, zone)
@@ -71,9 +71,9 @@ def reaches(day: datetime.date, at: datetime.datetime, zone: datetime.tzinfo) ->
 
 
 def next_time(at: datetime.datetime, minute: int, days: tuple[int, ...], zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the first moment at or after `at` that is `minute` of a local day, only on the weekdays `days` if there are any.
+    """Return the first moment, not before `at`, that is `minute` of a local day.
 
-    0 is Monday. A time that is exactly now is reached now.
+    With `days` (weekdays, 0 is Monday), other days are skipped. If `at` itself is such a moment, return `at`.
     """
     # Start at yesterday: a time of yesterday that does not exist may become today's first moment.
     date = day(at, zone) - DAY
@@ -107,7 +107,7 @@ def next_payday(
     holidays: Container[datetime.date],
     zone: datetime.tzinfo,
 ) -> datetime.datetime:
-    """Return the first moment at or after `at` that is `minute` of a payday."""
+    """Return the first moment, not before `at`, that is `minute` of a payday."""
 
     def moment(months: int) -> datetime.datetime:
         return instant(payday(months // 12, months % 12 + 1, rules, holidays), minute, zone)
@@ -129,7 +129,7 @@ def next_entry(
     holidays: Container[datetime.date],
     zone: datetime.tzinfo,
 ) -> datetime.datetime | None:
-    """Return the first time of a schedule strictly after `at`, or None if there is none any more."""
+    """Return the first time of a schedule after `at`, or None if the schedule is over."""
     after = at + inputs.MILLISECOND
     match schedule.every:
         case "day":
@@ -148,8 +148,8 @@ def next_entry(
 def dated(value: object, zone: datetime.tzinfo) -> datetime.datetime | None:
     """Return the moment that a date means, cut to milliseconds, or None.
 
-    A date is a timestamp, an RFC 3339 text or a bare `YYYY-MM-DD`, which means the first moment of that day in the zone. None is
-    for anything else, for a timestamp without a zone and for years that `inputs.bounded` refuses.
+    A date is a timestamp, an RFC 3339 text or a bare `YYYY-MM-DD`, which means the first moment of that day in the zone. Any
+    other value gives None, and so do a timestamp without a zone and a year that `inputs.bounded` refuses.
     """
     try:
         if isinstance(value, datetime.datetime):

@@ -1,7 +1,6 @@
 """The name of a customer's time zone, from the profile, the phone number or the workspace.
 
-`Catalog.zone_of` calls it wherever a customer's own day matters. This file does not know what the names mean (`ports.Zones`
-does).
+`Catalog.zone_of` calls it. This file handles names only, such as `Asia/Jakarta`; `ports.Zones` turns a name into a zone.
 """
 
 import re
@@ -18,7 +17,7 @@ _LONGEST: Final = 3
 
 
 def zone_of(profile: Mapping[str, Any], rules: definition.Calendar, workspace: str, known: Callable[[str], bool]) -> str:
-    """Return the zone of `profile.timezone`, else the zone of the phone's country, else the workspace's.
+    """Return the name of the first zone that is known: of `profile.timezone`, of the phone's country, or of the workspace.
 
     `profile.timezone` is ignored if no zone has that name (`known`). The phone is ignored if its country has several zones.
     """
@@ -32,7 +31,7 @@ def zone_of(profile: Mapping[str, Any], rules: definition.Calendar, workspace: s
 def of_phone(phone: str, rules: definition.Calendar) -> str | None:
     """Return the zone of a phone number in international form (`+65 9123 4567`, `0065…`), or None.
 
-    None is for every other form and for countries with several zones. A number without `+` or `00` names no country:
+    Every other form gives None, and so do countries with several zones. A number without `+` or `00` names no country:
     `62812345678` may be a local one.
     """
     match = _INTERNATIONAL.fullmatch(_BETWEEN.sub("", phone))

@@ -1,10 +1,10 @@
-"""Caps: the number of messages that a customer may get, counted over a ledger of what was sent.
+"""Frequency caps: the most messages that a customer may get in a window, counted in a ledger of past sends.
 
-`send_policy.py` asks it before an attempt, and `message_evolution.py` adds a send to the ledger. Nothing here knows consent or
-quiet hours. The policy decides what happens at a cap (drop, defer or the next channel).
+`send_policy.py` calls this file before an attempt, and `message_evolution.py` adds each send to the ledger. Consent and quiet
+hours are not handled here. The policy decides what happens at a cap (drop, defer or the next channel).
 
-1. A message counts once, whatever its attempts. A cap without a channel counts first attempts; a cap with a channel counts the
-   ledger's entries for that channel. docs/semantics.md#a-message-counts-once-against-caps
+1. A message counts once, also if it has several attempts. A cap without a channel counts first attempts; a cap with a channel
+   counts the ledger's entries for that channel. docs/semantics.md#a-message-counts-once-against-caps
 2. A rolling window holds the entries that are younger than the window. A window of days holds the customer's own calendar days,
    today included.
 """
@@ -23,10 +23,10 @@ def applies(cap: definition.Cap, purpose: str, channel: str, journey: str) -> bo
     return cap.purpose in ("", purpose) and cap.channel in ("", channel) and cap.journey in ("", journey)
 
 
-def place_at(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the first moment at or after `now` at which the cap has a place, if nothing more is sent.
+def free_at(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
+    """Return the first moment, not before `now`, at which the cap allows one more message if none is sent until then.
 
-    `at_most` of the cap is 1 at least.
+    The cap's `at_most` must be at least 1.
     """
     ledger = tuple([sent for sent in ledger if _matches(cap, sent)])
     if len(ledger) < cap.at_most:
@@ -42,10 +42,10 @@ def place_at(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: 
 
 
 def reach(rules: Iterable[definition.Cap]) -> datetime.timedelta | None:
-    """Return how far back the caps look, in any time zone, or None if there are no caps.
+    """Return the length of the longest window of all caps, or None if there are no caps.
 
-    Windows of calendar days get one day more, because the first day began before now. Older entries of the ledger need not be
-    kept: a cap that comes later, or looks further back, does not see them.
+    A window of calendar days counts as one day longer, because its first day began up to 24 hours earlier. The ledger drops older
+    entries, so a cap that is deployed later does not see them.
     """
     windows = (cap.days * calendar.DAY + calendar.DAY if cap.days else cap.rolling * inputs.MILLISECOND for cap in rules)
     return max(windows, default=None)

@@ -1,9 +1,9 @@
 """Quiet hours: the hours in which messages of a purpose are not sent.
 
-`send_policy.py` asks for every attempt. Nothing here knows channels, caps or consent.
+`send_policy.py` calls `Hours`, which the catalog holds. Channels, caps and consent are not handled here.
 
-The time on the customer's own clock decides. Minutes that do not exist are neither quiet nor open, and minutes that happen twice
-are quiet both times. With `20:00-08:00`, 20:00 is quiet and 08:00 is open.
+The time on the customer's own clock decides. When clocks go forward, the skipped minutes do not count. When clocks go back, a
+quiet minute that happens twice is quiet both times. With `20:00-08:00`, 20:00 is quiet and 08:00 is open.
 """
 
 import datetime
@@ -14,7 +14,7 @@ from engine.core.model import definition
 from engine.core.rules import calendar
 
 HORIZON: Final = datetime.timedelta(days=366)
-"""The longest time for which a moment is searched."""
+"""The longest time in the future in which an open or a quiet moment is searched."""
 
 
 def quiet(rule: definition.QuietHours, wall: datetime.datetime, holidays: Container[datetime.date]) -> bool:
@@ -28,10 +28,9 @@ def quiet(rule: definition.QuietHours, wall: datetime.datetime, holidays: Contai
 
 
 class Hours:
-    """A cache of the stretch that was found last for each rule and zone.
+    """The functions `opens_at` and `closes_at` with a cache: the last stretch found for each rule and zone.
 
-    Customers of one zone ask one after the other about the same night. The answers are those of the functions `opens_at` and
-    `closes_at`.
+    Many customers of one zone are judged about the same night, so most calls are answered from the cache.
     """
 
     def __init__(self, holidays: Container[datetime.date]) -> None:
@@ -39,7 +38,7 @@ class Hours:
         self._known: dict[tuple[definition.QuietHours, datetime.tzinfo], _Stretch] = {}
 
     def opens_at(self, rule: definition.QuietHours, at: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime | None:
-        """Return what the function `opens_at` returns."""
+        """Return the same moment as the function `opens_at`."""
         since, until, is_open = self._known.get((rule, zone), (at, at, False))
         if since <= at < until:
             return at if is_open else until
@@ -49,7 +48,7 @@ class Hours:
         return found
 
     def closes_at(self, rule: definition.QuietHours, at: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime | None:
-        """Return what the function `closes_at` returns."""
+        """Return the same moment as the function `closes_at`."""
         since, until, is_open = self._known.get((rule, zone), (at, at, False))
         if is_open and since <= at < until:
             return until
@@ -87,10 +86,10 @@ def _first(
     *,
     wanted: bool,
 ) -> datetime.datetime | None:
-    """Return the first moment from `at` on at which `quiet` is `wanted`, or None if there is none within 366 days.
+    """Return the first moment, not before `at`, at which `quiet` is `wanted`, or None if there is none within 366 days.
 
-    The search goes from stretch to stretch in which the clock runs evenly. A stretch ends at the next midnight or, before it, at
-    a change of the clocks. Within a stretch the answer changes only where the window starts or ends.
+    The search goes through stretches of time without a change of the clocks. A stretch ends at the next midnight, or at a change
+    of the clocks before it. Within a stretch, only the start and the end of the quiet hours can change the answer.
     """
     limit = at + HORIZON
     while at <= limit:

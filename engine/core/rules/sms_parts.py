@@ -1,4 +1,4 @@
-"""SMS: the number of parts that a text takes, which decides its cost.
+"""The number of SMS parts that a text takes, which decides its cost.
 
 Called by `steps/send.py` for each SMS, and by the linter. Sources: 3GPP TS 23.038 section 6.2.1 (the GSM 7-bit alphabet and its
 extension) and TS 23.040 section 9.2.3.24.1 (each part of a long message carries a header of 6 octets). A text in the alphabet
@@ -15,7 +15,7 @@ BASIC: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 EXTENSION: Final = "\f^{}\\[~]|€"
-"""The characters that take two septets, because an escape stands before each."""
+"""The characters that take two septets each: an escape and the character."""
 
 ALPHABET: Final = BASIC.union(EXTENSION)
 
@@ -53,7 +53,7 @@ def parts(text: str) -> Parts:
 
 
 def _filled(text: str, encoding: str, size: int) -> int:
-    """Return the number of parts if each character of two units must stand in one part."""
+    """Return the number of parts when no character of two units may be divided between parts."""
     count, room = 1, size
     for character in text:
         needs = 1 + (character > "\uffff" if encoding == "ucs2" else character in EXTENSION)

@@ -15,9 +15,10 @@ def next_timer(
 ) -> tuple[str, state.Timer] | None:
     """Return the id of the customer's next due timer and the timer itself, or None if no timer is due.
 
-    Before an event at `until` the due timers are those with an earlier due time; after the event (`at_until`), those of that very
-    time too: docs/semantics.md#an-event-wins-a-tie. Timers whose ids are in `fired` are left out. Of several timers with one due
-    time, the first by instance, then step, then id fires: docs/semantics.md#timers-fire-in-order-of-their-due-time
+    Before an event at the time `until`, a timer is due if its due time is earlier. After the event (`at_until`), a timer with
+    exactly that time is due too: docs/semantics.md#an-event-wins-a-tie. Timers whose ids are in `fired` are left out. Of several
+    timers with one due time, the first by instance, then step, then id fires:
+    docs/semantics.md#timers-fire-in-order-of-their-due-time
     """
     due = [each for each in customer.timers.items() if each[1].due <= until and (at_until or each[1].due < until)]
     if due and fired:

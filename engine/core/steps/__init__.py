@@ -1,7 +1,8 @@
-"""The steps, one file for each type, and the tables that say which function handles which type.
+"""The steps: one file for each type of step, and the tables from a type to its functions.
 
-The decider calls these functions. Each returns a move: `begin` when the instance comes to the step and, if the type needs them,
-`on_event`, `on_timer` and `on_receipt`. A step module never moves an instance itself.
+Each function returns a move. `begin` is called when an instance comes to the step. Some types also have `on_event`, `on_timer` or
+`on_receipt`. A step never moves an instance itself; `decide/step_runner.py` carries out its move. To add a step, follow
+CONTRIBUTING.md.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The step `branch`: the first arm whose condition holds, or else the arm `else`."""
+"""The step `branch`: the instance takes the first arm whose condition is true, or the arm `else` if no condition is true."""
 
 from engine.core.context import decision_context
 from engine.core.model import decisions, definition
@@ -6,9 +6,10 @@ from engine.core.steps import results
 
 
 def begin(step: definition.Branch, context: decision_context.Context) -> results.Move:
-    """Go to the first arm whose condition is true, or to the step after the branch if there is none.
+    """Go to the first arm whose condition is true; an arm without a condition is the arm `else`.
 
-    The outcome is `arm N`, counted from 1, `else` or `none`.
+    If no arm is taken, go to the step after the branch. The outcome is `arm 1`, `arm 2`, …, or `else`; it is `none` if no arm
+    is taken.
     """
     for index, arm in enumerate(step.arms):
         if context.holds(arm.condition):

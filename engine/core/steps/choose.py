@@ -1,4 +1,4 @@
-"""The step `choose`: the next best offer, which is the candidate with the highest score of those whose condition holds."""
+"""The step `choose`: it takes the offer with the highest score among the candidates whose condition is true."""
 
 from engine.core.context import decision_context
 from engine.core.model import decisions, definition
@@ -6,17 +6,17 @@ from engine.core.steps import results
 
 
 def begin(step: definition.Choose, context: decision_context.Context) -> results.Move:
-    """Go to the candidate with the highest score; in a tie the first in the file wins.
+    """Go to the candidate with the highest score; in a tie, the first candidate in the file wins.
 
-    Without a candidate the outcome is `none`, and the step after this one follows. A candidate whose score is not a finite number
-    is skipped, and the trace says why.
+    If no candidate is left, the outcome is `none`, and the instance goes to the step after this one. A candidate whose score is
+    not a finite number is skipped; the trace shows its value or its error.
     """
     scores: dict[str, float] = {}
     best: definition.Candidate | None = None
     for candidate in step.candidates:
         if not context.holds(candidate.condition):
             continue
-        score = decision_context.number(context.value(candidate.score))
+        score = decision_context.finite_number(context.value(candidate.score))
         if score is None:
             continue
         scores[candidate.id] = score

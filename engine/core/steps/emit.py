@@ -1,7 +1,7 @@
-"""The step `emit`: it puts an event about the same customer on the log, so that one journey can start another.
+"""The step `emit`: it emits an event about the same customer, so that one journey can start another.
 
-The decider takes the event at the end of the same instant: docs/semantics.md#an-emitted-event-is-taken-at-once. The worker writes
-the event's record to `customer.events` with the decisions.
+The decider processes the event at the end of the same instant: docs/semantics.md#an-emitted-event-is-taken-at-once. The worker
+also writes the event to `customer.events`, together with the decisions, for other systems.
 """
 
 from engine.core.context import decision_context
@@ -10,10 +10,10 @@ from engine.core.steps import results
 
 
 def begin(step: definition.Emit, context: decision_context.Context) -> results.Move:
-    """Emit the event; its id is a hash of the instance, the step and the visit.
+    """Emit the event, whose id is a hash of the instance, the step and the visit.
 
-    The event's depth is one more than that of the entry or of the event that led here, whichever is greater. Raises
-    `errors.BadData` if the type is one of the engine's own and the data lacks what that type needs.
+    The event's depth is 1 more than the depth of the entry event or of the current event, whichever is greater. Raises
+    `errors.BadData` if the event has one of the engine's own types and its data lacks a field that the type needs.
     """
     at = context.here
     data, failed = context.given(step.data)
@@ -28,5 +28,5 @@ def begin(step: definition.Emit, context: decision_context.Context) -> results.M
         data={name: value for name, value in data.items() if value is not None},
         depth=max(at.entry.depth, led.depth if led is not None else 0) + 1,
     )
-    inputs.check(event)  # an event of the engine's own type must be complete, as one from outside
+    inputs.check(event)  # for the engine's own types, as strict as for events from outside
     return results.Goto((decisions.EventEmitted(event, failed),), "emitted", step.next)

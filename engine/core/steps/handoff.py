@@ -1,7 +1,8 @@
-"""The step `handoff`: it asks a human, by an action on `actions.agent` with a summary of the customer.
+"""The step `handoff`: it asks a human agent for help, by an action on `actions.agent` with a summary of the customer.
 
-The policy is not asked for permission. Without `reply_within` the step goes on at once
-(docs/semantics.md#a-handoff-goes-on-at-once). With `reply_within` it waits for the reply and ends as `replied` or `unanswered`.
+Consent, caps and quiet hours are not checked. Without `reply_within`, the instance continues at once
+(docs/semantics.md#a-handoff-goes-on-at-once). With `reply_within`, it waits for the agent's reply, and the outcome is `replied`
+or `unanswered`.
 """
 
 from engine.core.context import decision_context
@@ -12,7 +13,7 @@ CHANNEL = "agent"
 
 
 def begin(step: definition.Handoff, context: decision_context.Context) -> results.Move:
-    """Request the handoff; nobody is asked about a held-out customer."""
+    """Request the handoff; for a held-out customer, record the request as suppressed and continue without an agent."""
     at = context.here
     message_id = decisions.hashed(at.id, step.id, at.visit)
     if at.held_out:
@@ -47,12 +48,12 @@ def begin(step: definition.Handoff, context: decision_context.Context) -> result
 def on_receipt(
     step: definition.Handoff, context: decision_context.Context, report: decisions.MessageReported
 ) -> results.Move | None:
-    """End the wait if the report is a reply, and ignore every other report of the agent's desk."""
+    """End the wait if the report is a reply of the agent; return None for every other report, such as `delivered`."""
     if report.status != "replied":
         return None
     return results.Goto((*context.disarmed(), decisions.MessageResolved(report.message_id, "reached")), "replied", step.next)
 
 
 def on_timer(step: definition.Handoff, context: decision_context.Context, timer: state.Timer) -> results.Move:
-    """End the step as `unanswered`, because nobody replied in time."""
+    """End the step with the outcome `unanswered`, because no reply came within `reply_within`."""
     return results.Goto((decisions.MessageResolved(context.message().id, "unreached", "unanswered"),), "unanswered", step.next)

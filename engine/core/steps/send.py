@@ -1,7 +1,8 @@
-"""The step `send`: one message over ordered channels, with a fallback after a time or after a failure.
+"""The step `send`: one message on an ordered list of channels, with a fallback to the next channel after a time or a failure.
 
-The step completes as `reached`, `unreached`, `suppressed`, `held_out` or, if its last channel names no success, `requested`. A
-channel that the policy refuses is skipped: docs/semantics.md#a-skipped-channel-takes-no-attempt-number
+The step's outcome is `reached`, `unreached`, `suppressed` or `held_out`. If the last channel has no `success`, a request on it
+ends the step with the outcome `requested`. A channel that the policy refuses is skipped:
+docs/semantics.md#a-skipped-channel-takes-no-attempt-number
 """
 
 import datetime
@@ -15,43 +16,33 @@ from engine.core.rules import sms_parts
 from engine.core.steps import results
 
 
-class Plan(msgspec.Struct, frozen=True):
-    """The facts of a message that are known when an attempt is planned."""
-
-    message_id: str
-    attempt: int
-    expires_at: datetime.datetime | None
-    tried: tuple[str, ...] = ()
-    skipped: tuple[tuple[str, str], ...] = ()
-
-
 def begin(step: definition.Send, context: decision_context.Context) -> results.Move:
-    """Request the first attempt."""
+    """Queue the first attempt of a new message."""
     expires_at = None if step.expires_after is None else context.after(step.expires_after)
     at = context.here
-    return _request(step, context, Plan(decisions.hashed(at.id, step.id, at.visit), 1, expires_at), 0)
+    return results.Queue(results.PlannedAttempt(decisions.hashed(at.id, step.id, at.visit), 1, 0, expires_at))
 
 
 def on_timer(step: definition.Send, context: decision_context.Context, timer: state.Timer) -> results.Move:
-    """Try the deferred attempt if there is one (`retry`), or else the next channel (`fallback`)."""
+    """Queue the deferred attempt (timer `retry`), or, if there is none, an attempt on the next channel (timer `fallback`)."""
     known = context.message()
-    if known.waiting is not None:
-        return resume(step, context)
-    return _request(step, context, _next(known), _place(step, known.attempts[-1]) + 1)
+    first = _place(step, known.attempts[-1]) + 1 if known.waiting is None else known.waiting
+    return results.Queue(_next(known, first))
 
 
-def resume(step: definition.Send, context: decision_context.Context) -> results.Move:
-    """Try the deferred attempt again."""
+def resume(context: decision_context.Context) -> results.Move:
+    """Queue the attempt that waited for the end of a pause, and cancel the timer for the message's expiry."""
     known = context.message()
-    return _request(step, context, _next(known), known.waiting or 0)
+    return results.Queue(_next(known, known.waiting or 0), context.disarmed())
 
 
 def on_receipt(
     step: definition.Send, context: decision_context.Context, report: decisions.MessageReported
 ) -> results.Move | None:
-    """Return the move that a report about the latest attempt leads to, or None if it leads to nothing.
+    """Return the move that a report about the latest attempt causes, or None if the instance stays as it is.
 
-    A success ends the message. A failure goes to the next channel or is tried again, as its failure class says.
+    A success ends the message. A failure queues an attempt on the next channel or on the same channel, or defers one, as its
+    failure class says.
     """
     known = context.message()
     attempt = known.attempts[-1]
@@ -63,34 +54,35 @@ def on_receipt(
         resolved = decisions.MessageResolved(known.id, "reached")
         return results.Goto((*context.disarmed(), resolved), "reached", step.next)
     if known.waiting is not None and known.waiting != index:
-        return None  # the attempt on the next channel waits already
+        return None  # an attempt on the next channel is deferred already
     if report.failure == "too_late":
-        return _after(context.disarmed(), _request(step, context, _next(known), index))
+        return results.Queue(_next(known, index), context.disarmed())
     if report.failure == "retry":
         rule = context.catalog.policy.failure_classes[report.channel][report.code]
         if sum(each.place == attempt.place for each in known.attempts) <= rule.at_most:
             until = context.after(rule.retry_after)
-            deferred = _deferral(context, _next(known), index, until, ("retry",))
+            deferred = _deferral(context, _next(known, index), index, until, ("retry",))
             return results.Stay((*context.disarmed(), deferred, context.timer("retry", until)))
-    return _after(context.disarmed(), _request(step, context, _next(known), index + 1))
+    return results.Queue(_next(known, index + 1), context.disarmed())
 
 
-def _request(step: definition.Send, context: decision_context.Context, plan: Plan, first: int) -> results.Move:
-    """Return the move for an attempt on the first channel, from index `first` on, that the policy allows.
+def request(step: definition.Send, context: decision_context.Context, planned: results.PlannedAttempt) -> results.Move:
+    """Return the move for a queued attempt: the request or the deferral of the attempt, or the end of the message.
 
-    The attempt goes now or is deferred. If the policy allows no channel, the message ends.
+    The step runner calls this function at the end of the instant. The attempt takes the first channel that the policy allows,
+    from the index `planned.first` on. If the policy allows no channel, the message ends.
     """
-    skipped = list(plan.skipped)
-    for index in range(first, len(step.places)):
+    skipped = list(planned.skipped)
+    for index in range(planned.first, len(step.places)):
         place = step.places[index]
-        verdict = send_policy.judge(context, _asked(step, context, plan, place.channel))
-        known = msgspec.structs.replace(plan, skipped=tuple(skipped))
+        verdict = send_policy.judge(context, _asked(step, context, planned, place.channel))
+        known = msgspec.structs.replace(planned, skipped=tuple(skipped))
         if verdict.held:
             return _held(context, known, index, verdict)
         if verdict.send_at is None:
             skipped.append((place.channel, verdict.reasons[0]))
             if verdict.whole:
-                return _ended(step, context, plan, verdict.reasons, skipped)
+                return _ended(step, context, planned, verdict.reasons, skipped)
             continue
         if verdict.send_at > context.now:
             deferred = _deferral(context, known, index, verdict.send_at, verdict.reasons)
@@ -99,31 +91,38 @@ def _request(step: definition.Send, context: decision_context.Context, plan: Pla
         if request is None:
             skipped.append((place.channel, "no_template"))
         elif context.here.held_out:
-            ghost = decisions.MessageSuppressed(plan.message_id, "held_out", known.skipped)
+            ghost = decisions.MessageSuppressed(planned.message_id, "held_out", known.skipped)
             return results.Goto((ghost,), "held_out", step.next)
         elif place.success is None or place.fallback_after is None:
-            resolved = decisions.MessageResolved(plan.message_id, "requested")
+            resolved = decisions.MessageResolved(planned.message_id, "requested")
             return results.Goto((request, resolved), "requested", step.next)
         else:
             return results.Stay((request, context.timer("fallback", context.after(place.fallback_after))))
-    return _ended(step, context, plan, (), skipped)
+    return _ended(step, context, planned, (), skipped)
 
 
 def _ended(
-    step: definition.Send, context: decision_context.Context, plan: Plan, reasons: tuple[str, ...], skipped: list[tuple[str, str]]
+    step: definition.Send,
+    context: decision_context.Context,
+    planned: results.PlannedAttempt,
+    reasons: tuple[str, ...],
+    skipped: list[tuple[str, str]],
 ) -> results.Move:
-    """Return the move that ends a message which no channel may carry.
+    """Return the move that ends a message because no channel may carry it.
 
-    The message is suppressed if it was never requested, and unreached if it was.
+    The message is suppressed if it was never requested, and unreached if it was. `reasons` are the policy's reasons against the
+    whole message, if there are any. `skipped` are pairs `(channel, reason)`.
     """
     reason = reasons[0] if reasons else skipped[0][1] if skipped else "no_more_channels"
-    if plan.attempt == 1:
-        suppressed = decisions.MessageSuppressed(plan.message_id, reason, tuple(skipped), reasons)
+    if planned.number == 1:
+        suppressed = decisions.MessageSuppressed(planned.message_id, reason, tuple(skipped), reasons)
         return results.Goto((suppressed,), "suppressed", step.next)
-    return results.Goto((decisions.MessageResolved(plan.message_id, "unreached", reason),), "unreached", step.next)
+    return results.Goto((decisions.MessageResolved(planned.message_id, "unreached", reason),), "unreached", step.next)
 
 
-def _asked(step: definition.Send, context: decision_context.Context, plan: Plan, channel: str) -> send_policy.Asked:
+def _asked(
+    step: definition.Send, context: decision_context.Context, planned: results.PlannedAttempt, channel: str
+) -> send_policy.Asked:
     to = None if step.to is None else send_policy.text(context.value(step.to))
     free, window = False, channels.of(channel).window
     if window is not None:
@@ -131,28 +130,41 @@ def _asked(step: definition.Send, context: decision_context.Context, plan: Plan,
         written = (bodies[code].get(channel) for code in context.catalog.languages_of(context.customer) if code in bodies)
         body = next((each for each in written if each is not None), None)
         free = isinstance(body, dict) and window.approved not in body
-    return send_policy.Asked(channel, to, plan.expires_at, plan.tried, free)
+    return send_policy.Asked(channel, to, planned.expires_at, planned.tried, free)
 
 
-def _held(context: decision_context.Context, plan: Plan, index: int, verdict: send_policy.Verdict) -> results.Move:
-    """Return the move that waits for the end of the pause, or until the message expires."""
-    deferred = _deferral(context, plan, index, None, verdict.reasons)
-    expiry = () if plan.expires_at is None else (context.timer("retry", plan.expires_at),)
+def _held(
+    context: decision_context.Context, planned: results.PlannedAttempt, index: int, verdict: send_policy.Verdict
+) -> results.Move:
+    """Return the move that lets the message wait for the end of a pause; a timer ends the wait when the message expires."""
+    deferred = _deferral(context, planned, index, None, verdict.reasons)
+    expiry = () if planned.expires_at is None else (context.timer("retry", planned.expires_at),)
     return results.Stay((deferred, *expiry))
 
 
 def _deferral(
-    context: decision_context.Context, plan: Plan, index: int, until: datetime.datetime | None, reasons: tuple[str, ...]
+    context: decision_context.Context,
+    planned: results.PlannedAttempt,
+    index: int,
+    until: datetime.datetime | None,
+    reasons: tuple[str, ...],
 ) -> decisions.MessageDeferred:
     return decisions.MessageDeferred(
-        plan.message_id, until, reasons[0], reasons, index, context.journey.purpose, plan.expires_at, plan.skipped
+        planned.message_id, until, reasons[0], reasons, index, context.journey.purpose, planned.expires_at, planned.skipped
     )
 
 
 def _attempt(
-    step: definition.Send, context: decision_context.Context, plan: Plan, index: int, verdict: send_policy.Verdict
+    step: definition.Send,
+    context: decision_context.Context,
+    planned: results.PlannedAttempt,
+    index: int,
+    verdict: send_policy.Verdict,
 ) -> decisions.MessageRequested | None:
-    """Return the rendered request of one attempt, or None if the template has no body for the channel."""
+    """Return the request of an attempt with its rendered text, or None if the template has no body for the channel.
+
+    `index` is the index of the channel in the step.
+    """
     channel = step.places[index].channel
     known = channels.of(channel)
     reach = context.catalog.reach
@@ -162,8 +174,8 @@ def _attempt(
         return None
     parts = sms_parts.parts(str(rendered.content.get("text", ""))).count if known.counted_in_parts else 0
     return decisions.MessageRequested(
-        message_id=plan.message_id,
-        attempt=plan.attempt,
+        message_id=planned.message_id,
+        attempt=planned.number,
         channel=channel,
         place=index,
         to={known.address: verdict.address},
@@ -173,8 +185,8 @@ def _attempt(
         content=rendered.content,
         cost=context.catalog.policy.channels[channel].cost * (parts or 1),
         send_before=verdict.send_before,
-        expires_at=plan.expires_at,
-        skipped=plan.skipped,
+        expires_at=planned.expires_at,
+        skipped=planned.skipped,
         missing=rendered.missing,
         parts=parts,
         count_since=None if reach is None else context.now - reach,
@@ -182,9 +194,9 @@ def _attempt(
 
 
 def _place(step: definition.Send, attempt: state.Attempt) -> int:
-    """Return the index of the attempt's channel in the step as it is now.
+    """Return the index of the attempt's channel in the step; a migration may have changed the step since the attempt.
 
-    If a migration has removed the channel, return the number of channels, which is past the last index.
+    If the step does not have the channel any more, return the number of its channels, which is past the last index.
     """
     channels = [place.channel for place in step.places]
     if channels[attempt.place : attempt.place + 1] == [attempt.channel]:
@@ -192,12 +204,7 @@ def _place(step: definition.Send, attempt: state.Attempt) -> int:
     return channels.index(attempt.channel) if attempt.channel in channels else len(channels)
 
 
-def _next(message: state.Message) -> Plan:
-    """Return the plan of the next attempt: the deferred one, or the one after the latest."""
+def _next(message: state.Message, first: int) -> results.PlannedAttempt:
+    """Return the message's next attempt, which tries the channel with the index `first` before the channels after it."""
     number = message.attempts[-1].number + 1 if message.attempts else 1
-    return Plan(message.id, number, message.expires_at, send_policy.tried(message), message.skipped)
-
-
-def _after(facts: tuple[decisions.Payload, ...], move: results.Move) -> results.Move:
-    """Return the move with `facts` recorded before its own; a `Leave` stays as it is."""
-    return move if isinstance(move, results.Leave) else msgspec.structs.replace(move, facts=(*facts, *move.facts))
+    return results.PlannedAttempt(message.id, number, first, message.expires_at, send_policy.tried(message), message.skipped)

@@ -1,6 +1,6 @@
-"""The step `set`: it writes attributes of the profile.
+"""The step `set`: it writes attributes of the customer's profile.
 
-An expression that fails leaves its attribute as it was, and the failure is recorded.
+If an expression fails, its attribute stays as it was, and the decision lists the attribute under `failed`.
 """
 
 from engine.core.context import decision_context
@@ -9,7 +9,7 @@ from engine.core.steps import results
 
 
 def begin(step: definition.Set, context: decision_context.Context) -> results.Move:
-    """Record the attributes that change, are removed or fail; if there are none, record nothing."""
+    """Record the attributes that change, the attributes that are removed and the expressions that failed, if there are any."""
     written, failed = context.given(step.values)
     profile = context.customer.profile
     removed = tuple(name for name, value in written.items() if value is None and name in profile)

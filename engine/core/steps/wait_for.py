@@ -1,8 +1,8 @@
 """The step `wait` for one of several events, with a timeout.
 
-With `since`, events that came before the instance reached the wait count too. When such an event comes, `keeps` finds it and the
-decider records it (`event.kept`); `begin` looks for it first. A wait keeps one event, the first that matched:
-docs/semantics.md#an-event-is-kept-for-a-coming-since-wait
+With `since`, an event that came before the instance reached the wait can end the wait too. When such an event comes, `keeps`
+returns the fact `event.kept`, and the decider records it. When the instance reaches the wait, `begin` first looks for a kept
+event. A wait keeps one event, the first that matched: docs/semantics.md#an-event-is-kept-for-a-coming-since-wait
 """
 
 import datetime
@@ -13,9 +13,10 @@ from engine.core.steps import results
 
 
 def begin(step: definition.WaitEvents, context: decision_context.Context) -> results.Move:
-    """Go on at once with a kept event, or else wait.
+    """Go on at once if an event is kept for this wait; otherwise set the timer of the timeout.
 
-    The timeout counts from the step, whatever `since` says: docs/semantics.md#the-timeout-of-a-since-wait-counts-from-the-step
+    The timeout counts from the moment when the instance reaches the step, whatever `since` says:
+    docs/semantics.md#the-timeout-of-a-since-wait-counts-from-the-step
     """
     kept = context.here.kept.get(step.id)
     if kept is not None and kept.at >= _counts_from(step, context.here):
@@ -24,7 +25,7 @@ def begin(step: definition.WaitEvents, context: decision_context.Context) -> res
 
 
 def on_event(step: definition.WaitEvents, context: decision_context.Context) -> results.Move | None:
-    """Go on with the first item, in the file's order, that the event matches; return None if it matches none."""
+    """Go on by the first item in the wait's list that the event matches; return None if the event matches no item."""
     index = _matching(step, context)
     if index is None:
         return None
@@ -32,14 +33,14 @@ def on_event(step: definition.WaitEvents, context: decision_context.Context) -> 
 
 
 def on_timer(step: definition.WaitEvents, context: decision_context.Context, timer: state.Timer) -> results.Move:
-    """Go on with the step of the timeout, because no event came in time."""
+    """Go on to the step for the timeout, because no awaited event came in time."""
     return results.Goto((), "timeout", step.on_timeout)
 
 
 def keeps(step: definition.WaitEvents, context: decision_context.Context) -> decisions.EventKept | None:
-    """Return the fact that keeps the event for this coming `since` wait, or None.
+    """Return the fact that stores the current event for this `since` wait before the instance reaches the wait.
 
-    None means that the event does not match, or that an earlier event is kept already.
+    Return None if the event does not match, or if an earlier event is already stored for the wait.
     """
     kept = context.here.kept.get(step.id)
     if context.event is None or (kept is not None and kept.at >= _counts_from(step, context.here)):

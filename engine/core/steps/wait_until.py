@@ -1,6 +1,6 @@
-"""The step `wait` until a moment of the customer's calendar: a time of day, a payday, or a date that an expression gives.
+"""The step `wait` until a moment in the customer's calendar: a time of day, a payday, or a date that an expression returns.
 
-A moment that is exactly now is reached now. Days are those of the customer's time zone when the step begins.
+If the moment is exactly now, the wait ends now. Days and times are those of the customer's time zone when the step begins.
 """
 
 import datetime
@@ -12,7 +12,10 @@ from engine.core.steps import results
 
 
 def begin(step: definition.WaitUntil, context: decision_context.Context) -> results.Move:
-    """Set the timer; if a date is past or missing, go on or leave at once (`if_past`, `if_missing`)."""
+    """Set the timer that ends the wait, or go on at once if the moment is now.
+
+    If a date is past or missing, go on or leave, as `if_past` and `if_missing` say.
+    """
     if step.date is not None:
         return _dated(step, step.date, context)
     zone = context.zone
@@ -25,7 +28,7 @@ def begin(step: definition.WaitUntil, context: decision_context.Context) -> resu
 
 
 def on_timer(step: definition.WaitUntil, context: decision_context.Context, timer: state.Timer) -> results.Move:
-    """Go on, because the moment has come."""
+    """Go on to the next step, because the moment has come."""
     return results.Goto((), "reached", step.next)
 
 
@@ -36,7 +39,10 @@ def _until(step: definition.WaitUntil, context: decision_context.Context, due: d
 
 
 def _dated(step: definition.WaitUntil, date: definition.Expression, context: decision_context.Context) -> results.Move:
-    """Return the move for a date; the date is past if it is before now with `offset` added."""
+    """Return the move for a wait until the date with the step's `offset` (milliseconds) added.
+
+    The date is past if this sum is before now.
+    """
     at = calendar.dated(context.value(date), context.zone)
     if at is None:
         return results.Leave("date_missing") if step.if_missing == "exit" else results.Goto((), "missing", step.next)

@@ -1,7 +1,7 @@
-"""Bounds of tallies: what is dropped when a customer's traits would take too many bytes.
+"""Compaction: tallies are made smaller when a customer's traits would take too many bytes.
 
 Called by `evaluate.py` when a tally has grown. Past `BUCKETS`, neighbouring buckets are joined and leave the window together, at
-the time of the later one. Past `VALUES`, the values that were not seen for longest are forgotten. Nothing here knows events or
+the time of the later one. Past `VALUES`, the values that were seen longest ago are dropped. This file does not know events or
 conditions. docs/semantics.md#the-traits-of-a-customer-are-bounded
 """
 
@@ -14,15 +14,15 @@ from engine.core.model.state import Tally
 from engine.core.traits import tallies, value_rules
 
 BUCKETS: Final = 400
-"""The number of buckets of one trait that are exact: a year of days, or 400 events of a rolling window."""
+"""The most buckets of one trait without joining: a year of days, or 400 events of a rolling window."""
 VALUES: Final = 100
 """The most values that `distinct` and `most_frequent` keep."""
 EACH_BYTES: Final = 8_000
 """The most bytes of one tally."""
 ALL_BYTES: Final = 32_000
-"""The most bytes of all tallies of a customer together; past that each has an equal share.
+"""The most bytes of all tallies of a customer together; past it, each tally gets an equal share.
 
-The bound holds for up to 75 traits, whatever they keep.
+The bound holds for up to 75 traits.
 """
 
 _WIDEST: Final = 1 << 62
@@ -30,7 +30,7 @@ _MANY: Final = frozenset({"distinct", "most_frequent"})
 
 
 def one(tally: Tally) -> Tally:
-    """Return the tally within the bounds of one tally; the same object if it is within them already."""
+    """Return the tally, made smaller if it is past the limits of one tally; else the same object."""
     if tally.size > EACH_BYTES:
         tally = fit(tally, EACH_BYTES)
     if len(tally.marks) > BUCKETS:
@@ -42,7 +42,7 @@ def one(tally: Tally) -> Tally:
 
 
 def together(kept: Mapping[str, Tally]) -> Mapping[str, Tally]:
-    """Return all tallies of a customer within `ALL_BYTES`; past it, a tally with more than an equal share is made smaller."""
+    """Return all tallies of a customer; past `ALL_BYTES` in all, the tallies with more than an equal share are made smaller."""
     if sum([tally.size for tally in kept.values()]) <= ALL_BYTES:
         return kept
     share = ALL_BYTES // len(kept)
@@ -67,7 +67,7 @@ def fit(tally: Tally, most_bytes: int, most_buckets: int = BUCKETS) -> Tally:
 
 
 def _forget(tally: Tally, some: int) -> Tally:
-    """Return the tally without the `some` values that were not seen for longest; in a tie the first value goes."""
+    """Return the tally without the `some` values that were seen longest ago; in a tie the first value is dropped."""
     if tally.compute == "distinct":
         return _forget_distinct(tally, some)
     places, seen = [int(place) for place in tally.numbers], [0] * len(tally.values)
@@ -89,7 +89,7 @@ def _forget_distinct(tally: Tally, some: int) -> Tally:
 def _join(tally: Tally, most: int) -> Tally:
     """Return the tally with at most `most` buckets: those whose marks fall into one step become one, at the latest mark.
 
-    The step only doubles, so no event stays in the window more than one step too long, however often its bucket is joined.
+    The step only ever doubles. So an event leaves the window at most one step late, even if its bucket is joined several times.
     """
     step, buckets = tally.step, range(len(tally.marks))
     while step < _WIDEST and len({_cell(tally, at, step) for at in buckets}) > most:

@@ -1,9 +1,8 @@
 """Traits: values computed from a customer's events, one event at a time.
 
 `evolution.py` calls `take` for each event that a trait names. `values` and `value` serve conditions and segments, and
-`changes_at` says when passing time alone can change a trait. `tallies.py` holds what is kept of the events; `windows.py` says
-which moments a window counts. Nothing here reads a clock, evaluates CEL or knows journeys; reading a value never changes
-anything.
+`changes_at` returns when a trait can change without an event. The tallies of past events are in `tallies.py`, the windows in
+`windows.py`. This file reads no clock and evaluates no CEL; reading a value changes nothing.
 """
 
 import datetime
@@ -17,7 +16,7 @@ from engine.core.model.state import Tally
 from engine.core.traits import compaction, tallies, value_rules, windows
 
 MISSING: Final = msgspec.UNSET
-"""The value of an average, min, max, first, last or most_frequent of no events: a condition on it is false."""
+"""The result for a trait without a value: an average, min, max, first, last or most_frequent of no events."""
 
 
 def take(
@@ -28,11 +27,12 @@ def take(
     zone: datetime.tzinfo,
     evaluate: Callable[[definition.Expression], Any],
 ) -> Mapping[str, Tally]:
-    """Return the tallies by trait after the event; the same object if the event changes none.
+    """Return `{trait: tally}` after the event; the same object if the event changes no tally.
 
-    The caller gives only traits whose `of` names the event's type. `evaluate` gives None if an expression fails. `when` must be
-    true. A value of the wrong kind is not counted (`measures.number`, `measures.plain`), nor is an event that its window has left
-    already. An event counts by its own time, so that the order of arrival does not matter.
+    `traits` must be those whose `of` names the event's type. `evaluate` returns the value of an expression, or None if it fails.
+    Not counted are an event whose `when` is not true, a value of the wrong kind (`value_rules.is_number`,
+    `value_rules.is_storable`), and an event that is already outside the window. The event's own `time` counts, so the order of
+    arrival does not matter.
     """
     place = windows.Place(event.time, now, zone)
     after: dict[str, Tally] = {}
@@ -44,7 +44,7 @@ def take(
         if low is not None and mark < low:
             continue
         value = 1 if trait.compute == "count" else evaluate(trait.value) if trait.value is not None else None
-        if not (value_rules.number(value) if trait.compute in definition.OF_NUMBERS else value_rules.plain(value)):
+        if not (value_rules.is_number(value) if trait.compute in definition.OF_NUMBERS else value_rules.is_storable(value)):
             continue
         tally = kept.get(trait.name)
         if tally is None or tally.hash != trait.hash:
@@ -86,7 +86,7 @@ def values(
 def _value(
     trait: definition.Trait, tally: Tally | None, place: windows.Place, now: datetime.datetime, zone: datetime.tzinfo
 ) -> Any:
-    """Return the value as `value` does; several traits share `place`, which is that of now in their windows."""
+    """Return the same as `value`, with `place` (now, in days and milliseconds) calculated once for several traits."""
     if tally is None or tally.hash != trait.hash:
         tally = Tally(trait.hash, now, trait.compute)
     low = place.low(trait)
@@ -109,9 +109,9 @@ def _value(
         case "average":
             return value_rules.total(numbers) / sum(tally.counts[start:])
         case "min":
-            return min(numbers)
+            return value_rules.joined(value_rules.least, numbers)
         case "max":
-            return max(numbers)
+            return value_rules.joined(value_rules.greatest, numbers)
         case _:
             return tally.values[start]
 
@@ -119,11 +119,11 @@ def _value(
 def changes_at(
     trait: definition.Trait, tally: Tally | None, now: datetime.datetime, zone: datetime.tzinfo, *, daily: bool = True
 ) -> datetime.datetime | None:
-    """Return the first moment after `now` at which the value may change although nothing happens, or None if it never does.
+    """Return the first moment after `now` at which the value may change without an event, or None if it never does.
 
-    That is when the oldest bucket leaves the window. For rfm it is also the customer's next midnight, when one more day has
-    passed. If not `daily`, it is the midnight at which the score of recency falls, for a caller who does not read the days
-    themselves.
+    The value changes when the oldest bucket leaves the window. The value of rfm also changes at the customer's next midnight,
+    because `recency_days` grows. With `daily=False` (for callers that do not read `recency_days`), it is the midnight at which
+    the recency score falls.
     """
     if tally is None or tally.hash != trait.hash:
         return None
@@ -150,7 +150,7 @@ def _most_frequent(tally: Tally, start: int) -> Any:
 
 
 def _rfm(trait: definition.Trait, tally: Tally, start: int, now: datetime.datetime, zone: datetime.tzinfo) -> dict[str, Any]:
-    """Return recency, frequency and monetary value with their scores; a value on a band takes the better score."""
+    """Return recency, frequency and monetary value with their scores; a value on the limit of a band gets the better score."""
     orders, spend = sum(tally.counts[start:]), value_rules.total(tally.numbers[start:])
     days = max(0, windows.day(now, zone) - _last_day(trait, tally, zone)) if orders else None
     return {

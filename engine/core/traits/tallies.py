@@ -1,8 +1,8 @@
 """Tallies: what a customer's state keeps of one trait, and how one more event changes it.
 
-Called by `evaluate.py`, which decides whether an event counts, and by `compaction.py`, which keeps the buckets few. A tally is a
-list of buckets in order of their marks (`windows.py`). The events of one bucket leave the window together. Nothing here knows a
-trait's conditions.
+Called by `evaluate.py`, which decides whether an event counts, and by `compaction.py`, which limits the number of buckets. A
+tally is a list of buckets in the order of their marks. A mark is a day or a time (`windows.py`); events with the same mark share
+a bucket and leave the window together. This file does not know a trait's conditions.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -55,7 +55,7 @@ def inside(marks: tuple[int, ...], low: int | None) -> int:
 
 
 def _add_number(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """Add to the bucket of the mark, or open one: for count, sum, average, min, max and rfm."""
+    """Add a value to the bucket with this mark, or to a new bucket: for count, sum, average, min, max and rfm."""
     marks, numbers, counts = tally.marks, tally.numbers, tally.counts
     counted = tally.compute in _COUNTED
     at = (1 if marks else 0) if low is None else _end(marks, mark)
@@ -90,7 +90,7 @@ def _inside(
 
 
 def _add_first(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """Keep the earliest value of each bucket, because the bucket before it may leave.
+    """Keep the earliest value of each bucket, because an earlier bucket may leave the window.
 
     Of two values of the same time, the first to arrive is kept.
     """
@@ -113,7 +113,7 @@ def _add_first(tally: Tally, mark: int, low: int | None, value: Any, time: int) 
 
 
 def _add_last(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """Keep the latest value alone, because when it leaves the window, all before it have left.
+    """Keep only the latest value: when it leaves the window, all earlier values have left.
 
     Of two values of the same time, the last to arrive is kept.
     """
@@ -125,7 +125,7 @@ def _add_last(tally: Tally, mark: int, low: int | None, value: Any, time: int) -
 def _add_distinct(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
     """Keep each value with the mark at which it was last seen, in the order in which the values were first seen.
 
-    A value that had left the window and comes again is the last.
+    A value that left the window and comes again goes to the end of the list.
     """
     if low is not None and tally.marks and min(tally.marks) < low:
         tally = reduced(tally, [at for at, each in enumerate(tally.marks) if each >= low])
@@ -191,7 +191,7 @@ def sized(
     values: tuple[Any, ...],
     text: int | None = None,
 ) -> Tally:
-    """Return the tally with new columns and their size; `text` is the bytes of the values if they are known."""
+    """Return the tally with new columns and the new size; `text` is the number of bytes of `values`, if the caller knows it."""
     size = _columns(tally, marks, numbers, counts) + (sum(map(value_rules.size, values)) if text is None else text)
     return Tally(tally.hash, tally.since, tally.compute, tally.step if marks else 1, size, marks, numbers, counts, values)
 
@@ -212,7 +212,7 @@ _NUMBER_BYTES: Final = {"count": 5, "most_frequent": 1}
 
 
 def reduced(tally: Tally, kept: Iterable[int]) -> Tally:
-    """Return the tally (distinct or most_frequent) with the buckets `kept` alone; a value without any bucket is dropped."""
+    """Return the tally (distinct or most_frequent) with only the buckets at the indices `kept` and the values that these use."""
     kept = list(kept)
     marks = tuple([tally.marks[at] for at in kept])
     if tally.compute == "distinct":

@@ -1,10 +1,10 @@
-"""Measures: the values of events that a trait takes, and how they add up and compare.
+"""Value rules: the values that a trait can count, and how values are added and compared.
 
-Called by `evaluate.py`, `tallies.py` and `compaction.py`, so that all computes have the same idea of a number and of equality.
-Nothing here knows windows or tallies.
+`evaluate.py`, `tallies.py` and `compaction.py` call this file, so that all traits have the same rules for numbers and equality.
 """
 
 import datetime
+from collections.abc import Callable
 from typing import Any, Final
 
 NUMBER: Final = 2**53
@@ -15,13 +15,13 @@ TEXT_BYTES: Final = 256
 _INT64: Final = 2**63
 
 
-def number(value: Any) -> bool:
-    """Return True if the value counts as a number: no bool, no NaN, no infinity, and none beyond `NUMBER`."""
+def is_number(value: Any) -> bool:
+    """Return True if a trait counts the value as a number: not a bool, not NaN or infinite, and at most `NUMBER` in size."""
     return (type(value) is int or type(value) is float) and -NUMBER <= value <= NUMBER
 
 
-def plain(value: Any) -> bool:
-    """Return True if the value can be kept: a number, a bool, a text of at most `TEXT_BYTES`, or a timestamp with a zone.
+def is_storable(value: Any) -> bool:
+    """Return True if a tally can keep the value: a number, a bool, a text of at most `TEXT_BYTES`, or a timestamp with a zone.
 
     A whole number must fit in 64 bits, and a float must be finite.
     """
@@ -48,9 +48,9 @@ def size(value: Any) -> int:
 
 
 def total(numbers: tuple[int | float, ...]) -> int | float:
-    """Return the sum, added in this order.
+    """Return the sum, with the numbers added one by one in their order.
 
-    Python's own `sum` rounds floats in another way from 3.12 on, and two machines must agree.
+    Python's own `sum` is not used: since 3.12 it rounds floats in another way, and two machines must get the same sum.
     """
     result: int | float = 0
     for each in numbers:
@@ -64,13 +64,21 @@ def plus(a: int | float, b: int | float) -> int | float:
 
 
 def least(a: int | float, b: int | float) -> int | float:
-    """Return the lesser number, or the first if they are equal."""
-    return b if b < a else a
+    """Return the lesser number; of 1 and 1.0 return 1, so that the order of the events does not change the text of a message."""
+    return b if b < a or (b == a and type(b) is int) else a
 
 
 def greatest(a: int | float, b: int | float) -> int | float:
-    """Return the greater number, or the first if they are equal."""
-    return b if b > a else a
+    """Return the greater number; of 1 and 1.0 return 1, so that the order of the events does not change the text of a message."""
+    return b if b > a or (b == a and type(b) is int) else a
+
+
+def joined(join: Callable[[int | float, int | float], int | float], numbers: tuple[int | float, ...]) -> int | float:
+    """Return one number from several, joined in their order; there must be at least one."""
+    result = numbers[0]
+    for each in numbers[1:]:
+        result = join(result, each)
+    return result
 
 
 def _bounded(total: int | float) -> int | float:

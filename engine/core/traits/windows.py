@@ -1,7 +1,7 @@
 """Windows of traits: the moments that a window counts, and when a moment leaves it.
 
-Called by `evaluate.py`. A window compares moments by their `mark`: for windows of days the customer's own calendar day (in days
-since 1970), for rolling windows milliseconds since 1970. Nothing here knows what is counted.
+Called by `evaluate.py`. A window compares moments by their mark, a whole number. For windows of days, the mark is the
+customer's calendar day in days since 1970. For rolling windows, it is the time in milliseconds since 1970.
 """
 
 import datetime
@@ -12,11 +12,11 @@ from engine.core.model import definition, inputs
 EPOCH_DAY: Final = inputs.EPOCH.toordinal()
 _EVENING: Final = 20
 _LATER: Final = frozenset({"distinct", "most_frequent", "rfm"})
-"""The computes that keep the time a value was last seen even without a window; all others then have one mark, 0."""
+"""The computes that keep the time at which a value was last seen also if there is no window. All others then have the mark 0."""
 
 
 class Place:
-    """The place of one event in the windows of all traits; each part is calculated when it is first asked for."""
+    """One event and the time now, as marks for the windows of all traits. Each mark is calculated when it is first needed."""
 
     __slots__ = ("_day", "_ms", "_now", "_time", "_zone")
 
@@ -76,10 +76,10 @@ def leaves(trait: definition.Trait, mark: int, zone: datetime.tzinfo) -> datetim
 
 
 def day(at: datetime.datetime, zone: datetime.tzinfo) -> int:
-    """Return the local day of `at`, in days since 1970; a day that has begun never ends by clocks that go back.
+    """Return the local day of `at`, in days since 1970; after a day has begun, the day before never comes back.
 
-    In St John's the clocks went back over midnight until 2011 (00:01 to 23:01). That hour belongs to the new day, so that days
-    never run backwards and a window never gets back what has left it.
+    In St John's the clocks went back over midnight until 2011 (00:01 to 23:01). Here that hour belongs to the new day. So days
+    never run backwards, and an event that has left a window does not return to it.
     """
     local = at.astimezone(zone)
     number = local.toordinal() - EPOCH_DAY

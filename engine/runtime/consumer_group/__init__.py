@@ -1,4 +1,4 @@
-"""The consumer group: Faust as its member, and the batches of records that Faust hands on.
+"""The consumer group: Faust is the worker's member in it, and passes the fetched records to the worker in chunks.
 
-The only package that imports Faust; `worker.py` takes the type `TP` from it.
+Faust is imported here and in two other files: `worker.py` uses its type `TP`, and `kafka/connection.py` its credentials.
 """

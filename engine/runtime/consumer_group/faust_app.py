@@ -1,6 +1,7 @@
-"""Faust as a member of the consumer group: the application, its settings, and the one agent that passes chunks on.
+"""The Faust application, by which the worker is a member of the consumer group: its settings and its only agent.
 
-Called by the worker, which decides what happens with a chunk. The reason for each setting stands here and nowhere else.
+Called by the worker. The agent passes each chunk of fetched records to the worker. All settings of Faust are in this file, with
+the reasons for those that are surprising.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,22 +14,27 @@ from engine.runtime.consumer_group import faust_batches
 from engine.runtime.kafka import connection
 
 REQUEST_WITHIN: Final = 20.0
-"""Seconds that a broker has to answer the group's consumer; a join may wait for the session timeout of other members."""
+"""The shortest time in seconds for which the group's consumer waits for an answer from the broker.
+
+If the session timeout is long, the consumer waits longer. The reason is the request to join the group: the broker may answer it
+only after the session timeout of other members.
+"""
 
 
 class _App(faust.App):
-    """An application without tables, and so without directories for them."""
+    """A Faust application that does not create the directories for Faust's tables, because Dalang has no such tables."""
 
     async def on_first_start(self) -> None:
-        """Make no directory: Faust makes three for tables, even without tables, and removes none of them."""
+        """Do nothing, although Faust calls this to create three directories; Faust would never remove them."""
 
 
 def app(
     chosen: settings.Settings, broker: connection.Address, events: str, count: int, hand_over: Callable[[Any], Awaitable[None]]
 ) -> Any:
-    """Return the application, not started; it passes each chunk of the topic `events` to `hand_over`.
+    """Return the Faust application, not started yet; its agent calls `hand_over` with each chunk of the topic `events`.
 
-    `count` is the number of partitions of the topic.
+    `events` is the full name of the topic `customer.events`, and `count` is its number of partitions. The argument of
+    `hand_over` is a Faust event; its `value` is a `faust_batches.Chunk`.
     """
     made = _App(
         chosen.app_id,
@@ -38,7 +44,8 @@ def app(
         topic_partitions=count,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        # There are no tables, but with 0 Faust would use another assignor, which spreads co-partitioned topics.
+        # There are no tables. But with 0, Faust would use another assignor, which can give equal partition numbers of two topics
+        # to different workers.
         table_standby_replicas=1,
         broker_session_timeout=chosen.session_timeout,
         broker_heartbeat_interval=chosen.session_timeout / 4,

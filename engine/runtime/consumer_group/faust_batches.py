@@ -1,8 +1,8 @@
-"""Faust with batches: the agent gets one message per fetched chunk of a partition instead of one per event.
+"""Classes for Faust by which its agent gets one message per chunk of fetched records, instead of one message per record.
 
-Faust keeps what it is good at: membership, assignment, rebalancing and lifecycle. Its cost per event is paid once per chunk.
-These classes work around traps of Faust that were measured; each class names its trap. Used by faust_app.py, which sets the
-classes in the application.
+Faust does the membership in the group, the assignment of partitions, the rebalances and the lifecycle. Its cost per message is
+paid once per chunk. Some classes also work around faults of Faust that were measured; their docstrings describe the faults.
+faust_app.py gives the classes to the Faust application.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,21 +13,22 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 CHUNK: Final = 500
-"""Greatest number of records in one message."""
+"""The greatest number of records in one message."""
 
 
 class Chunk(list[Any]):
-    """Fetched records of one partition, in order, with the offset that they follow.
+    """A list of fetched records of one partition, in order, with the offset of the record that was fetched before them.
 
-    `follows` is the offset of the record that was fetched before the first record of the chunk, None after a seek. By it the
-    receiver sees that an earlier chunk was dropped. The offsets alone cannot show that, because transaction markers leave gaps.
+    This offset is `follows`; it is None in the first chunk and after a seek. If the worker has not handled the record at
+    `follows`, Faust has dropped an earlier chunk. A gap in the offsets does not prove this, because transaction markers leave
+    gaps too.
     """
 
     follows: int | None = None
 
 
 class Batch:
-    """A message for Faust whose value is the `Chunk` of fetched records; its offset is that of the last record."""
+    """A message for Faust with a `Chunk` as its value; its offset and timestamp are those of the chunk's last record."""
 
     __slots__ = (
         "checksum",
@@ -54,8 +55,8 @@ class Batch:
 class Fetched(NamedTuple):
     """The progress of fetching in one partition.
 
-    `position` is the next offset to fetch, `end` the high watermark, `last` the offset of the last record that was fetched (-1:
-    none), and `answered` the time of the broker's last answer (seconds since 1970).
+    `position` is the next offset to fetch, and `end` is the high watermark. `last` is the offset of the last fetched record, -1
+    if none was fetched. `answered` is the time of the broker's last answer, in seconds since 1970.
     """
 
     position: int
@@ -65,26 +66,27 @@ class Fetched(NamedTuple):
 
 
 class Trail:
-    """The last fetched offset of each partition, noted where records are fetched.
+    """The offset of the last fetched record of each partition, noted directly after each fetch.
 
-    Faust may drop records between the fetch and the agent: it does so if a fetch returns while a rebalance holds the flow. The
-    seek that should bring these records again can fail.
+    Faust drops the records of a fetch that returns during a rebalance, before the agent gets them. Faust then seeks back to fetch
+    these records again, but the seek can fail. The noted offsets show the worker that records were dropped.
     """
 
     def __init__(self) -> None:
         self._last: dict[TP, int] = {}
 
     def last(self, tp: TP) -> int:
-        """Return the offset of the last record that was fetched, -1 if none was."""
+        """Return the offset of the last fetched record of the partition `tp`, -1 if no record was fetched."""
         return self._last.get(tp, -1)
 
     def marked(self, fetched: Mapping[TP, list[Any]]) -> dict[TP, Chunk]:
-        """Return the records of one fetch as one chunk per partition, each with the offset that it follows."""
+        """Turn the fetched records of each partition into a `Chunk`, set `follows` in the chunk, and note its last offset."""
         found: dict[TP, Chunk] = {}
         for tp, records in fetched.items():
             chunk = Chunk(records)
             before = self._last.get(tp)
-            # An offset that is not greater than the last one comes after a seek, which goes to where everything was handled.
+            # If the first offset is not greater than the last one before, there was a seek. Faust seeks to an offset before which
+            # every record was handled, so no record can be missing.
             chunk.follows = before if before is not None and before < chunk[0].offset else None
             self._last[tp] = chunk[-1].offset
             found[tp] = chunk
@@ -92,10 +94,13 @@ class Trail:
 
 
 class BatchScheduler:
-    """The class for Faust's setting `ConsumerScheduler`, which turns fetched records into messages."""
+    """The class that turns fetched records into messages for Faust (the setting `ConsumerScheduler`).
+
+    Faust's own class makes one message per record.
+    """
 
     def iterate(self, records: Mapping[TP, Chunk]) -> Iterator[tuple[TP, Batch]]:
-        """Yield one message per chunk of at most `CHUNK` records."""
+        """Split the chunk of each partition into chunks of at most `CHUNK` records, and yield a message for each."""
         for tp, fetched in records.items():
             follows = fetched.follows
             for start in range(0, len(fetched), CHUNK):
@@ -105,10 +110,10 @@ class BatchScheduler:
 
 
 class RawSchema(Schema):
-    """A schema that hands the list of records to the agent untouched."""
+    """A Faust schema that does not decode messages: the agent gets each `Chunk` as it was fetched."""
 
     def compile(self, app: Any, **_: Any) -> Any:
-        """Return a decoder that passes the value on without decoding it."""
+        """Return the function that Faust calls to decode a message; the function leaves the message's value as it is."""
         create_event = app.create_event
 
         async def decode(message: Any, *, propagate: bool = False) -> Any:
@@ -118,9 +123,10 @@ class RawSchema(Schema):
 
 
 class _CommittedThread(driver.AIOKafkaConsumerThread):
-    """A consumer thread that reads committed records only.
+    """A consumer thread that reads only committed records, and passes each fetch to the `Trail`.
 
-    Faust does so only together with its own exactly_once. Dalang needs committed records without exactly_once.
+    Faust itself reads only committed records if its own exactly_once is on. Dalang does not use Faust's exactly_once, because the
+    worker writes its own transactions.
     """
 
     def _create_worker_consumer(self, transport: Any) -> Any:
@@ -134,11 +140,11 @@ class _CommittedThread(driver.AIOKafkaConsumerThread):
 
 
 class BatchConsumer(driver.Consumer):
-    """A consumer whose next offset to read is the last acked offset plus one.
+    """A Faust consumer that commits the last acknowledged offset plus one, whatever gaps there are in the offsets.
 
-    That is right because one agent acks the chunks of a partition in order. Faust's own bookkeeping gets stuck if a gap in the
-    offsets starts right at the committed offset. A transaction marker, a compacted record or the end of any chunk can be such a
-    gap.
+    This is correct because a single agent acknowledges the chunks of a partition in order. Faust's own consumer commits nothing
+    more if a gap in the offsets starts right at the committed offset. Such a gap can come from a transaction marker, from a
+    compacted record or from a chunk, of which only the last offset is acknowledged.
     """
 
     def _new_consumer_thread(self) -> Any:
@@ -147,7 +153,10 @@ class BatchConsumer(driver.Consumer):
         return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
     def fetched(self, tp: TP) -> Fetched | None:
-        """Return the progress of fetching, None while it is unknown; read from the fetcher's thread without waiting for it."""
+        """Return the progress of fetching in the partition `tp`, None if it is not known yet.
+
+        Another thread fetches and changes these values. They are read without waiting for that thread.
+        """
         subscription = self._thread._ensure_consumer()._subscription.subscription
         assignment = subscription and subscription.assignment
         if not assignment or tp not in assignment.tps:
@@ -158,7 +167,10 @@ class BatchConsumer(driver.Consumer):
         return Fetched(at.position, at.highwater, self.trail.last(tp), at.timestamp / 1000)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seek to the group's committed offsets and return them; keep them in `sought`, to be compared with the states."""
+        """Seek to the offsets that the consumer group has committed, and return these offsets.
+
+        They are also stored in `sought`, because the worker compares them with the offsets in its states.
+        """
         offsets = await super().seek_to_committed()
         for tp, offset in offsets.items():
             self.sought[TP(tp.topic, tp.partition)] = offset or 0
@@ -166,7 +178,10 @@ class BatchConsumer(driver.Consumer):
         return found
 
     async def set_back(self, tp: TP, offset: int) -> None:
-        """Commit `offset` as the place where the group begins next time."""
+        """Commit `offset` for the consumer group, so that the next reader of the partition `tp` begins at this offset.
+
+        The worker calls this if the committed offset is beyond the offset in the partition's state.
+        """
         await self._commit({tp: offset})
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
@@ -183,6 +198,6 @@ class BatchConsumer(driver.Consumer):
 
 
 class BatchTransport(driver.Transport):
-    """A transport whose consumer is `BatchConsumer`."""
+    """Faust's transport for Kafka, with `BatchConsumer` in place of Faust's own consumer."""
 
     Consumer = BatchConsumer

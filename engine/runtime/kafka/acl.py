@@ -1,8 +1,9 @@
 """The rights that each process needs on Kafka, and the check that the broker grants them.
 
-The worker, deploys, commands, `dalang state rebuild` and `dalang state check` call `check` before they read or write anything,
-so that a missing right is named at once. The tables below are the only source: docs/rights.md is made from them, and the tests
-give a broker exactly these rights. A broker without rights, or one that is too old to be asked, is taken to allow everything.
+The worker, deploys, commands, `dalang state rebuild` and `dalang state check` call `check` before they read or write anything.
+So the user learns of a missing right at once. `_TABLE` and the function `rights` are the only list of the rights: docs/rights.md
+is made from this list, and the tests start a broker that grants exactly these rights. If a broker has no access control, or is
+too old to report rights, `check` assumes that everything is allowed.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ Role = Literal[
 
 _BITS: Final[Mapping[Operation, int]] = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}
 _UNKNOWN: Final = -(1 << 31)
-"""The bit field in the answer of a broker that does not tell the allowed operations."""
+"""The value that a broker sends in place of the allowed operations if it does not report them; then `check` allows everything."""
 _ASKED: Final = 60
 _AGAIN: Final = 0.5
 _COMING: Final = (kafka.GroupCoordinatorNotAvailableError, kafka.NotCoordinatorForGroupError, kafka.GroupLoadInProgressError)
@@ -44,7 +45,10 @@ _TOO_OLD: Final = (kafka.IncompatibleBrokerVersion, kafka.UnsupportedVersionErro
 
 
 class Right(msgspec.Struct, frozen=True, order=True):
-    """One operation on one resource; with `prefixed`, on every resource whose name begins with `name`."""
+    """The right to do one operation on one Kafka resource, such as Read on the topic `customer.events`.
+
+    If `prefixed` is True, the right is for every resource whose name begins with `name`.
+    """
 
     resource: Resource
     name: str
@@ -60,7 +64,7 @@ _TABLE: Final[Mapping[Role, Mapping[str, tuple[Operation, ...]]]] = {
         topics.EVENTS: ("Read", "Write"),
         topics.STATE: ("Read", "Write"),
         topics.BUNDLES: ("Read",),
-        # A worker that takes a partition reads the ends of the outputs, to see whether the last transaction is whole.
+        # A worker that takes a partition reads the ends of these topics, to check that the last transaction is complete.
         topics.DECISIONS: ("Read", "Write"),
         topics.DEAD_LETTERS: ("Read", "Write"),
         **dict.fromkeys(topics.ACTIONS.values(), ("Read", "Write")),
@@ -82,7 +86,11 @@ ROLES: Final = tuple(_TABLE)
 
 
 def rights(role: Role, names: topics.Topics, group: str = "<group>") -> list[Right]:
-    """Return every right of a role; `worker --journeys` has the rights of a worker and its own."""
+    """Return every right that a process with this role needs.
+
+    `names` gives the prefix of the topics, and `group` is the name of the consumer group. The role `worker --journeys` needs all
+    rights of the role `worker`, and some more.
+    """
     found = [Right("Topic", names.name(topic), each) for topic, allowed in _TABLE[role].items() for each in allowed]
     match role:
         case "worker":
@@ -112,9 +120,10 @@ def _operator(names: topics.Topics) -> str:
 
 
 async def check(broker: connection.Address, wanted: Iterable[Right]) -> None:
-    """Raise `connection.NotAllowed` with every right on topics and groups that the broker reports as missing.
+    """Check that the broker grants this user all the `wanted` rights on topics and groups.
 
-    Transactional ids cannot be asked about: a producer that may not use its own id is refused when it starts.
+    Raises `connection.NotAllowed` with a list of the missing rights. Rights on transactional ids are not checked, because Kafka
+    has no request for them. A producer that may not use its transactional id gets an error when it starts.
     """
     rights = list(wanted)
     names = sorted({right.name for right in rights if right.resource == "Topic"})
@@ -177,7 +186,7 @@ class _Asked(api.RequestStruct):
 
 
 class _Operations(api.Request[_Asked]):
-    """A metadata request that also asks for the allowed operations, which aiokafka does not ask for (KIP-430)."""
+    """A metadata request that also asks for the operations that this user may do (KIP-430); aiokafka has no such request."""
 
     API_KEY = 3
 
@@ -189,9 +198,9 @@ class _Operations(api.Request[_Asked]):
 
 
 async def _topics(broker: connection.Address, names: list[str]) -> dict[str, int]:
-    """Return the allowed operations of each topic as a bit field, by topic name.
+    """Return the operations that this user may do on each topic, as a bit field (`{topic: bits}`).
 
-    On a topic that does not exist every operation counts as allowed: other checks report missing topics.
+    If a topic does not exist, every operation on it counts as allowed, because other checks report missing topics.
     """
     entered = await connection.enter(broker)
     try:
@@ -205,14 +214,15 @@ async def _topics(broker: connection.Address, names: list[str]) -> dict[str, int
 
 def _bits(told: Mapping[str, Any]) -> int:
     if told["error_code"] == kafka.TopicAuthorizationFailedError.errno:
-        return 0  # we may not even see the topic
+        return 0  # this user may not even see that the topic exists
     return _UNKNOWN if told["error_code"] == kafka.UnknownTopicOrPartitionError.errno else int(told["authorized_operations"])
 
 
 async def _group(broker: connection.Address, group: str) -> int:
-    """Return the allowed operations of a group as a bit field.
+    """Return the operations that this user may do on a consumer group, as a bit field.
 
-    A cluster that has just started has no group coordinators yet, so the question is repeated, up to 60 times.
+    Returns `_UNKNOWN` if the broker does not report them. A cluster that has just started has no group coordinator yet. So the
+    request is sent up to 60 times, every 0.5 seconds.
     """
     admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()

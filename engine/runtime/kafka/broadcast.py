@@ -1,8 +1,8 @@
-"""Records of an operator to every partition of `customer.events`: one per partition, all in one transaction.
+"""A producer for deploys and commands: it writes one record to every partition of `customer.events`, in one transaction.
 
-Called by deploys.py and commands.py. All operators use the same transactional id, so a later operator fences an earlier one
-that is still at work. So either all partitions have a record or none has, and two deploys and a command stand in the same order
-in every partition (decision 030).
+Called by deploys.py and commands.py. Because of the transaction, either all partitions get their record or none does. All deploys
+and commands use the same transactional id. So a later one fences an earlier one that is not finished, and the records of several
+deploys and commands have the same order in every partition (decision 030).
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from engine.core import errors
 from engine.runtime.kafka import connection, producers, topics
 
 OPERATOR: Final = "dalang.operator"
-"""The transactional id; the prefix of the topics is put before it."""
+"""The transactional id of all deploys and commands; the prefix of the topics is put before it."""
 _WITHIN: Final = 30.0
 
 
@@ -29,10 +29,10 @@ class Overtaken(errors.RuntimeFailure):
 
 
 class Broadcast:
-    """An open producer for every partition, used in an `async with` block.
+    """A producer that writes one record to every partition, used in an `async with` block.
 
-    On a broker with transactions, what the caller reads inside the block still holds at `send`: if another operator has begun
-    since, `send` raises `Overtaken`.
+    Inside the block, the caller may first read what is live and then call `send`. On a broker with transactions, `send` raises
+    `Overtaken` if another deploy or command has begun since the block began. So nothing has changed between reading and writing.
     """
 
     def __init__(self, broker: connection.Address, names: topics.Topics) -> None:
@@ -47,7 +47,7 @@ class Broadcast:
                 self._transactions = await producers.begun(self._producer)
             if not self._transactions:
                 await self._stop()
-                self._producer = producers.plain(self._broker)
+                self._producer = producers.without_transactions(self._broker)
                 await self._producer.start()
         except BaseException:
             await self._stop()
@@ -58,9 +58,10 @@ class Broadcast:
         await self._stop()
 
     async def send(self, values: Mapping[int, bytes]) -> None:
-        """Write the record of each partition (`{partition: value}`): all of them or, on a broker with transactions, none.
+        """Write one record to each partition in `values` (`{partition: value}`).
 
-        Raises `Overtaken` if another operator has begun since.
+        On a broker with transactions, either all records are written or none is. Raises `Overtaken` if another deploy or command
+        has begun since the `async with` block began.
         """
         if not values:
             return

@@ -1,7 +1,8 @@
-"""The connections to Kafka: the arguments of every aiokafka client and of the Faust app are made here and nowhere else.
+"""The connections to Kafka: only this file makes the arguments with which aiokafka clients and the Faust app connect.
 
-The module also checks, before anything else is done, that a broker lets us in. So a wrong address, certificate or password
-gives an error message at once instead of a wait. Secrets are in `Broker` alone, which never shows them.
+The worker, and each command that needs Kafka, first call `reachable`, which checks that a broker accepts a connection. So a wrong
+address, certificate or password leads to an error message at once, and not to a long wait. The credentials are in `Broker`, whose
+`str` and `repr` do not show them.
 """
 
 import asyncio
@@ -57,7 +58,10 @@ class Failed(errors.RuntimeFailure):
 
 
 class Broker:
-    """The addresses of the brokers and the credentials for them; its representation shows neither user nor secret."""
+    """The addresses of the brokers and the credentials for them; `str` and `repr` show only the addresses.
+
+    `address` is `host:port`, or several with commas between them. `security` has aiokafka's arguments for TLS and SASL.
+    """
 
     __slots__ = ("address", "client_id", "security")
 
@@ -72,17 +76,17 @@ class Broker:
 
 
 Address = str | Broker
-"""A `Broker`; or `host:port`, several with commas between them, for brokers without TLS and SASL."""
+"""A `Broker`, or for brokers without TLS and SASL a text: `host:port`, or several with commas between them."""
 
 
 def client(broker: Address) -> dict[str, Any]:
-    """Return the arguments of every aiokafka client."""
+    """Return the arguments that every aiokafka client needs to connect: addresses, client id, TLS and SASL."""
     known = broker if isinstance(broker, Broker) else Broker(broker)
     return {"bootstrap_servers": hosts(known), "client_id": known.client_id, **known.security}
 
 
 def faust(broker: Address) -> dict[str, Any]:
-    """Return the arguments of the Faust app."""
+    """Return the arguments that the Faust app needs to connect: addresses, client id, TLS and SASL."""
     from faust import auth  # noqa: PLC0415 - Faust takes a second to import, and only the worker needs it
 
     given = client(broker)
@@ -100,18 +104,18 @@ def faust(broker: Address) -> dict[str, Any]:
 
 
 def hosts(broker: Address) -> list[str]:
-    """Return each `host:port`."""
+    """Return the addresses of the brokers as a list, each one as `host:port`."""
     return [each.strip() for each in str(broker).split(",")]
 
 
 class TokenFile(abc.AbstractTokenProvider):
-    """An OAuth token in a file that another program keeps fresh; the file is read again for each connection."""
+    """An OAuth token in a file that another program renews; the file is read again for each connection to a broker."""
 
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
 
     async def token(self) -> str:
-        """Read the token from the file; raise `BadFile` if that is not possible."""
+        """Return the token from the file; raise `BadFile` if the file cannot be read."""
         try:
             return (await asyncio.to_thread(self._path.read_text, encoding="ascii")).strip()
         except (OSError, ValueError) as exc:
@@ -121,9 +125,10 @@ class TokenFile(abc.AbstractTokenProvider):
 def tls(
     authority: pathlib.Path | None, certificate: pathlib.Path | None, key: pathlib.Path | None, password: str | None
 ) -> ssl.SSLContext:
-    """Return a TLS context that checks the broker's name; the system's authorities are used if `authority` is None.
+    """Return a TLS context that checks the certificate and the host name of a broker.
 
-    Raises `BadFile` if a file cannot be used.
+    `authority` is the file with the certificate authorities; None means those of the operating system. `certificate` and `key`
+    are the files that identify this client, and `password` decrypts the key. Raises `BadFile` if a file cannot be used.
     """
     try:
         context = ssl.create_default_context(cafile=authority)
@@ -139,14 +144,14 @@ T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run the work of a command; an error of the broker is raised as an error of Dalang, see `sentences`."""
+    """Run the coroutine of a command and return its result; an error of the broker is raised as `NotAllowed` or `Failed`."""
     with sentences():
         return asyncio.run(work)
 
 
 @contextlib.contextmanager
 def sentences() -> Iterator[None]:
-    """Raise the errors of the broker inside the block as `NotAllowed` or `Failed`."""
+    """Replace an error of the broker inside the `with` block by `NotAllowed` or `Failed`, which have messages for users."""
     try:
         yield
     except _FORBIDDEN as exc:
@@ -164,7 +169,7 @@ _FORBIDDEN: Final = (
 
 
 class _Once(logging.Filter):
-    """A log filter that lets a repeated warning through once per process, because each of many connections would repeat it."""
+    """A log filter that passes each warning only once per process; without it, each of many connections logs the same warning."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -182,7 +187,11 @@ logging.getLogger("aiokafka.conn").addFilter(_Once())
 
 
 async def reachable(broker: Address) -> None:
-    """Return as soon as one broker lets us in; raise `NotLetIn` at once and `NoBroker` after five seconds."""
+    """Return as soon as one broker accepts a connection with the given credentials.
+
+    Raises `NotLetIn` as soon as a broker refuses the credentials or the TLS connection fails. Raises `NoBroker` if no broker has
+    accepted a connection within five seconds.
+    """
     last = "nothing listens"
     try:
         async with asyncio.timeout(_WITHIN):
@@ -211,9 +220,9 @@ _REFUSED: Final = (
 
 
 async def enter(broker: Address) -> Any:
-    """Open a connection to the first broker that lets us in, for a request that no client makes; the caller closes it.
+    """Open a connection to the first broker that accepts one, for a request that aiokafka's clients cannot send.
 
-    Raises `NoBroker` if none lets us in.
+    The caller must close the connection. Raises `NoBroker` if no broker accepts a connection.
     """
     for host in hosts(broker):
         with contextlib.suppress(OSError, kafka.KafkaError):
@@ -222,13 +231,16 @@ async def enter(broker: Address) -> Any:
 
 
 async def _entered(broker: Address, host: str) -> Any:
-    """Connect to one broker as a client does."""
+    """Open a connection to the broker at `host` (`host:port`), with the arguments that every client has."""
     given = client(broker)
     name, _, port = given.pop("bootstrap_servers") and host.rpartition(":")
     return await connections.create_conn(name.strip("[]"), int(port), request_timeout_ms=int(_WITHIN * 1000), **given)
 
 
 def _told(exc: BaseException) -> str:
-    """Return the type and the text of an exception, and none of its other arguments."""
+    """Return the type and the text of an exception for a message, such as `OSError: Connection refused`.
+
+    Further arguments of the exception are left out.
+    """
     text = getattr(exc, "strerror", None) or (str(exc.args[0]) if exc.args else "")
     return f"{type(exc).__name__}: {text}" if text else type(exc).__name__

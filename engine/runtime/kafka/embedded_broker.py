@@ -1,7 +1,8 @@
-"""The embedded broker of `dalang dev` and `make demo`: Tansu, Kafka-compatible, in memory, from the extra `embedded`.
+"""The embedded broker of `dalang dev` and `make demo`: Tansu, which is Kafka-compatible and keeps all records in memory.
 
-It has no transactions that aiokafka can use, so the worker writes in a safe order there. Its ListOffsets cannot be trusted, so
-reading ends at the high watermark of a fetch. For real work run Apache Kafka (`docker-compose.kafka.yml`).
+It is installed with `dalang[embedded]`. Tansu has no transactions that aiokafka can use. So the worker writes outputs first,
+then states, then the partition record (see `partition/writer.py`). Tansu's answer to the request ListOffsets can be wrong. So a
+reader takes the high watermark of a fetch as the end of a topic. For real work run Apache Kafka (`docker-compose.kafka.yml`).
 """
 
 import ctypes
@@ -27,7 +28,10 @@ class NoEmbeddedBroker(errors.RuntimeFailure):
 
 
 class Embedded:
-    """A broker process that ends with its `with` block."""
+    """A broker process, which is started at the beginning of a `with` block and killed at its end.
+
+    It listens on 127.0.0.1, on `port`; None means any free port. Raises `NoEmbeddedBroker` if the process does not start.
+    """
 
     def __init__(self, port: int | None = None) -> None:
         self.port = port or _free_port()
@@ -47,7 +51,7 @@ class Embedded:
             "--kafka-cluster-id",
             "dalang",
         ]
-        with tempfile.TemporaryFile() as log:  # a file without a name, which is gone with the broker
+        with tempfile.TemporaryFile() as log:  # deleted by the system when it is closed
             self._process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_ends_with_us)  # noqa: PLW1509 - no thread yet
             deadline = time.monotonic() + _START_WITHIN
             while time.monotonic() < deadline and self._process.poll() is None:
@@ -68,7 +72,11 @@ class Embedded:
 
 
 def _ends_with_us() -> None:
-    """Let the broker get SIGKILL when its starter has ended, so that a killed starter leaves no broker (Linux, prctl(2))."""
+    """Ask Linux to kill the broker when the process that started the broker ends (prctl(2)).
+
+    The new process calls this function before the broker's program starts in it. Without the call, the broker would keep running
+    after a kill of `dalang dev`.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

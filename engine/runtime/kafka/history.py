@@ -1,12 +1,15 @@
-"""The log as a history: `kafka://host:port/topic`, read to its end, as lines that a replay takes.
+"""Topics as histories: a topic `kafka://host:port/topic` is read to its end, and its records become lines for a replay.
 
-Each line is the event with three extensions: `recordedtime` (when the log took the event), `kafkapartition` and `kafkaoffset`.
-The line also has `kafkakey` if the record's key is not the event's subject: the worker put that record aside, and a replay has
-to do the same.
+Each line is an event as JSON, with three more attributes: `recordedtime` (when the broker received the event), `kafkapartition`
+and `kafkaoffset`. A line also has `kafkakey` if the record's key is not the event's subject. The worker makes such a record a
+dead letter, and `kafkakey` tells the replay to do the same.
 
-An event keeps its own `recordedtime` only while the stream clock is in force, which `bundle.activated` says for each partition.
-So a replay of these lines sees the times that the worker saw. A record that is no event is passed on as it is, and the replay
-counts it.
+An event may have a `recordedtime` already, set by its producer. The worker uses it only under the stream clock; the newest
+`bundle.activated` of a partition says which clock is in force there. Under the stream clock, a line keeps this `recordedtime`.
+Otherwise the record's timestamp replaces it. So the replay uses the same times as the worker. A record that is not an event
+becomes a line unchanged, and the replay counts it.
+
+The module also writes histories to topics (`send`), and reads topics for the worker and the commands.
 """
 
 import asyncio
@@ -39,7 +42,11 @@ class NotALog(errors.RuntimeFailure):
 
 
 def read(broker: connection.Address, topic: str) -> Iterator[bytes]:
-    """Yield the lines of a topic, each partition's in the order of the log, up to the end that the log has when it is read."""
+    """Yield the records of a topic as lines of a history, up to the end that each partition has when its reading begins.
+
+    The lines of one partition come in the order of their offsets; lines of different partitions are mixed. Raises the errors of
+    `records`, `connection.NotAllowed` and `connection.Failed`.
+    """
     clocks: dict[int, str] = {}
     with connection.sentences(), asyncio.Runner() as runner:
         fetched = records(broker, topic)
@@ -52,9 +59,9 @@ def read(broker: connection.Address, topic: str) -> Iterator[bytes]:
 
 
 def address(url: str) -> tuple[str, str]:
-    """Split `kafka://host:port/topic` into its brokers and its topic; several brokers have commas between them.
+    """Split `kafka://host:port/topic` into `host:port` and the topic.
 
-    Raises `NotALog` for any other text.
+    Several brokers have commas between them, in the URL and in the result. Raises `NotALog` for any other text.
     """
     matched = _LOG.fullmatch(url)
     if matched is None:
@@ -65,10 +72,11 @@ def address(url: str) -> tuple[str, str]:
 async def records(
     broker: connection.Address, *names: str, since: Mapping[TopicPartition, int] | None = None
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
-    """Yield the committed records of topics in chunks of one partition, up to the high watermark of each one's first fetch.
+    """Yield the committed records of topics, in lists; each list has records of one partition.
 
-    The order within a partition is kept; partitions come as they are fetched. `since` gives the offsets to begin at; a
-    partition that is not named begins at its start. Raises `NotALog` if a topic does not exist.
+    Each partition is read up to the high watermark that the broker reports at its first fetch. The order within a partition is
+    kept, but the lists of different partitions come in any order. `since` says at which offsets to begin; a partition that is
+    not in `since` is read from its start. Raises `NotALog` if a topic does not exist.
     """
     await connection.reachable(broker)
     ahead = {TopicPartition(name, number) for name in names for number in await topics.numbers(broker, name)}
@@ -94,7 +102,10 @@ async def records(
 
 @contextlib.asynccontextmanager
 async def reading(broker: connection.Address, *tps: TopicPartition) -> AsyncIterator[AIOKafkaConsumer]:
-    """Yield a consumer of committed records, without a group, to which these partitions are assigned; the caller seeks."""
+    """Yield a consumer that reads the committed records of these partitions, without a consumer group.
+
+    The caller must first seek to the offsets at which to begin.
+    """
     committed = {"auto_offset_reset": "earliest", "isolation_level": "read_committed", "fetch_max_wait_ms": 100}
     async with _started(broker, **committed) as consumer:
         consumer.assign(list(tps))
@@ -102,20 +113,26 @@ async def reading(broker: connection.Address, *tps: TopicPartition) -> AsyncIter
 
 
 async def dead(broker: connection.Address, topic: str) -> list[dict[str, str | int]]:
-    """Return the headers, the key and the time of each dead letter, in the order in which they were put aside."""
+    """Return the headers, the key and the time (`at`) of each dead letter, the oldest first, for `dalang history dead`.
+
+    `topic` is the full name of `dead.letters`.
+    """
     found: list[tuple[int, dict[str, str | int]]] = []
     async for chunk in records(broker, topic):
         for record in chunk:
             told: dict[str, str | int] = {name: value.decode(errors="replace") for name, value in record.headers}
             if "reason" not in told:
-                continue  # no worker put this record aside
+                continue  # no worker wrote this record
             told["key"] = (record.key or b"").decode(errors="replace")
             found.append((record.timestamp, {**told, "at": inputs.text(timestamps.instant(record.timestamp))}))
     return [told for _, told in sorted(found, key=lambda each: each[0])]
 
 
 async def ends(broker: connection.Address, name: str) -> dict[TopicPartition, int]:
-    """Return the end offset of each partition of a topic as the broker states it; some brokers state too small an offset."""
+    """Return the end offset that the broker reports for each partition of a topic.
+
+    Some brokers report an offset that is too small.
+    """
     tps = [TopicPartition(name, number) for number in await topics.numbers(broker, name)]
     async with _started(broker) as consumer:
         found: dict[TopicPartition, int] = await consumer.end_offsets(tps)
@@ -123,7 +140,10 @@ async def ends(broker: connection.Address, name: str) -> dict[TopicPartition, in
 
 
 async def begins(broker: connection.Address, name: str) -> dict[TopicPartition, int]:
-    """Return the first offset of each partition of a topic; it is greater than 0 if retention has removed the start."""
+    """Return the first readable offset of each partition of a topic.
+
+    An offset greater than 0 means that the oldest records have been removed, by retention for example.
+    """
     tps = [TopicPartition(name, number) for number in await topics.numbers(broker, name)]
     async with _started(broker) as consumer:
         found: dict[TopicPartition, int] = await consumer.beginning_offsets(tps)
@@ -132,7 +152,10 @@ async def begins(broker: connection.Address, name: str) -> dict[TopicPartition, 
 
 @contextlib.asynccontextmanager
 async def _started(broker: connection.Address, **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
-    """Yield a consumer without a group, which commits no offset; `options` are those of aiokafka."""
+    """Yield a started consumer without a consumer group, and stop the consumer at the end of the `with` block.
+
+    The consumer commits no offsets. `options` are further arguments of `AIOKafkaConsumer`.
+    """
     consumer = AIOKafkaConsumer(**connection.client(broker), group_id=None, enable_auto_commit=False, **options)
     await consumer.start()
     try:
@@ -141,17 +164,18 @@ async def _started(broker: connection.Address, **options: Any) -> AsyncIterator[
         try:
             await consumer.stop()
         except asyncio.CancelledError:
-            # aiokafka's stop() of a consumer without a group can raise this for its own task. Only our own cancellation is passed
-            # on.
+            # For a consumer without a group, stop() can raise this error because aiokafka has cancelled a task of its own. The
+            # error is raised again only if the task that runs this code is being cancelled.
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
 
 
 async def send(lines: Iterable[bytes], broker: connection.Address, topic: str) -> dict[int, int]:
-    """Write lines to a topic, keyed by their subject, and return the last offset in each partition (`{partition: offset}`).
+    """Write the lines of a history to a topic, and return the last offset written in each partition (`{partition: offset}`).
 
-    A line for everybody goes into every partition. An event without `recordedtime` gets its `time` instead, as in a replay of
-    the file. A line that is no event is written as it is, without a key: the worker puts it aside with its reason.
+    The key of a record is the event's subject. An event for all customers, such as `bundle.activated`, is written to every
+    partition. An event without `recordedtime` gets its `time` as `recordedtime`, because a replay of the file does the same. A
+    line that is not an event is written unchanged and without a key; the worker then writes it to the dead letters.
     """
     await connection.reachable(broker)
     numbers = await topics.numbers(broker, topic)
@@ -181,7 +205,7 @@ def _confirm(last: dict[int, int], sent: list[RecordMetadata]) -> None:
 
 
 def _keyed(each: bytes) -> tuple[bytes | None, bytes, bool]:
-    """Return the key and the value of a line as a record, and True if the record is for everybody, in every partition."""
+    """Return the key and the value of the record for a line, and True if `send` must write the record to every partition."""
     try:
         event = _JSON.decode(each)
     except _NO_JSON:
@@ -190,7 +214,8 @@ def _keyed(each: bytes) -> tuple[bytes | None, bytes, bool]:
         return None, each, False
     if "recordedtime" not in event and "time" in event:
         each = msgspec.json.encode({**event, "recordedtime": event["time"]})
-    if isinstance(strange := event.get("kafkakey"), str):  # put aside in the log that it comes from, so also put aside here
+    # A record with this key was a dead letter for the worker on the topic that the line comes from. So it must be one here, too.
+    if isinstance(strange := event.get("kafkakey"), str):
         return strange.encode() or None, each, False
     subject = event.get("subject")
     key = subject.encode() if isinstance(subject, str) and subject else None
@@ -198,15 +223,17 @@ def _keyed(each: bytes) -> tuple[bytes | None, bytes, bool]:
 
 
 def line(record: ConsumerRecord, clocks: dict[int, str]) -> bytes:
-    """Convert one record to a line; a record that is no event keeps its bytes.
+    """Convert one record to a line of a history: the event as JSON, with the time, the partition and the offset of the record.
 
-    `clocks` holds the clock in force in each partition, and is updated by the activations.
+    A record that is not JSON keeps its bytes. `clocks` is the clock in force in each partition, such as `{0: "stream"}`. If the
+    record is an activation, its clock is written to `clocks`.
     """
     try:
         event = _JSON.decode(record.value or b"")
     except _NO_JSON:
         raw = (record.value or b"null").replace(b"\n", b" ")
-        # A file that begins with these bytes would be unpacked, or read without its first bytes.
+        # These bytes mark a compressed file or a text encoding. If the line were the first one of a file, the reader of the file
+        # would unpack the file, or skip the bytes.
         return b" " + raw if raw.startswith(histories.MARKS) else raw
     if not isinstance(event, dict):
         return msgspec.json.encode(event)

@@ -1,12 +1,16 @@
-"""The home of a customer: the partition that Java's Kafka client, aiokafka and Dalang's own commands choose for a key.
+"""The home partition of a customer: the partition that Java's Kafka client, aiokafka and Dalang choose for the customer's key.
 
-Called by a partition for each customer that is new to it. A producer that chooses otherwise (librdkafka does by default)
-spreads a customer over two partitions, and the customer has two states then.
+Called by `partition/partition.py` for each new customer, to find misplaced customers. Some producers choose partitions in another
+way; librdkafka does by default. If producers of both kinds write events of one customer, the events are in two partitions, and
+the customer has a separate state in each of them.
 """
 
 from aiokafka.partitioner import murmur2
 
 
 def home(key: bytes, partitions: int) -> int:
-    """Return the partition of a key among `partitions` (>= 1), by murmur2 as Java's `DefaultPartitioner` uses it."""
+    """Return the number of the partition for a key, by murmur2 as Java's `DefaultPartitioner` uses it.
+
+    `partitions` is the number of partitions of the topic (at least 1).
+    """
     return int(murmur2(key) & 0x7FFFFFFF) % partitions

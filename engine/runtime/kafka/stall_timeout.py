@@ -1,8 +1,9 @@
-"""The limit for how long a reader waits that makes no progress.
+"""A time limit after which the reader of a topic gives up, if the reader makes no progress.
 
-Called by whoever reads a topic to its end. An open transaction holds back readers of committed records until its coordinator
-ends the transaction (20 s, and up to 10 s more). A leader that moves holds them back for a moment. A reader that makes no
-progress for longer will never make any, while a new client gets further.
+Called by the functions that read a topic to its end. Two delays are normal for a reader of committed records. While a transaction
+is open, the reader must wait until the coordinator ends this transaction (20 s, and up to 10 s more). While a partition gets a
+new leader, the reader must wait for a moment. A reader without progress for longer than `SECONDS` never makes progress again, but
+a new client does.
 """
 
 import time
@@ -15,7 +16,10 @@ SECONDS: Final = 45.0
 
 
 class Patience:
-    """A limit that ends the waiting if the place where a reader stands has not changed for `seconds`."""
+    """A time limit for one reader: an error is raised if the reader's position has not changed for more than `seconds`.
+
+    `steady` is a clock in seconds that never jumps.
+    """
 
     def __init__(self, seconds: float = SECONDS, steady: Callable[[], float] = time.monotonic) -> None:
         self._seconds, self._steady = seconds, steady
@@ -23,7 +27,10 @@ class Patience:
         self._since = steady()
 
     def stands(self, at: object) -> None:
-        """Note the place where the reader stands; raise `KafkaTimeoutError` if that has not changed for too long."""
+        """Note the reader's position `at`; raise `KafkaTimeoutError` if the position has not changed for too long.
+
+        `at` may have any type that can be compared, such as an offset or `{partition: offset}`.
+        """
         now = self._steady()
         if at != self._stands:
             self._stands, self._since = at, now

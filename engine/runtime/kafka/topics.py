@@ -1,6 +1,6 @@
-"""The topics: their names, their configuration, and how they are made and checked.
+"""The topics: their names and their configuration, with functions that create and check them.
 
-Called by the worker and by the commands that need Kafka. All names and configurations of topics stand here.
+Called by the worker and by the commands that need Kafka. No other file defines a topic's name or configuration.
 """
 
 import asyncio
@@ -24,31 +24,37 @@ DEAD_LETTERS: Final = "dead.letters"
 ACTIONS: Final[Mapping[str, str]] = {channel: f"actions.{channel}" for channel in channels.NAMES}
 
 PARTITIONS: Final = 12
-"""Number of partitions of new topics, if `customer.events` does not exist and no other number is asked for."""
+"""The number of partitions of new topics, if `customer.events` does not exist yet and the user gives no number."""
 _DAY: Final = 86_400_000
 LARGEST: Final = 4 * 1024 * 1024
-"""Bytes of the largest record that the topics take: an event too large for the fold still fits into `dead.letters`."""
-TOMBSTONES: Final = _DAY
-"""Milliseconds for which a tombstone of `customer.state` must stay, so that a slow or returning reader misses none."""
-UNCOMPACTED: Final = 3_600_000
-"""Milliseconds for which earlier states of a customer stay in `customer.state`.
+"""The size in bytes of the largest record that the topics accept.
 
-Loading reads everything that was written in this time.
+An event that is larger than `inputs.MAX_BYTES`, but not larger than this size, reaches the engine and becomes a dead letter.
+"""
+TOMBSTONES: Final = _DAY
+"""The least time in milliseconds for which Kafka must keep a tombstone of `customer.state`.
+
+A tombstone is the record that deletes a customer's state. A worker that reads slowly, or comes back later, must still find it.
+"""
+UNCOMPACTED: Final = 3_600_000
+"""The time in milliseconds for which Kafka keeps a customer's earlier states in `customer.state`.
+
+A worker that loads a partition must read everything that was written in this time.
 """
 _STATE: Final[Mapping[str, str]] = {
-    # Small segments are compacted sooner, so less is loaded; erased data is gone from the disk within days.
+    # Kafka compacts small segments sooner. So a worker loads fewer records, and erased data is gone from the disk within days.
     "segment.bytes": str(64 * 1024 * 1024),
     "segment.ms": str(_DAY),
     "max.compaction.lag.ms": str(_DAY),
-    # Earlier states of a customer stay for this long: a worker that takes a partition may have to go back to them.
+    # A worker that takes a partition may have to go back to a customer's earlier states.
     "min.compaction.lag.ms": str(UNCOMPACTED),
-    # Loading also reads what is not compacted yet: at most a quarter more.
+    # A worker also loads the records that are not compacted yet; with this ratio, they are at most a quarter more.
     "min.cleanable.dirty.ratio": "0.2",
     "delete.retention.ms": str(2 * TOMBSTONES),
 }
 _KNOWN_WITHIN: Final = 10.0
 _ENVELOPE: Final = 64 * 1024
-"""Bytes that a dead letter may need beside the record that is in it."""
+"""The most bytes that a dead letter may have in addition to the rejected record, for its headers."""
 
 
 class TopicsMissing(errors.RuntimeFailure):
@@ -93,29 +99,30 @@ class TopicsRefused(errors.RuntimeFailure):
 
 
 class Spec(msgspec.Struct, frozen=True):
-    """The name and the configuration of a topic to make."""
+    """The full name and the configuration of one topic, for `create` and `checked`."""
 
     name: str
     config: Mapping[str, str]
 
 
 class Topics(msgspec.Struct, frozen=True):
-    """The names of the topics, with a prefix that is put before each name literally."""
+    """The full names of the topics: with the prefix `test-`, `customer.events` becomes `test-customer.events`."""
 
     prefix: str = ""
 
     def name(self, topic: str) -> str:
-        """Return the full name of a topic."""
+        """Return the full name of a topic: the prefix, then the name `topic`."""
         return self.prefix + topic
 
     def specs(self, days: Mapping[str, int] | None = None) -> tuple[Spec, ...]:
-        """Return the specs of all topics.
+        """Return the full name and the configuration of every topic that Dalang uses.
 
-        `days` gives the days for which a topic keeps its records, by the topic's name without prefix.
+        `days` says for how many days a topic keeps its records (`{"customer.events": 60}`, names without the prefix). A topic
+        that is not in `days` has its default.
         """
         large = {"max.message.bytes": str(LARGEST)}
         compacted = {"cleanup.policy": "compact", **large}
-        # The broker stamps the log: a machine whose clock jumps must not move anybody's timers.
+        # The broker sets the timestamps: a producer's machine whose clock jumps must not change when timers fire.
         stamped = {"message.timestamp.type": "LogAppendTime"}
         buried = {"max.message.bytes": str(LARGEST + _ENVELOPE)}
         own = {EVENTS: {**large, **stamped}, DECISIONS: large, DEAD_LETTERS: buried}
@@ -137,11 +144,12 @@ async def create(
     replication: int = 1,
     days: Mapping[str, int] | None = None,
 ) -> list[str]:
-    """Make the topics that are missing, and return their names once the broker knows them; other topics stay as they are.
+    """Create the topics that do not exist yet, and return their names as soon as the broker lists them.
 
-    `partitions`: None for the number of `customer.events` or, if that does not exist, for `PARTITIONS`. `days`: see
-    `Topics.specs`. Raises `OtherCount` if `customer.events` has another number, and `TopicsRefused` if the broker does not make
-    the topics.
+    Existing topics are not changed. `partitions` is the number of partitions of each new topic. None means the number that
+    `customer.events` has or, if that topic does not exist, `PARTITIONS`. `replication` is the replication factor, and `days` is
+    explained in `Topics.specs`. Raises `OtherCount` if `customer.events` exists with another number of partitions, and
+    `TopicsRefused` if the broker does not create the topics.
     """
     await connection.reachable(broker)
     admin = AIOKafkaAdminClient(**connection.client(broker))
@@ -162,7 +170,7 @@ async def create(
                 )
         made = [topic.name for topic in missing]
         async with asyncio.timeout(_KNOWN_WITHIN):
-            # The controller has made them; the broker hears of it a little later.
+            # The controller has created the topics; the other brokers learn of them a little later.
             while not existing.issuperset(made):
                 await asyncio.sleep(0.1)
                 existing = set(await admin.list_topics())
@@ -182,7 +190,10 @@ def _new(spec: Spec, partitions: int, replication: int) -> NewTopic:
 
 
 async def partitions(broker: connection.Address, topics: Topics) -> int:
-    """Return the number of partitions that all topics share; raise `TopicsMissing` or `WrongPartitions` if they do not."""
+    """Return the number of partitions that every topic has, except `journey.bundles`, which may have another number.
+
+    Raises `TopicsMissing` if a topic does not exist, and `WrongPartitions` if the numbers of partitions differ.
+    """
     await connection.reachable(broker)
     admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()
@@ -195,7 +206,7 @@ async def partitions(broker: connection.Address, topics: Topics) -> int:
         counts = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics(names)}
     finally:
         await admin.close()
-    # Everybody reads the whole topic of bundles, so its number of partitions does not matter.
+    # Every worker reads the whole topic `journey.bundles`, so its number of partitions does not matter.
     shared = {count for name, count in counts.items() if name != topics.name(BUNDLES)}
     if len(shared) != 1:
         told = ", ".join(f"{name} has {count}" for name, count in sorted(counts.items()))
@@ -204,9 +215,10 @@ async def partitions(broker: connection.Address, topics: Topics) -> int:
 
 
 async def checked(broker: connection.Address, topics: Topics) -> list[str]:
-    """Return the harmless differences from the configuration that `create` makes; raise `WrongConfig` for harmful ones.
+    """Compare the configuration of `customer.state` and `journey.bundles` with what `create` sets; return the differences.
 
-    States that are deleted by age, or tombstones that are removed before a worker has seen them, lead to wrong states.
+    Each difference is a sentence for the user. Raises `WrongConfig` if a difference is harmful: if it makes Kafka delete states
+    or bundles because of their age, or remove tombstones before every worker has read them.
     """
     wanted = {spec.name: spec.config for spec in topics.specs() if spec.name in (topics.name(STATE), topics.name(BUNDLES))}
     found = await _configs(broker, list(wanted))
@@ -226,7 +238,7 @@ async def checked(broker: connection.Address, topics: Topics) -> list[str]:
 
 
 async def _configs(broker: connection.Address, names: list[str]) -> dict[str, dict[str, str]]:
-    """Return the configuration of these topics, as far as the broker tells it."""
+    """Return the configuration of these topics (`{topic: {key: value}}`); a topic is left out if this user may not read it."""
     admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()
     try:
@@ -243,7 +255,10 @@ async def _configs(broker: connection.Address, names: list[str]) -> dict[str, di
 
 
 async def needed(broker: connection.Address, topics: Topics, *wanted: str) -> list[int]:
-    """Return the partition numbers of the first of these topics; raise `TopicsMissing` with every topic that is missing."""
+    """Check that all topics in `wanted` exist, and return the partition numbers of the first one, such as `[0, 1, 2]`.
+
+    The names in `wanted` have no prefix. Raises `TopicsMissing` with the names of all topics that do not exist.
+    """
     found = {topic: await numbers(broker, topics.name(topic)) for topic in wanted}
     missing = [topics.name(topic) for topic, there in found.items() if not there]
     if missing:
@@ -252,7 +267,7 @@ async def needed(broker: connection.Address, topics: Topics, *wanted: str) -> li
 
 
 async def numbers(broker: connection.Address, topic: str) -> list[int]:
-    """Return the partition numbers of one topic, an empty list if the topic does not exist."""
+    """Return the partition numbers of one topic, such as `[0, 1, 2]`; an empty list if the topic does not exist."""
     admin = AIOKafkaAdminClient(**connection.client(broker))
     await admin.start()
     try:

@@ -1,1 +1,1 @@
-"""Monitoring: metrics, health, probes and traces of a worker. Nothing here changes what a worker does."""
+"""Monitoring of a worker: metrics, health, HTTP probes and traces. Nothing here changes what a worker does."""

@@ -1,8 +1,8 @@
-"""The answers of `/health` and `/ready`: whether the worker is alive, and whether it keeps up with its work.
+"""The answers to `/health` (is the worker alive?) and to `/ready` (does the worker keep up with its records?).
 
-The worker's loop reports here (`turned`, `ticked`, `seen`), and the thread of probes.py asks. The worker's health does not
-depend on the broker, because a restart of the worker does not mend a broker. Nothing here waits or takes a lock, so a loop that
-stands still is still reported.
+The worker's event loop reports to this module by `turned`, `ticked` and `seen`. The HTTP thread of probes.py calls `health` and
+`ready`. A dead broker does not make `/health` fail, because a restart of the worker would not mend the broker. No function here
+waits or takes a lock, so the HTTP thread answers even while the event loop is stuck.
 """
 
 import time
@@ -14,46 +14,50 @@ import msgspec
 from engine.runtime.monitoring import metrics
 
 LOOP_WITHIN: Final = 30.0
-"""Seconds without a turn after which the event loop is dead. A batch of everybody's timers may take some of them."""
+"""Seconds without a turn of the event loop after which `/health` fails. One large batch may block the loop for some seconds."""
 CLOCK_WITHIN: Final = 120.0
-"""Seconds without a tick after which the clock is dead. It may wait for the broker for up to 40 s at a time."""
+"""Seconds without a tick of the worker's clock after which `/health` fails. One tick may wait for the broker for up to 40 s."""
 SILENT_WITHIN: Final = 10.0
-"""Seconds without an answer to a fetch after which the broker is away. It answers idle fetches every 1.5 s."""
+"""Seconds without an answer to a fetch after which `/ready` fails. A broker answers every 1.5 s, even if it has no records."""
 
 
 class Seen(msgspec.Struct, kw_only=True, frozen=True):
-    """An observation of the worker at one moment."""
+    """The status of the worker at one moment.
+
+    `stopping` is True after SIGTERM or SIGINT. `standings` is the progress of each assigned partition.
+    """
 
     joined: bool = False
-    """True if the worker is in the group and knows its partitions, which may be none."""
+    """True if the worker has joined the consumer group and knows its partitions (possibly none)."""
     rebalancing: bool = False
     rebalances: int = 0
-    """The number of rebalances so far."""
+    """The number of rebalances since the start of the worker."""
     stopping: bool = False
     standings: tuple[metrics.Standing, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """The answer to a probe; `reasons` is empty if all is well."""
+    """The answer to a probe: the reasons why the probe fails (none if it succeeds), and the number of assigned partitions."""
 
     reasons: tuple[str, ...]
     partitions: int
 
     @property
     def good(self) -> bool:
-        """True if there are no reasons: the worker is healthy, or ready."""
+        """True if the probe succeeds, which means that `reasons` is empty."""
         return not self.reasons
 
     def text(self) -> bytes:
-        """Encode the answer as JSON."""
+        """Encode the answer as one line of JSON."""
         told = {"ok": self.good, "reasons": self.reasons, "partitions": self.partitions}
         return msgspec.json.encode(told) + b"\n"
 
 
 class Health:
-    """The observations of one worker and the answers made from them.
+    """The health of one worker: it stores the worker's latest reports, and answers `/health` and `/ready` from them.
 
-    `monotonic` and `wall` are clocks in seconds; tests give their own.
+    The limits `ready_lag`, `loop_within` and `clock_within` are in seconds. `monotonic` and `wall` return a time in seconds;
+    tests replace these two clocks.
     """
 
     def __init__(
@@ -71,31 +75,31 @@ class Health:
         self._seen = Seen()
 
     def turned(self) -> None:
-        """Note that the event loop turns."""
+        """Record that the event loop runs; the monitoring calls this function once a second."""
         self._turned = self._monotonic()
 
     def ticked(self) -> None:
-        """Note that the clock, which writes `timer.due`, goes on."""
+        """Record that the worker's clock runs; the worker calls this function at each tick."""
         self._ticked = self._monotonic()
 
     def seen(self, seen: Seen) -> None:
-        """Take over the newest observation of the worker."""
+        """Store the newest status of the worker."""
         self._seen = seen
 
     def health(self) -> Answer:
-        """Return the answer of `/health`: the process is alive, or it is to be killed and started again."""
+        """Return the answer to `/health`, which fails if the process is stuck and must be killed and started again."""
         now, seen = self._monotonic(), self._seen
         reasons = []
         if now - self._turned > self._loop_within:
             reasons.append(f"the event loop has not turned for {now - self._turned:.0f} s")
-        # The clock waits while states are loaded, however large they are; before the worker joins there is no clock.
+        # The clock waits while states are loaded, which may take long. Before the worker joins the group there is no clock.
         waits = not seen.joined or seen.rebalancing or any(not each.loaded for each in seen.standings)
         if now - self._ticked > self._clock_within and not waits:
             reasons.append(f"the clock has not ticked for {now - self._ticked:.0f} s")
         return Answer(tuple(reasons), len(seen.standings))
 
     def ready(self) -> Answer:
-        """Return the answer of `/ready`: the worker handles records as they come, or it does not."""
+        """Return the answer to `/ready`, which fails while the worker cannot handle records or is too far behind."""
         seen, reasons = self._seen, [*self.health().reasons]
         if seen.stopping:
             reasons.append("stopping")

@@ -1,7 +1,8 @@
 """The metrics of a worker, under their Prometheus names.
 
-Called by the worker for each batch that is on the broker, with what the batch already holds; nothing is counted event by event.
-Labels come from definitions and from short lists alone. A customer, an address or a text must never be a label.
+Each partition calls `Metrics.wrote` once for each batch, after the broker has confirmed the batch, so no metric needs work for
+each single event. The values of labels come only from journey definitions and from short fixed lists. A customer, an address or
+a text must never be a label.
 """
 
 import time
@@ -31,9 +32,9 @@ _REASONED: Final = frozenset(
 
 
 class Written(msgspec.Struct, kw_only=True):
-    """One batch of a partition that is on the broker.
+    """One batch of a partition, after the broker has confirmed it.
 
-    `oldest` is the timestamp of the batch's first record (ms since 1970); the other times are durations in seconds.
+    `oldest` is the timestamp of the batch's first record (ms since 1970). `took` and `write_took` are durations in seconds.
     """
 
     partition: int
@@ -41,16 +42,16 @@ class Written(msgspec.Struct, kw_only=True):
     oldest: int
     decided: list[decisions.Decision] = []
     acted: Mapping[str, int] = {}
-    """Number of actions by channel."""
+    """`{channel: number of actions}`."""
     buried: Mapping[str, int] = {}
-    """Number of dead letters by reason."""
+    """`{reason: number of dead letters}`."""
     errors: Mapping[tuple[str, str], int] = {}
-    """Number of conditions without a value, by journey and path."""
+    """Number of conditions that could not be evaluated, by journey and path in the YAML."""
     activations: int = 0
     misplaced: int = 0
-    """Number of customers who are new in this partition and belong in another one."""
+    """Number of customers who are new in this partition, although their key belongs to another partition."""
     took: float = 0.0
-    """Seconds from the first look at a record until the broker has confirmed the batch."""
+    """Seconds from the start of the batch until the broker has confirmed it."""
     write_took: float = 0.0
 
 
@@ -60,30 +61,35 @@ Wrote = Callable[[Written], None]
 class Standing(msgspec.Struct, kw_only=True, frozen=True):
     """The progress of one assigned partition at one moment.
 
-    `behind` is the time since when a record waits to be handled (seconds since 1970), None if no record waits.
+    `behind` is the time (seconds since 1970) since which the oldest unhandled record has been waiting, None if no record waits.
+    `customers` is the number of customers with a state, and `bytes` is the size of their encoded states.
     """
 
     number: int
     loaded: bool = False
     lag: int = 0
-    """Number of records on the log that are not handled."""
+    """Number of records in the partition that are not handled yet."""
     behind: float | None = None
     customers: int = 0
     bytes: int = 0
     waiting: int = 0
-    """Number of customers with a timer."""
+    """Number of customers with a timer that has not fired yet."""
     overdue: int = 0
-    """Number of customers whose timer was due more than five seconds ago and has not fired."""
+    """Number of customers whose timer did not fire within five seconds after its `timer.due` was sent."""
     silent: float = 0.0
     """Seconds since the broker last answered a fetch of this partition; 0 while a record waits to be handled."""
 
     def lag_seconds(self, now: float) -> float:
-        """Return the age in seconds of the oldest record that is not handled, 0 if there is none."""
+        """Return for how many seconds the oldest unhandled record has waited at `now` (seconds since 1970), 0 if none waits."""
         return 0.0 if self.behind is None else max(0.0, now - self.behind)
 
 
 class Metrics:
-    """The counters of one worker, in a registry of its own, so that two workers in one process share none."""
+    """The Prometheus metrics of one worker; `wall` returns the current time in seconds since 1970.
+
+    The metrics are in a registry of their own, not in Prometheus's global one, so two workers in one process do not share
+    counters.
+    """
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         self.registry = prometheus.CollectorRegistry()
@@ -150,7 +156,7 @@ class Metrics:
         return prometheus.Histogram(f"dalang_{name}", told, buckets=tuple(buckets), registry=self.registry)
 
     def wrote(self, batch: Written) -> None:
-        """Count one batch that is on the broker."""
+        """Add one batch, which the broker has confirmed, to the counters and histograms."""
         self._events.labels(str(batch.partition)).inc(batch.records)
         for channel, count in batch.acted.items():
             self._actions.labels(channel).inc(count)
@@ -188,19 +194,19 @@ class Metrics:
                         self._failures.labels(channel, failure).inc()
 
     def loaded(self, seconds: float) -> None:
-        """Record how many seconds the loading of one partition's states took."""
+        """Record how many seconds it took to load the states of one partition."""
         self._load.observe(seconds)
 
     def repaired(self, partition: int) -> None:
-        """Count a batch of this partition that was committed by half and is whole again."""
+        """Count a batch of this partition that Kafka had committed by half and that a worker has made whole."""
         self._repaired.labels(partition).inc()
 
     def unrepaired(self, partition: int) -> None:
-        """Count a batch of this partition that was committed by half and stays so."""
+        """Count a batch of this partition that Kafka had committed by half and that no worker could make whole."""
         self._unrepaired.labels(partition).inc()
 
     def rebalanced(self, times: int = 1) -> None:
-        """Count rebalances, in which the partitions are assigned anew."""
+        """Add `times` to the number of rebalances of the consumer group."""
         self._rebalances.inc(times)
 
     def text(self) -> bytes:
@@ -213,7 +219,10 @@ class Metrics:
 
 
 class _Now(registry.Collector):
-    """The gauges, made from the latest standings when somebody asks, so that a lost partition leaves no number behind."""
+    """The gauges of a worker, made from the latest standings at each scrape.
+
+    They are not stored between two scrapes, so a partition that the worker has lost disappears from the metrics.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -242,4 +251,4 @@ class _Now(registry.Collector):
 
 
 def uncounted(batch: Written) -> None:
-    """Count nothing: the default of a partition that nobody watches."""
+    """Ignore a batch: the default for a partition without monitoring, such as one that `dalang state check` decides again."""

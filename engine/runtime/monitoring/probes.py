@@ -1,7 +1,7 @@
 """The worker's HTTP server for `/metrics`, `/health` and `/ready`, and nothing else.
 
-Started by monitor.py. The server has a thread of its own, so that it answers while the worker's loop is blocked: that is what it
-has to report.
+Started by monitor.py. The server has a thread of its own. So it still answers while the worker's event loop is blocked, and can
+report that the loop is blocked.
 """
 
 import http.server
@@ -16,9 +16,9 @@ from engine.runtime.monitoring import health, metrics
 
 _JSON: Final = "application/json"
 _PATIENCE: Final = 10.0
-"""Seconds that a client has to send its request."""
+"""Seconds within which a client must send its request."""
 _POLL: Final = 0.1
-"""Seconds within which a `close` is noticed."""
+"""Seconds within which the server's thread notices that `close` was called."""
 
 
 class PortTaken(errors.RuntimeFailure):
@@ -29,7 +29,11 @@ class PortTaken(errors.RuntimeFailure):
 
 
 class Server:
-    """A server for one worker, until it is closed; `port` 0 takes a free port, and `.port` says which."""
+    """The HTTP server of one worker, which serves from its creation until `close`.
+
+    With `port` 0 the system chooses a free port; the attribute `port` is the port in use. Raises `PortTaken` if the port cannot
+    be opened.
+    """
 
     def __init__(self, host: str, port: int, counted: metrics.Metrics, known: health.Health) -> None:
         def respond(path: str) -> tuple[int, str, bytes]:
@@ -53,7 +57,7 @@ class Server:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop serving."""
+        """Stop the server and its thread."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -76,6 +80,6 @@ def _handler(respond: Any) -> type[http.server.BaseHTTPRequestHandler]:
         do_HEAD = do_GET  # noqa: N815 - as the standard library looks it up
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Log nothing: a probe every few seconds is no news."""
+            """Log nothing, because a probe comes every few seconds."""
 
     return Handler

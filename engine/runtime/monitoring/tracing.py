@@ -1,8 +1,8 @@
-"""Traces for OpenTelemetry: a span for each batch, with the parts of its time.
+"""Traces for OpenTelemetry: one span for each batch, with child spans for decoding, deciding and writing.
 
-Called by monitor.py. If no traces are asked for, OpenTelemetry is not imported. Traces are asked for by `DALANG_TRACING=true`, or
-by the standard variables that name an exporter or its endpoint. Everything else (endpoint, headers, sampler, service name) is
-set by OTEL_* variables alone. Attributes are counts, never a customer.
+Called by monitor.py. Tracing is on if `DALANG_TRACING=true`, or if a standard OTEL_* variable names an exporter or its
+endpoint. If tracing is off, OpenTelemetry is not imported. Everything else (endpoint, headers, sampler, service name) is set by
+OTEL_* variables alone. The attributes of a span are numbers and never name a customer.
 """
 
 import os
@@ -21,7 +21,7 @@ _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_E
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 CLOSE_WITHIN: Final = 0.5
-"""Seconds for sending the last spans when the worker ends."""
+"""The greatest number of seconds that a worker waits at its end until the last spans are sent."""
 
 _log = logs.log()
 
@@ -41,13 +41,16 @@ class UnknownExporter(errors.RuntimeFailure):
 
 
 class Stopwatch:
-    """`inputs.decode` with a sum of the seconds that it took; only a traced partition pays for reading the clock."""
+    """A replacement for `inputs.decode` that also adds up the seconds that decoding takes.
+
+    Only a partition with tracing uses this class, because reading the time for each record is slow.
+    """
 
     def __init__(self) -> None:
         self._took = 0.0
 
     def decode(self, value: bytes | None, **given: Any) -> inputs.Record:
-        """Decode a record as `inputs.decode` does, and add up the time."""
+        """Decode a record as `inputs.decode` does, and add the seconds that decoding took to the sum."""
         started = time.perf_counter()
         try:
             return inputs.decode(value, **given)
@@ -55,23 +58,26 @@ class Stopwatch:
             self._took += time.perf_counter() - started
 
     def take(self) -> float:
-        """Return the seconds that decoding took since the last call."""
+        """Return the seconds that decoding has taken since the last call of `take`."""
         took, self._took = self._took, 0.0
         return took
 
 
 class Tracer:
-    """The maker of the spans of a worker's batches, with a provider of its own: nothing global is set."""
+    """The tracer of one worker, which makes the spans of the worker's batches.
+
+    `provider` is an OpenTelemetry provider for this worker alone; OpenTelemetry's global provider is not set.
+    """
 
     def __init__(self, provider: Any) -> None:
         self._provider = provider
         self._tracer = provider.get_tracer("dalang")
 
     def wrote(self, batch: metrics.Written, decode_took: float) -> None:
-        """Make the span of one batch that is on the broker, with its children.
+        """Make the span of one batch that the broker has confirmed, with the child spans `decode`, `decide` and `write`.
 
-        Decoding and deciding alternate, record by record. The children `decode` and `decide` are the sums, shown one after the
-        other.
+        `decode_took` is in seconds. In reality each record is decoded and decided before the next one. The children `decode`
+        and `decide` show the sum of all decoding and then the sum of all deciding.
         """
         from opentelemetry import trace  # noqa: PLC0415 - an extra, imported where it was asked for
 
@@ -87,14 +93,14 @@ class Tracer:
         span.end(end)
 
     def close(self) -> None:
-        """Send the remaining spans, but do not let a collector without an answer hold the worker up."""
+        """Send the remaining spans, but wait at most `CLOSE_WITHIN` seconds, because the receiver may not answer."""
         closing = threading.Thread(target=self._provider.shutdown, name="dalang-tracing", daemon=True)
         closing.start()
         closing.join(CLOSE_WITHIN)
 
 
 def wanted(asked: bool | None, environment: Mapping[str, str]) -> bool:
-    """Return True if traces are asked for: by the setting or, if that is None, by the standard variables."""
+    """Return True if tracing is on: by the setting `asked` or, if `asked` is None, by the OTEL_* variables in `environment`."""
     if asked is not None:
         return asked
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
@@ -104,10 +110,11 @@ def wanted(asked: bool | None, environment: Mapping[str, str]) -> bool:
 
 
 def tracer(asked: bool | None) -> Tracer | None:
-    """Return the tracer, None if no traces are asked for.
+    """Return the tracer, or None if tracing is off; `asked` is the setting `DALANG_TRACING`, None if it is not set.
 
-    Raises `NoTracing` or `UnknownExporter` if `DALANG_TRACING` asks for what is not there. A standard variable, which may be
-    meant for all programs of a host, must not stop the worker: then a warning is logged.
+    If `DALANG_TRACING` is true and tracing is not possible, `NoTracing` or `UnknownExporter` is raised. If only OTEL_*
+    variables ask for tracing, a warning is logged instead and the result is None: these variables may be meant for all programs
+    of a host, and must not stop the worker.
     """
     if not wanted(asked, os.environ):
         return None

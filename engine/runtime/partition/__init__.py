@@ -1,4 +1,5 @@
-"""One partition: taken over safely, decided batch by batch, and written in transactions.
+"""One partition: a worker takes the partition over, decides its records in batches, and writes each batch in a transaction.
 
-`partition.py` drives the fold, `writer.py` commits, `takeover.py` and `tails.py` prove the last transaction whole.
+`partition.py` decides, and `writer.py` writes. At a takeover, `takeover.py` and `tails.py` check that the last transaction is
+complete.
 """

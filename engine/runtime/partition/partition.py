@@ -2,8 +2,9 @@
 
     records -> decode (or dead letter) -> decide per customer -> decisions, actions, states, partition record -> broker
 
-Called by the worker under the partition's lock, and by `dalang state rebuild` and `dalang state check` with writers that write
-nothing to Kafka. If a batch cannot be written, the worker's process ends, because memory would be ahead of the broker.
+Called by the worker under the partition's lock. `dalang state rebuild` and `dalang state check` call it too, with writers that
+write nothing to Kafka. If a batch cannot be written, the worker's process ends, because the states in memory may be newer than
+the states on the broker.
 """
 
 import datetime
@@ -29,9 +30,9 @@ from engine.runtime.partition import tails, writer
 from engine.runtime.state import codec, store
 
 FULL: Final = 5_000
-"""Number of outputs after which a transaction is written.
+"""The number of outputs at which a transaction is written, even if more records wait.
 
-If 100,000 timers are due in one second, many transactions are written, and memory does not hold all outputs at once.
+So if 100,000 timers are due in one second, their outputs are written in many transactions and are never all in memory.
 """
 _log = logs.log()
 
@@ -51,22 +52,25 @@ class LiveBundleMissing(errors.RuntimeFailure):
 
 
 class Batch:
-    """The results of the records of one batch, before they are written."""
+    """The results of one batch of records, until they are written."""
 
     def __init__(self, record: codec.PartitionRecord, driver: fold_driver.Driver[bytes]) -> None:
         self.driver = driver
         self.outputs: list[writer.Output] = []
         self.touched: dict[bytes, tuple[state.Customer | None, int, int]] = {}
-        """What `store.Port.customer` would return now, for each customer whose state has changed."""
+        """For each customer with a changed state: the state, the offset of the last input in it, and its greatest size in bytes.
+
+        The state is None after an erasure. `store.Port.customer` returns the same three values for the states in the store.
+        """
         self.new: set[bytes] = set()
-        """The customers who had no state before."""
+        """The customers who had no state before this batch."""
         self.decided: list[decisions.Decision] = []
         self.acted, self.buried = Counter[str](), Counter[str]()
         self.activations, self.misplaced = 0, 0
         self.before = record
 
     def record(self, offset: int) -> codec.PartitionRecord:
-        """Return the partition record for the moment when everything up to `offset` is handled."""
+        """Return the partition record which says that all records up to `offset` have been handled."""
         bundle, clock = self.driver.catalog.bundle.id, "stream" if self.driver.streaming else "wall"
         held = tuple(sorted(self.driver.held))
         time = timestamps.milliseconds(self.driver.stream_time)
@@ -74,7 +78,13 @@ class Batch:
 
 
 class Partition:
-    """One partition of `customer.events`, with its customers and its writer."""
+    """One partition of `customer.events`, with its customers and its writer.
+
+    - `loaded`: the store with the states of the partition's customers.
+    - `own`: the writer of this partition.
+    - `wrote`: a function that is called after each written batch, for the metrics.
+    - `decode`: the function that decodes a record to an event.
+    """
 
     def __init__(
         self,
@@ -88,12 +98,12 @@ class Partition:
     ) -> None:
         self.number, self.store, self.writer = number, loaded, own
         self.oldest: int | None = None
-        """The timestamp (ms) of the first record of the batch at work, None between two batches."""
+        """The timestamp (ms) of the first record of the present batch, None between two batches."""
         self.passed = 0
-        """The timestamp (ms) of the last record that was handled."""
+        """The timestamp (ms) of the last record that was handled, 0 if none was."""
         self._wrote, self._decode, self._trace = wrote, decode, trace.Trace(detailed=False)
         self._told = False
-        """True if the log has told of a misplaced customer."""
+        """True if a warning about a misplaced customer was logged; there is at most one for each partition."""
         self._registry = registry
         self._decisions = names.name(topics.DECISIONS)
         self._dead = names.name(topics.DEAD_LETTERS)
@@ -103,7 +113,7 @@ class Partition:
         self.counting = tails.Counting(names)
         self._batch: Batch
         self._record: Any
-        """The record of the log that is being taken."""
+        """The record of `customer.events` that `take` is handling."""
 
     async def close(self) -> None:
         """Disconnect the writer and close the store."""
@@ -111,7 +121,7 @@ class Partition:
         self.store.close()
 
     async def prepare(self) -> None:
-        """Load the live bundle, which another worker may have put on the topic.
+        """Load the bundle that is live in the partition from `journey.bundles`, if this worker does not know it yet.
 
         Raises `LiveBundleMissing` if the bundle is not on the topic.
         """
@@ -120,9 +130,10 @@ class Partition:
             raise LiveBundleMissing(f"The bundle {bundle} is live in partition {self.number}, but missing on journey.bundles.")
 
     async def handle(self, chunks: Sequence[faust_batches.Chunk]) -> int:
-        """Decide and write the records that were not handled yet; return how many records those are.
+        """Decide the records of these chunks, write the results, and return the number of decided records.
 
-        Raises `Skipped` if a chunk before one of these chunks was dropped: its records would be lost for good.
+        Records that were handled before are left out and not counted. Raises `Skipped` if Faust has dropped a chunk before one of
+        these chunks, because the dropped records would never be handled.
         """
         reached = self.store.record.offset
         fresh: list[Any] = []
@@ -142,7 +153,7 @@ class Partition:
         return len(fresh)
 
     async def _transact(self, fresh: list[Any]) -> list[Any]:
-        """Decide records until they lead to `FULL` outputs, write the results together, and return the records that are left."""
+        """Decide records until there are `FULL` outputs, write them in one transaction, and return the records that are left."""
         started, self.oldest = time.monotonic(), fresh[0].timestamp
         batch, taken = self.begin(), 0
         while taken < len(fresh) and len(batch.outputs) < FULL:
@@ -155,7 +166,10 @@ class Partition:
         return fresh[taken:]
 
     def begin(self) -> Batch:
-        """Start an empty batch on top of what the store holds; `take` fills the batch and `write` writes it."""
+        """Start an empty batch, with the states in the store as its beginning.
+
+        Then `take` adds the results of records to the batch, and `write` writes the batch.
+        """
         record, find = self.store.record, self._registry.catalog
         live = find(record.bundle)
         assert live is not None
@@ -172,11 +186,12 @@ class Partition:
         missing: list[writer.Output] | None = None,
         before: Mapping[bytes, bytes | None] = types.MappingProxyType({}),
     ) -> float:
-        """Write the batch and the fact that everything up to `offset` is handled; return the seconds that the broker took.
+        """Write the batch and a partition record which says that all records up to `offset` have been handled.
 
-        `missing`: the outputs to write, if other outputs of the batch are on the broker already; these are counted only.
-        `before`: snapshots of other customers to write too, because the topic's later snapshots of them belong to a transaction
-        that was aborted in other topics.
+        Returns the seconds that the broker took. `missing` and `before` are only for a repair (see takeover.py). `missing` are
+        the outputs to write if the batch's other outputs are on the broker already; None means all outputs. `before` has
+        snapshots of further customers to write (`{customer: snapshot}`, None for no state). They replace snapshots on the topic
+        that belong to a transaction which was aborted in other topics.
         """
         batch = self._batch
         after = self.counting.record(batch.record(offset), batch.outputs)
@@ -197,13 +212,21 @@ class Partition:
         return write_took
 
     def arm_all(self) -> None:
-        """Arm every timer again, after inputs were taken whose batch was given up."""
+        """Put the earliest timer of every customer into the timer queue again.
+
+        Called after a batch was discarded. When its inputs were decided, the queue noted that timers had fired, but the batch was
+        not written, so these timers must still fire.
+        """
         for key in self.store.keys():  # noqa: SIM118 - a store is no dictionary
             if (due := self.store.due_of(key)) != codec.NO_TIMER:
-                self.store.calendar.arm(due, key)
+                self.store.timer_queue.arm(due, key)
 
     def _count(self, batch: Batch, fresh: list[Any], started: float, write_took: float) -> None:
-        """Report to the metrics what was written."""
+        """Report a written batch to the metrics.
+
+        `fresh` are the records of the batch. `started` is the value of `time.monotonic` when the batch began. `write_took` is the
+        time that the broker took, in seconds.
+        """
         ended, self.oldest = time.monotonic(), None
         self._wrote(
             metrics.Written(
@@ -223,7 +246,7 @@ class Partition:
         self._trace.errors.clear()
 
     def take(self, record: Any) -> None:
-        """Take one record of the log into the batch: decide it or, if it is malformed, put it aside as a dead letter."""
+        """Decide one record of `customer.events` and add the results to the batch; a malformed record becomes a dead letter."""
         self._record, driver = record, self._batch.driver
         try:
             key = record.key or b""
@@ -244,7 +267,7 @@ class Partition:
             self._activated(event, taken=taken)
 
     def _activated(self, event: inputs.Event, *, taken: bool) -> None:
-        """Count and log an activation; put it aside if it was not taken, because its bundle is unknown."""
+        """Count and log an activation; make it a dead letter if its bundle is unknown (`taken` is False)."""
         if not taken:
             _log.error("bundle unknown", partition=self.number, offset=self._record.offset)
             self._bury(fold_driver.UNKNOWN_BUNDLE)
@@ -255,12 +278,12 @@ class Partition:
         for version in definitions.foreign(bundle):
             _log.warning("tzdata differs", partition=self.number, bundle=bundle.id, detail=definitions.told([version]))
 
-    # Called by the fold driver: see `fold_driver.Customers`.
+    # The fold driver calls the next methods: see `fold_driver.Customers`.
 
     def everybody(self) -> Iterator[bytes]:
-        """Return the keys of all customers of the partition, new ones of this batch included.
+        """Return the keys of all customers of the partition, including those who are new in this batch.
 
-        No copy is made, because there may be more customers than memory holds.
+        The keys are read one by one and not copied to a list, because there may be more customers than fit into memory.
         """
         new = [key for key in self._batch.touched if key not in self.store]
         return itertools.chain(self.store.keys(), new)
@@ -270,31 +293,42 @@ class Partition:
         return self._due(key) <= timestamps.milliseconds(until)
 
     def due_by(self, until: datetime.datetime) -> Iterator[bytes]:
-        """Yield the customers of the partition who have a timer due by `until`."""
+        """Yield the customers of the partition whose earliest timer is due at or before `until`."""
         latest = timestamps.milliseconds(until)
         for key in self.everybody():
             if self._due(key) <= latest:
                 yield key
 
     def concerned(self, timer_due: inputs.Event) -> Iterator[bytes]:
-        """Yield the customers of a `timer.due` who have a timer due at its time, and tell the timer queue that it came."""
+        """Yield those customers of an event `timer.due` whose earliest timer is due at or before the time of the event.
+
+        If the event names no customers, it is for all customers of the partition. For each customer of the event, the timer
+        queue notes that a `timer.due` has arrived.
+        """
         named = timer_due.field("customers")
         keys: Iterable[bytes] = self.everybody() if named is None else [each.encode() for each in named]
         latest = timestamps.milliseconds(timer_due.recorded)
         for key in keys:
-            expected = self.store.calendar.done(key)
+            expected = self.store.timer_queue.done(key)
             due = self._due(key)
             if due <= latest:
                 yield key
             elif expected and due != codec.NO_TIMER:
-                self.store.calendar.arm(due, key)  # it was sent by a clock that is ahead of the log's time
+                # The `timer.due` came too early: the clock of its sender was ahead of the log's time.
+                self.store.timer_queue.arm(due, key)
 
     def decide(self, key: bytes, event: inputs.Event, *, before: bool = False) -> None:
-        """Decide one input of one customer, and add the results to the batch."""
+        """Decide one input of one customer, and add the results to the batch.
+
+        If `before` is True, the input is only the time that passes before the record that `take` is handling. The record itself
+        is decided afterwards.
+        """
         batch, record = self._batch, self._record
         customer, offset, weighs = batch.touched.get(key) or self.store.customer(key)
+        # The state includes this record already if a crash came after the states and before the partition record were written.
+        # This can happen only without transactions.
         if record.offset <= offset:
-            return  # this customer's state was written and the partition record was not: only without transactions
+            return
         name = key.decode()
         done = batch.driver.decided(customer, event, name, weighs)
         if type(done) is fold_driver.PutAside:  # faster than isinstance
@@ -310,7 +344,7 @@ class Partition:
             self._place(key)
             if key not in batch.touched:
                 batch.new.add(key)
-        # After the time before its input, the input itself is still to come.
+        # With `before`, the record itself is still to be decided, so the state does not include its offset yet.
         batch.touched[key] = (done.state, record.offset - before, done.weighs)
         decided = done.decisions
         batch.decided += decided
@@ -325,7 +359,10 @@ class Partition:
                 batch.outputs.append(output)
 
     def _place(self, key: bytes) -> None:
-        """Count a new customer whose home is another partition; log only the first one, as one producer misplaces many."""
+        """Count a new customer as misplaced if the customer's key belongs to another partition.
+
+        Only the first one is logged, because a producer with a wrong partitioner misplaces many customers.
+        """
         partitions = self.store.record.partitions
         if partitions and (home := partitioner.home(key, partitions)) != self.number:
             self._batch.misplaced += 1
@@ -334,7 +371,10 @@ class Partition:
                 _log.warning("customer misplaced", partition=self.number, offset=self._record.offset, home_partition=home)
 
     def _due(self, key: bytes) -> int:
-        """Return the due time of the customer's earliest timer (ms), with the changes of this batch."""
+        """Return the due time (ms) of the customer's earliest timer after the changes in this batch.
+
+        Returns `codec.NO_TIMER` if the customer has no timer.
+        """
         touched = self._batch.touched.get(key)
         if touched is None:
             return self.store.due_of(key)
@@ -342,9 +382,10 @@ class Partition:
         return timestamps.milliseconds(customer.next_due) if customer is not None and customer.timers else codec.NO_TIMER
 
     def _bury(self, reason: str, key: bytes | None = None) -> None:
-        """Put the record aside as a dead letter, as it came, with its position and the reason.
+        """Add the record that `take` is handling to the batch as a dead letter, with its position and the reason as headers.
 
-        `key` is the customer's, if the customer is known.
+        `key` is the customer's key, None if the customer is not known. The record's key and value stay as they are, but a value
+        of more than `topics.LARGEST` bytes is cut to half of this limit.
         """
         record = self._record
         headers = {
@@ -354,27 +395,29 @@ class Partition:
             "reason": reason,
         }
         if key is not None and record.key is None:
-            headers["customer"] = key.decode()  # one of those that a timer.due names
+            # A record without a key, such as a `timer.due`, is for several customers: the header says which one had the error.
+            headers["customer"] = key.decode()
         value = record.value
         if value is not None and len(value) > topics.LARGEST:
-            # Its producer compressed it, so it passed the broker's limit, which holds for the size on arrival.
+            # The broker checks the compressed size of a record, so a record with a larger value can be on the topic.
             headers["bytes"], value = str(len(value)), value[: topics.LARGEST // 2]
         self._batch.buried[reason] += 1
         encoded = tuple((name, told.encode()) for name, told in headers.items())
         self._batch.outputs.append(writer.Output(self._dead, record.key, value, encoded, tails.letter_id(headers)))
 
-    # Called by the worker's clock.
+    # The worker's clock calls the next method.
 
     def due(self, wall: datetime.datetime, *, behind: bool = False) -> list[tuple[datetime.datetime, list[str]]]:
-        """Return the customers whose timers are due now, in chunks, each chunk with the time for its `timer.due`.
+        """Return the customers whose timers are due now, in chunks; each chunk has the time for its `timer.due`.
 
-        Under the stream clock, now is the stream's time, and a timer that is due at exactly that time waits for a later event.
-        With `behind`, some records are not handled yet, and timers that were sent may be among them.
+        "Now" is `wall`, the broker's time. Under the stream clock it is the stream's time, and a timer that is due at exactly
+        this time waits for a later event. `behind` is True if the worker has not yet handled all records of the topic. Then a
+        `timer.due` that was sent may be among these records, and is not sent again.
         """
         now = timestamps.milliseconds(wall)
         streaming = self.store.record.clock == "stream"
         here = self.store.record.stream_time if streaming else now
         steady = int(time.monotonic() * 1000)
         passed = steady - (now - self.passed) if behind else None
-        chunks = self.store.calendar.due(here, steady, self.store.due_of, strictly=streaming, passed=passed)
+        chunks = self.store.timer_queue.due(here, steady, self.store.due_of, strictly=streaming, passed=passed)
         return [(timestamps.instant(due), [key.decode() for key in keys]) for due, keys in chunks]

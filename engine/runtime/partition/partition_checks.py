@@ -1,7 +1,8 @@
-"""The checks before a partition handles a record: the number of partitions, and the offset where reading began.
+"""The checks of a partition before its first record is handled: the number of partitions, and the first offset.
 
-Called by the worker for each partition that it loads. States and timers belong to a partition. If the number of partitions
-changes, customers move to partitions that do not know them. So a changed number is refused, and nothing is guessed.
+Called by the worker for each partition that it loads. If the number of partitions changes, a customer's new events may go to
+another partition, which does not have her state and her timers. So the worker refuses to work with a changed number. The check of
+the first offset is in worker.py; its error is here.
 """
 
 import uuid
@@ -34,10 +35,11 @@ class AheadOfState(errors.RuntimeFailure):
 async def agreed(
     broker: connection.Address, names: topics.Topics, number: int, record: codec.PartitionRecord, count: int
 ) -> codec.PartitionRecord:
-    """Return the partition record with the number of partitions and a lineage in it.
+    """Return the partition record `record` of partition `number` with the number of partitions (`count`) and a lineage set.
 
-    Raises `PartitionsChanged` if the states were written with another number. A partition without a record may be one that was
-    added later; then the record of partition 0 is asked.
+    A lineage that is there already is kept. Raises `PartitionsChanged` if the states were written with another number of
+    partitions than `count`. A partition without a partition record may have been added later. So for such a partition, the number
+    in the record of partition 0 is checked.
     """
     known = record.partitions
     if record.offset < 0 and not known and number:
@@ -48,6 +50,6 @@ async def agreed(
 
 
 def unchanged(names: topics.Topics, known: int, count: int) -> None:
-    """Raise `PartitionsChanged` unless both numbers are the same."""
+    """Raise `PartitionsChanged` if the number of partitions was `known` and is now another one, `count`."""
     if known != count:
         raise PartitionsChanged(f"{names.name(topics.EVENTS)} had {known} partitions and has {count} now.")

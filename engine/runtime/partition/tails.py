@@ -1,9 +1,9 @@
-"""The tails of the output topics: they show whether the last transaction of a partition is whole.
+"""The tails of the output topics, which show whether the last transaction of a partition was committed in every topic.
 
-Kafka can commit a transaction in one partition and abort it in another
-(docs/failures.md#a-transaction-that-is-committed-by-half). So the partition record has, for each output topic, the offset after
-which the last transaction wrote, the number of records that it wrote there, and a checksum of their ids. This module is pure: a
-partition counts here what it writes, and takeover.py compares the counts with what can be read.
+Kafka can commit a transaction in one topic and abort it in another (docs/failures.md#a-transaction-that-is-committed-by-half).
+So the partition record has a tail for each output topic: the offset after which the last transaction wrote, the number of records
+that the transaction wrote to the topic, and a checksum of their ids. This module has no I/O. partition.py calls it to count the
+outputs that are written. takeover.py calls it to compare these counts with the records that can be read.
 """
 
 import zlib
@@ -18,13 +18,13 @@ from engine.runtime.partition import writer
 from engine.runtime.state import codec
 
 TOPICS: Final = (topics.DECISIONS, *topics.ACTIONS.values(), topics.EVENTS, topics.DEAD_LETTERS)
-"""Every topic for outputs, without the prefix.
+"""The name, without the prefix, of every topic to which a worker writes outputs.
 
-Only the partition's own worker writes to its partition of these topics, except for `customer.events`: there the header
-`EMITTED` tells which records are the worker's.
+In all but one of these topics, only the worker that has partition 3, for example, writes to partition 3. The exception is
+`customer.events`: other producers write to it too, and the header `EMITTED` marks the worker's records.
 """
 EMITTED: Final = "emitted"
-"""The header of an event that a step emitted; another producer's copy of the event does not have it."""
+"""The name of the header on an event that a step emitted; if another producer copies the event, the copy has no such header."""
 _CHECKSUMS: Final = 1 << 32
 
 
@@ -36,32 +36,36 @@ _read_id: Final = msgspec.json.Decoder(_Identified).decode
 
 
 class Found(msgspec.Struct):
-    """The readable records of one output topic after its tail: their ids and offsets, in the order of the log."""
+    """The records of one output topic that can be read after the offset of its tail: their ids and offsets, in order."""
 
     ids: list[str] = []
     offsets: list[int] = []
     cut: bool = False
-    """True if retention has removed the first of these records, so that nothing can be concluded from the rest."""
+    """True if retention has removed records right after the tail's offset; then the remaining records prove nothing."""
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """The result when the last transaction, as its partition record counts it, is compared with the topics."""
+    """The result of `compared`: the differences between the counts in a partition record and the records in the topics."""
 
     missing: Mapping[str, int]
-    """By topic: how many records cannot be read that the partition record counts."""
+    """For each topic with missing records: how many (at least 1) the partition record counts that cannot be read."""
     extra: tuple[tuple[str, str], ...]
-    """Topic and id of each readable record that belongs to no whole transaction: its states were aborted or are not trusted."""
+    """The topic and id of each readable record of an incomplete transaction, whose states were aborted or are not trusted."""
     tails: Mapping[str, codec.Tail]
-    """The place in each topic where the outputs begin that are not part of a whole transaction."""
+    """The tail of each topic after the last complete transaction: later records belong to no complete transaction."""
 
 
 def letter_id(headers: Mapping[str, str]) -> str:
-    """Return the id of a dead letter: the position of the record in it, the reason, and the customer."""
+    """Return the id of a dead letter, made from its headers.
+
+    The id is `topic/partition/offset/reason/customer`: the position of the rejected record, the reason, and the customer (empty
+    if there is no such header).
+    """
     return "/".join(headers.get(name, "") for name in ("topic", "partition", "offset", "reason", "customer"))
 
 
 def id_of(topic: str, record: Any) -> str | None:
-    """Return the id of a record of an output topic, None for a record that no worker wrote."""
+    """Return the id of a record of the output topic `topic` (without the prefix), None if no worker wrote the record."""
     if topic == topics.DEAD_LETTERS:
         headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
         return letter_id(headers) if "reason" in headers else None
@@ -74,12 +78,15 @@ def id_of(topic: str, record: Any) -> str | None:
 
 
 def checksum(ids: Iterable[str]) -> int:
-    """Return a sum of ids that does not depend on their order, and that differs if an id comes twice."""
+    """Return a checksum of ids: the sum of their CRC-32 values, modulo 2^32.
+
+    The order of the ids does not change the checksum, but an id that comes twice does.
+    """
     return sum(zlib.crc32(each.encode()) for each in ids) % _CHECKSUMS
 
 
 def counted(before: Mapping[str, codec.Tail], outputs: Iterable[writer.Output], names: topics.Topics) -> dict[str, codec.Tail]:
-    """Return the tails with these outputs counted too."""
+    """Return the tails `before` with the number and the checksum of these outputs added (`{topic without the prefix: tail}`)."""
     written: dict[str, list[str]] = {}
     for output in outputs:
         written.setdefault(output.topic, []).append(output.id)
@@ -93,10 +100,11 @@ def counted(before: Mapping[str, codec.Tail], outputs: Iterable[writer.Output], 
 
 
 def moved(before: Mapping[str, codec.Tail], last: Mapping[str, int], names: topics.Topics, handled: int) -> dict[str, codec.Tail]:
-    """Return the tails after a whole write whose `last` offsets are known.
+    """Return the tails from which the next write is counted, after a complete write.
 
-    `handled` is the last offset of `customer.events` in the write: what a batch emits stands in the log after the batch's own
-    inputs.
+    `last` has the offset of the last written record in each topic (`{full topic name: offset}`). `handled` is the offset of the
+    last input in the write. The events that the next write emits come after this offset, because emitted events always come
+    after their inputs in `customer.events`.
     """
     found = {topic: codec.Tail(max(tail.after, last.get(names.name(topic), -1))) for topic, tail in before.items()}
     found[topics.EVENTS] = codec.Tail(max(found[topics.EVENTS].after, handled))
@@ -104,9 +112,11 @@ def moved(before: Mapping[str, codec.Tail], last: Mapping[str, int], names: topi
 
 
 class Counting:
-    """The place after which a partition's next record counts the writes: the partition record at `base`, and the tails.
+    """The counter of what a partition has written since one of its partition records.
 
-    Without tails (a broker without transactions, a fold that writes nothing) nothing is counted.
+    The next partition record gets the result as its tails. `base` is the offset in `customer.state` of the record at which the
+    count began, and `tails` are the tails at that moment. If there are no tails, nothing is counted: on a broker without
+    transactions, and if the partition writes nothing to Kafka (as in `dalang state rebuild`).
     """
 
     def __init__(self, names: topics.Topics) -> None:
@@ -114,20 +124,25 @@ class Counting:
         self.start(-1, {})
 
     def start(self, base: int, ends: Mapping[str, codec.Tail]) -> None:
-        """Count from here on: after the partition record at the offset `base`, and after the tails `ends`."""
+        """Begin a new count, after the partition record at the offset `base` and after the tails `ends`."""
         self.base, self.tails = base, ends
         self._untold: set[str] = set()
 
     def record(self, before: codec.PartitionRecord, outputs: Iterable[writer.Output]) -> codec.PartitionRecord:
-        """Return the partition record with these outputs counted."""
+        """Return the partition record `before` with a new `base` and new `tails`, in which these outputs are counted.
+
+        If nothing is counted (see the class), `before` is returned unchanged.
+        """
         if not self.tails:
             return before
         return msgspec.structs.replace(before, base=self.base, tails=counted(self.tails, outputs, self._names))
 
     def follow(self, record: codec.PartitionRecord, last: Mapping[str, int], mark: int) -> None:
-        """Count the next write from the one whose record was written at `mark`, if the `last` offset of each topic was told.
+        """Note a finished write, whose partition record is `record` at the offset `mark` of `customer.state`.
 
-        If the broker did not tell one of them (-1), both writes count as one, until each of these topics has been told again.
+        `last` has the offset of the last written record in each topic (`{full topic name: offset}`), or -1 if the broker did not
+        report the offset. If all offsets are known, a new count begins after this write. Otherwise the next writes are counted
+        together with this one, until the broker has reported an offset for every topic that had -1.
         """
         self._untold = {topic for topic in self._untold | last.keys() if last.get(topic, -1) < 0}
         if self._untold:
@@ -137,16 +152,17 @@ class Counting:
 
 
 def compared(record: codec.PartitionRecord, found: Mapping[str, Found]) -> Comparison:
-    """Compare the tails of a partition record with the topics.
+    """Compare the tails of a partition record with the records that were found in the topics (`{topic: found records}`).
 
-    A whole transaction comes first in every topic, because whoever took the partition has made the one before whole, too.
+    If the last transaction is complete, its records are the first ones after the tail in every topic. An earlier transaction has
+    no records there, because each takeover completes the last transaction before a new one begins.
     """
     missing: dict[str, int] = {}
     extra: list[tuple[str, str]] = []
     after: dict[str, codec.Tail] = {}
     for topic, tail in record.tails.items():
         there = found.get(topic, Found())
-        # If retention has removed records, nothing is known of the last transaction: what is left may be of a later one.
+        # If retention has removed records, the remaining ones may be from a later transaction, so they prove nothing.
         own = [] if there.cut else there.ids[: tail.count]
         if there.cut or (len(own) == tail.count and checksum(own) == tail.checksum):
             extra += [(topic, id_) for id_ in there.ids[len(own) :]]
@@ -154,7 +170,7 @@ def compared(record: codec.PartitionRecord, found: Mapping[str, Found]) -> Compa
         else:
             missing[topic] = max(1, tail.count - len(there.ids))
     if missing:
-        # The whole transaction is decided again, so every record of it that is there must be skipped.
+        # All inputs of the transaction are decided again. So its records that are in the topics must not be written again.
         everything = tuple((topic, id_) for topic, each in found.items() for id_ in each.ids)
         return Comparison(missing, everything, {topic: codec.Tail(tail.after) for topic, tail in record.tails.items()})
     after[topics.EVENTS] = codec.Tail(max(after[topics.EVENTS].after, record.offset))
@@ -162,7 +178,11 @@ def compared(record: codec.PartitionRecord, found: Mapping[str, Found]) -> Compa
 
 
 def absent(outputs: Sequence[writer.Output], there: Collection[tuple[str, str]], names: topics.Topics) -> list[writer.Output]:
-    """Return the outputs that are not there yet; `there` holds the topic (without the prefix) and id of those that are."""
+    """Return the outputs that are not on the broker yet.
+
+    `there` has the topic (without the prefix) and the id of each output that is on the broker. If two outputs have the same topic
+    and id, and only one of them is on the broker, the other is returned.
+    """
     prefix, left, found = len(names.prefix), Counter(there), []
     for output in outputs:
         if left[known := (output.topic[prefix:], output.id)]:

@@ -1,17 +1,19 @@
-"""The takeover of a partition: fence its former worker, load its states, and make its last transaction whole.
+"""The takeover of a partition: fence its former worker, load its states, and complete its last transaction.
 
 These steps happen, in this order:
 
 1. The writer starts, which fences the former writer and aborts its open transaction.
-2. A claim is written to every topic of the partition (`writer.Claimer`): everything before the claims is final.
+2. A claim is written to every topic of the partition (`writer.Claimer`). Records before a claim cannot change any more.
 3. The states are read up to their claim (`store.refresh`).
-4. The outputs after the tails of the partition record are read up to their claims, and compared (`tails.compared`).
+4. The output topics are read from the tails in the partition record to the claims. The records are compared with the counts in
+   the tails (`tails.compared`).
 5. If they differ, Kafka has committed the last transaction by half (docs/failures.md#a-transaction-that-is-committed-by-half).
-   The states go back to what they were before it, its inputs are decided again, and one transaction writes what is missing. Ids
-   are the same whenever an input is decided, so outputs that are there already are skipped.
+   Then the states from before this transaction are restored, its inputs are decided again, and one transaction writes the missing
+   outputs. An input that is decided again leads to outputs with the same ids. So outputs that are on the broker are recognised,
+   and are not written again.
 
-Called by the worker, under the partition's lock. Nothing here decides: partition.py does. A broker without transactions has no
-such halves: there only steps 1 and 3 happen.
+Called by the worker, under the partition's lock. This file does not decide inputs itself, but calls partition.py. On a broker
+without transactions, only steps 1 and 3 happen.
 """
 
 import asyncio
@@ -30,14 +32,23 @@ from engine.runtime.partition import partition, partition_checks, tails, writer
 from engine.runtime.state import codec, store
 
 FAR: Final = 100_000
-"""Number of records of `customer.events` after which no input of the last transaction can come: five times a full prefetch."""
+"""The search for the inputs of the last transaction ends after this number of records of `customer.events`.
+
+No input of the transaction can come later: this is five times the number of records that a worker fetches in advance by default.
+"""
 FEW: Final = 10_000
-"""Number of records of `customer.events` that are read without asking first whether any bundle emits events."""
+"""Up to this number of records of `customer.events` are searched for emitted events without another check.
+
+If there are more records, they are only read if some bundle has a step that emits events.
+"""
 _log = logs.log()
 
 
 class Takeover:
-    """The takeovers of one worker; `connected` makes a partition from a store and a writer."""
+    """The means by which one worker takes over partitions: the broker, the topics, the bundles, the clock and the metrics.
+
+    `connected` makes a `Partition` from its number, its store and its writer.
+    """
 
     def __init__(
         self,
@@ -52,10 +63,11 @@ class Takeover:
         self._metrics, self._connected = seen, connected
 
     async def take(self, number: int, own: writer.Writer, held: store.Port, app_id: str, count: int) -> partition.Partition:
-        """Take a partition and return it, ready to decide.
+        """Take over the partition `number`, and return it ready to decide records.
 
-        `own` is its writer, not started, and `held` is the store with what is known of its states. `app_id` has the prefix.
-        `count` is the number of partitions. Raises the errors of the broker, `layout.PartitionsChanged` and
+        `own` is the partition's writer, not started yet. `held` is its store: empty, or with states that this worker has read
+        earlier. `app_id` is the application id with the prefix of the topics. `count` is the number of partitions of
+        `customer.events`. Raises the errors of the broker, `partition_checks.PartitionsChanged` and
         `partition.LiveBundleMissing`.
         """
         claims: dict[str, int] = {}
@@ -73,9 +85,10 @@ class Takeover:
         return current
 
     async def _fence(self, number: int, own: writer.Writer, app_id: str) -> dict[str, int]:
-        """Fence the former worker, write a claim to each topic, and return the offsets of the claims by full topic name.
+        """Fence the former worker, write a claim to each topic, and return the claims' offsets (`{full topic name: offset}`).
 
-        The claimer connects meanwhile; the claims are written after the fence.
+        To save time, the claimer connects to the broker while the former worker is being fenced. The claims are written later,
+        when the former worker cannot write any more.
         """
         claimer = writer.Claimer(self._broker, app_id, number, self._clock)
         connecting = asyncio.create_task(claimer.start())
@@ -88,10 +101,14 @@ class Takeover:
             await claimer.stop()
 
     async def _check(self, current: partition.Partition, claims: Mapping[str, int], half: bool) -> None:
-        """Make the last transaction whole, and let the partition count its writes from here."""
+        """Check the last transaction, complete it if it was committed by half, and start to count the partition's writes.
+
+        `claims` has the offset of each claim (`{full topic name: offset}`). `half` is True if `customer.state` ends with states
+        that have no partition record after them.
+        """
         held, ends = current.store, {topic: codec.Tail(claims[self._names.name(topic)]) for topic in tails.TOPICS}
         counts = bool(held.record.tails)
-        if counts:  # an output topic that the record does not know yet is counted from its claim
+        if counts:  # if the record has no tail for an output topic, the count of this topic begins at its claim
             held.record = msgspec.structs.replace(held.record, tails={**ends, **held.record.tails})
             compared = tails.compared(held.record, await self._found(current.number, held.record, claims))
         else:
@@ -99,7 +116,7 @@ class Takeover:
         if half or compared.missing or compared.extra:
             await self._repair(current, compared, claims, half=half)
         elif not counts:
-            # No worker has counted here before: earlier writes cannot be checked, but later ones can.
+            # No worker has counted this partition's writes before. So earlier writes cannot be checked, but later ones can.
             current.counting.start(held.mark.offset, ends)
             current.begin()
             await current.write(held.record.offset)
@@ -108,7 +125,10 @@ class Takeover:
         current.counting.start(held.mark.offset, {topic: max(tail, written.get(topic, tail)) for topic, tail in ends.items()})
 
     async def _found(self, number: int, record: codec.PartitionRecord, claims: Mapping[str, int]) -> dict[str, tails.Found]:
-        """Return the records of each output topic that can be read between its tail and its claim."""
+        """Return the ids and offsets of the committed records in each output topic, between its tail and its claim.
+
+        `customer.events` is not read if it cannot have events that a step emitted.
+        """
         found = {topic: tails.Found() for topic in record.tails}
         after = {topic: tail.after for topic, tail in record.tails.items()}
         if not record.tails[topics.EVENTS].count and not await self._may_emit(claims, after[topics.EVENTS]):
@@ -125,10 +145,10 @@ class Takeover:
         return found
 
     async def _may_emit(self, claims: Mapping[str, int], after: int) -> bool:
-        """Return True if events that steps emitted may stand after this offset of `customer.events`.
+        """Return True if there may be emitted events after the offset `after` of `customer.events`, so that it must be read.
 
-        Few records are simply read. If there are many, the answer is whether any bundle emits events, the newest bundles
-        included: reading other producers' events would take long.
+        If only a few records (`FEW`) come after the offset, the result is always True. Reading many records takes long. So with
+        more records, the result is True only if some bundle has a step that emits events; the newest bundles are loaded first.
         """
         if claims[self._names.name(topics.EVENTS)] - after <= FEW or self._registry.emits:
             return True
@@ -138,7 +158,11 @@ class Takeover:
     async def _repair(
         self, current: partition.Partition, compared: tails.Comparison, claims: Mapping[str, int], *, half: bool
     ) -> None:
-        """Decide the last transaction again, from the states before it, and write what is missing of it."""
+        """Complete a transaction that was committed by half: decide its inputs again and write the missing outputs.
+
+        If outputs are missing or `half` is True, the states from before the transaction are restored first. If that is not
+        possible, or the inputs have been removed, nothing is repaired (`_give_up`).
+        """
         held, number, record = current.store, current.number, current.store.record
         states, events = (claims[self._names.name(topic)] for topic in (topics.STATE, topics.EVENTS))
         base = record.base if compared.missing else held.mark.offset
@@ -174,7 +198,10 @@ class Takeover:
     async def _give_up(
         self, current: partition.Partition, record: codec.PartitionRecord, compared: tails.Comparison, claimed: int, why: str
     ) -> None:
-        """Go on with the states as they are on the topic; count and log that the batch was not repaired."""
+        """Load the states as they are on `customer.state`, and count and log that the last transaction was not repaired.
+
+        Called if a repair is not possible, for the reason `why`. `claimed` is the offset of the claim in `customer.state`.
+        """
         held, states = current.store, self._names.name(topics.STATE)
         await store.refresh(held, self._broker, states, current.number, claimed, self._clock.now())
         held.record = record
@@ -191,10 +218,12 @@ class Takeover:
     async def _decide_again(
         self, current: partition.Partition, until: int, there: Collection[tuple[str, str]], end: int
     ) -> tuple[partition.Batch, int, Counter[tuple[str, str]] | None]:
-        """Decide the inputs up to `until` again, and further ones until every output in `there` has been decided again.
+        """Decide the inputs after the partition record again, in a new batch that is not written here.
 
-        Returns the batch, the last offset in it, and the outputs in `there` that no input led to. These are None if retention
-        has removed the inputs. No input from the offset `end` on is read.
+        `there` has the topic (without the prefix) and the id of outputs that are on the broker. Inputs are decided up to the
+        offset `until`, and then further, until every output in `there` has been decided again. Inputs from the offset `end` on
+        are not read. Returns the batch, the offset of its last input, and the outputs in `there` that no input led to. Returns
+        None in place of these outputs if retention has removed the inputs.
         """
         events, start = self._names.name(topics.EVENTS), current.store.record.offset + 1
         tp, left, seen = TopicPartition(events, current.number), Counter(there), 0
@@ -222,7 +251,9 @@ class Takeover:
                             del left[known]
                 seen = len(batch.outputs)
         last = max(last, until)
-        if left:  # no input led to these: the inputs that were decided only in search of them are left for later
+        # No input led to the outputs in `left`. Inputs that were decided only to find them are taken out of the batch again; the
+        # worker decides them later.
+        if left:
             last = max(explained, until)
             batch = current.begin()
             for record in taken:
@@ -233,15 +264,15 @@ class Takeover:
 
 
 def _told(current: partition.Partition) -> None:
-    """Raise `KafkaTimeoutError` if the broker did not tell the offsets of the last write: the next steps need them."""
+    """Raise `KafkaTimeoutError` if the broker did not report the offsets of the last write, which the next steps need."""
     if min(current.writer.last.values()) < 0:
         raise KafkaTimeoutError("The broker has a record twice and does not say where.")
 
 
 async def _until(consumer: AIOKafkaConsumer, marks: Mapping[TopicPartition, int]) -> AsyncIterator[tuple[TopicPartition, Any]]:
-    """Yield the committed records before the claim of each partition, in the order of each partition.
+    """Yield the committed records before the claim of each partition, together with the partition.
 
-    `marks` holds the offsets of the claims (`{partition: offset}`).
+    `marks` has the offsets of the claims (`{partition: offset}`). The records of one partition are in order.
     """
     ahead, waiting = dict(marks), stall_timeout.Patience()
     while ahead:

@@ -1,8 +1,9 @@
-"""The writer of one partition: it writes outputs and states together, or in the order that loses nothing.
+"""The writer of one partition: it writes the outputs and the states of each batch.
 
-On Kafka a batch is one transaction of a producer whose transactional id is the partition's. So a successor fences a former
-writer as soon as the successor starts. A broker without transactions gets confirmed writes: outputs, then states, then the
-partition record.
+On Kafka, a batch is one transaction. Each partition has its own transactional id. So when another worker takes the partition and
+starts its writer, the former writer is fenced. On a broker without transactions, the outputs are written first, then the states,
+then the partition record, and each write is confirmed before the next one. After a crash in between, the inputs are decided
+again, because the partition record does not count them as handled. So nothing is lost, but outputs may be written twice.
 """
 
 import asyncio
@@ -23,12 +24,15 @@ from engine.runtime.state import codec, store
 _STOP_SECONDS: Final = 5
 START_WITHIN: Final = 40.0
 WRITE_WITHIN: Final = 25.0
-"""Seconds for one write: the coordinator ends a transaction after 20 s, so what takes longer cannot succeed any more."""
+"""The limit for one write in seconds. The coordinator aborts a transaction after 20 s, so a longer write cannot succeed."""
 CLAIM_KEY: Final = codec.NOBODY + b"claim"
 
 
 class Output(msgspec.Struct, frozen=True):
-    """One record to write; `id` is the same whenever this output is decided again, and empty for a state."""
+    """One record to write to the topic `topic` (full name): an output of a batch, or a state.
+
+    `id` is the id of the output, which is the same if its input is decided again. The id of a state is empty.
+    """
 
     topic: str
     key: bytes | None
@@ -38,33 +42,43 @@ class Output(msgspec.Struct, frozen=True):
 
 
 class _Connected:
-    """A producer of one partition, from its start to its end."""
+    """A producer for one partition that can be started and stopped; `Writer` and `Claimer` are the two kinds."""
 
     def __init__(self, partition: int, clock: broker_clock.Wall, producer: AIOKafkaProducer) -> None:
         self._partition, self._clock, self._producer = partition, clock, producer
 
     async def start(self) -> None:
-        """Connect; with transactions, also fence the former producer of the id and end the transaction that it left open.
+        """Connect the producer to the broker; raise `TimeoutError` after `START_WITHIN` seconds.
 
-        Raises `TimeoutError` after `START_WITHIN` seconds.
+        With transactions, this also fences the former producer with the same transactional id, and ends the transaction that the
+        former producer left open.
         """
         async with asyncio.timeout(START_WITHIN):
             await self._producer.start()
 
     async def stop(self) -> None:
-        """Disconnect; a producer that was fenced, or whose broker is away, is given up after `_STOP_SECONDS` seconds."""
+        """Disconnect the producer; wait at most `_STOP_SECONDS` seconds, and ignore errors.
+
+        A producer that was fenced, or whose broker does not answer, cannot be stopped in order.
+        """
         with contextlib.suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(_STOP_SECONDS):
                 await self._producer.stop()
 
 
 class Writer(_Connected):
-    """The writer of the batches of one partition; if it raises any error, memory is ahead of the broker: leave."""
+    """The writer of one partition's batches.
+
+    If `write` raises any error, the states in memory may be newer than those on the broker. So the worker must exit.
+    """
 
     reached = store.Mark()
-    """The offset in `customer.state` of the partition record of the last write, and the log's time then (ms)."""
+    """The mark after the last write: the offset of its partition record in `customer.state`, and the broker's time (ms)."""
     last: Mapping[str, int] = {}
-    """The offset of the last record of the last write in each topic (full name), -1 if the broker did not tell it."""
+    """The offset of the last record that the last write wrote to each topic (`{full topic name: offset}`).
+
+    It is -1 if the broker did not report the offset.
+    """
 
     def __init__(
         self,
@@ -75,14 +89,16 @@ class Writer(_Connected):
         transactions: bool,
         clock: broker_clock.Wall | None = None,
     ) -> None:
-        producer = producers.transactional(broker, f"{app_id}-{partition}") if transactions else producers.plain(broker)
+        producer = (
+            producers.transactional(broker, f"{app_id}-{partition}") if transactions else producers.without_transactions(broker)
+        )
         super().__init__(partition, clock or broker_clock.Wall(), producer)
         self.transactions = transactions
 
     async def write(self, outputs: list[Output], states: list[Output]) -> None:
-        """Write everything and wait until it is confirmed; the last of `states` is the partition record.
+        """Write the outputs and states of one batch, and wait until the broker has confirmed them.
 
-        Raises `TimeoutError` after `WRITE_WITHIN` seconds.
+        The last record in `states` must be the partition record. Raises `TimeoutError` after `WRITE_WITHIN` seconds.
         """
         async with asyncio.timeout(WRITE_WITHIN):
             if self.transactions:
@@ -97,7 +113,10 @@ class Writer(_Connected):
         self.reached = store.Mark(last[states[-1].topic], self._clock.now())
 
     async def _send(self, records: Iterable[Output]) -> dict[str, int]:
-        """Send all records to this partition, topic by topic, and return the last offset in each topic once all are confirmed."""
+        """Send each record to its topic, in the partition of this writer, and wait until all records are confirmed.
+
+        Returns the offset of the last record in each topic (`{full topic name: offset}`), as `_send_topic` does.
+        """
         by_topic: dict[str, list[Output]] = {}
         for record in records:
             by_topic.setdefault(record.topic, []).append(record)
@@ -105,9 +124,9 @@ class Writer(_Connected):
         return dict(zip(by_topic, last, strict=True))
 
     async def _send_topic(self, topic: str, records: list[Output]) -> int:
-        """Send the records of one topic, and return the offset of the last one.
+        """Send the records of one topic, wait until they are confirmed, and return the offset of the last record.
 
-        Returns -1 if the broker does not tell it, because it already had these records (a repeat).
+        Returns -1 if the broker does not report the offset, because it had received these records already (a repeated request).
         """
         producer, confirmed = self._producer, []
         batch = producer.create_batch()
@@ -130,19 +149,19 @@ class Writer(_Connected):
 class Claimer(_Connected):
     """A producer that marks the end of every topic of one partition with a claim.
 
-    Whoever reads up to the claims has read everything that was written before. No end that a broker names is as sure: a leader
-    that was just elected can name one that is too small for a moment. The claims are aborted, so that no reader sees them. The
-    transactional id is not the writer's: if the markers of an aborted transaction are sent again, they must meet nothing but
-    claims.
+    A reader that reads up to the claims has read every record that was written before them. The end offset that a broker reports
+    is less safe: a leader that was just elected can report an offset that is too small. The claims are aborted, so readers of
+    committed records do not see them. The claimer has another transactional id than the writer. If Kafka repeats the end marker
+    of the aborted transaction, the marker can then abort only claims and no batch.
     """
 
     def __init__(self, broker: connection.Address, app_id: str, partition: int, clock: broker_clock.Wall) -> None:
         super().__init__(partition, clock, producers.transactional(broker, f"{app_id}-{partition}-claim"))
 
     async def claim(self, names: Iterable[str]) -> dict[str, int]:
-        """Write a claim to each of these topics (full names), and return the offset of the claim in each.
+        """Write a claim to each of these topics (full names), and return the claims' offsets (`{full topic name: offset}`).
 
-        Raises `KafkaError` or `TimeoutError` if one could not be written.
+        Raises `KafkaError` or `TimeoutError` if a claim could not be written, or the broker did not report its offset.
         """
         told, producer = list(names), self._producer
         async with asyncio.timeout(WRITE_WITHIN):

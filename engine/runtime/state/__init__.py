@@ -1,1 +1,1 @@
-"""State: the customers of one partition, in memory or in RocksDB, how they are encoded, and which timers are due."""
+"""The states of one partition's customers: their encoding, their stores in memory and in RocksDB, and their timer queue."""

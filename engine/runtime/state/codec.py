@@ -1,8 +1,9 @@
 """The encoding of states, in `customer.state` and in memory.
 
-A snapshot is: the version of the format (1 byte), the due time of the earliest timer (8 bytes, ms), the offset of the last
-input in the state (8 bytes), then the customer as msgpack. The two numbers can be read without decoding the rest, and most
-events need no more. The partition record stands under a key that no customer id can have.
+A snapshot consists of the version of the format (1 byte), the due time of the earliest timer (8 bytes, ms), the offset of the
+last input in the state (8 bytes), and the state of the customer as msgpack. Most events need only the due time and the offset,
+which can be read without decoding the state. The partition record is stored in the same topic, under a key that cannot be a
+customer id.
 """
 
 import datetime
@@ -18,7 +19,7 @@ from engine.runtime.kafka import timestamps
 
 FORMAT: Final = 1
 NOBODY: Final = b"\xff\xff"
-"""The first bytes of every key that is not a customer's; they are not UTF-8."""
+"""The first bytes of every key in `customer.state` that is not a customer id; no id begins so, as the bytes are not UTF-8."""
 PARTITION_KEY: Final = NOBODY + b"partition"
 NO_TIMER: Final = (1 << 63) - 1
 
@@ -35,7 +36,10 @@ class UnknownFormat(errors.RuntimeFailure):
 
 
 class Tail(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """The end of one output topic: `count` records were written after the offset `after`, and `checksum` is made of their ids."""
+    """The last part of one output topic: a transaction wrote `count` records there, all after the offset `after`.
+
+    `checksum` is made from the ids of these records by `tails.checksum`.
+    """
 
     after: int
     count: int = 0
@@ -43,9 +47,10 @@ class Tail(msgspec.Struct, frozen=True, array_like=True, order=True):
 
 
 class PartitionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The partition record: the last offset handled, the live bundle, the clock, and the pauses for everybody.
+    """The partition record: the offset of the last handled record, the live bundle, the clock, and the pauses for everybody.
 
-    `stream_time` is the time of the stream clock (ms). `held` names the journeys that are paused for everybody.
+    `clock` is `wall` or `stream`. `stream_time` is the time of the stream clock (ms). `held` has the names of the journeys that
+    are paused for everybody.
     """
 
     offset: int = -1
@@ -56,36 +61,43 @@ class PartitionRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """The number of partitions when the record was written; 0 if it is not known."""
     held: tuple[str, ...] = ()
     lineage: str = ""
-    """A random name, given once, by which a copy of the states tells its topic from another topic of the same name."""
+    """A random name that is set once and then kept; a store with another lineage than the topic is not a copy of it.
+
+    So a store recognises a topic that was deleted and created again with the same name.
+    """
     base: int = -1
-    """The offset in `customer.state` of the partition record before the writes that `tails` counts."""
+    """The offset in `customer.state` of the partition record that was there before the writes that `tails` counts."""
     tails: Mapping[str, Tail] = {}
-    """The writes since `base`, by output topic (without the prefix); empty if not known, as without transactions."""
+    """The records written since `base`, as `{output topic without the prefix: tail}`.
+
+    Empty if they were not counted, as on a broker without transactions.
+    """
 
 
 _record_decoder: Final = msgspec.json.Decoder(PartitionRecord)
 
 
 def snapshot(customer: state.Customer, offset: int) -> bytes:
-    """Encode a customer as a snapshot, in bytes of exactly its size.
+    """Encode a customer's state as a snapshot; `offset` is the offset of the last input in the state.
 
-    An over-allocated buffer would cost more memory than the state.
+    The returned bytes have exactly the needed size. A buffer with unused bytes at its end would cost more memory than the state.
     """
     due = timestamps.milliseconds(customer.next_due) if customer.timers else NO_TIMER
     return _HEAD.pack(FORMAT, due, offset) + _encode(customer)
 
 
 def customer(value: bytes) -> state.Customer:
-    """Decode the customer of a snapshot; raise `UnknownFormat` if another version of the format was used."""
+    """Decode the customer's state in a snapshot; raise `UnknownFormat` if the snapshot has another version of the format."""
     if value[0] != FORMAT:
         raise UnknownFormat
     return _decode(memoryview(value)[_HEAD.size :])
 
 
 def head(value: bytes) -> tuple[int, int]:
-    """Return the due time of the earliest timer (ms, or `NO_TIMER`) and the offset of the last input in a snapshot.
+    """Return the due time of the earliest timer and the offset of the last input, from the first bytes of a snapshot.
 
-    Raises `UnknownFormat` if another version of the format was used.
+    The due time is in milliseconds since 1970, or `NO_TIMER`. Raises `UnknownFormat` if the snapshot has another version of the
+    format.
     """
     format_, due, offset = _HEAD.unpack_from(value)
     if format_ != FORMAT:
@@ -99,12 +111,15 @@ def partition_record(record: PartitionRecord) -> bytes:
 
 
 def read_partition_record(value: bytes) -> PartitionRecord:
-    """Decode a partition record."""
+    """Decode a partition record from its JSON."""
     return _record_decoder.decode(value)
 
 
 def timer_due(customers: list[str], at: datetime.datetime, id_: str) -> bytes:
-    """Encode a `timer.due` for some customers, recorded at `at`."""
+    """Return an event `timer.due` as JSON, which fires the timers of these customers that are due by `at`.
+
+    Its `time` and `recordedtime` are `at`, and its id is `id_`.
+    """
     return msgspec.json.encode(
         {
             "specversion": "1.0",
@@ -119,9 +134,10 @@ def timer_due(customers: list[str], at: datetime.datetime, id_: str) -> bytes:
 
 
 def bundle_activated(bundle: str, clock: str, at: datetime.datetime, id_: str) -> bytes:
-    """Encode a `bundle.activated` for one partition.
+    """Return an event `bundle.activated` as JSON, which makes a bundle live in one partition.
 
-    The event has no `recordedtime`, so that it does not move the time under the stream clock.
+    `bundle` is the bundle's id, and `clock` is `wall` or `stream`. The event has no `recordedtime`, so it does not advance the
+    stream clock.
     """
     return msgspec.json.encode(
         {

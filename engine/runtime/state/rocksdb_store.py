@@ -1,10 +1,10 @@
-"""The states of one partition on disk, in RocksDB, for more customers than memory holds.
+"""The states of one partition on disk, in RocksDB, for more customers than fit into memory.
 
-Opened by the worker if DALANG_STORE=rocksdb. Each write is atomic and contains the mark, so after any crash the directory is
-complete up to a record of `customer.state`. The directory is a copy of that topic: if it does not fit or is broken, it is
-thrown away. Its keys:
+Used by the worker if DALANG_STORE=rocksdb. Each write is atomic and contains the mark (the offset on `customer.state` up to which
+the copy is complete). So after any crash, the mark and the states in the directory agree. The directory is only a copy of the
+topic `customer.state`. If it is broken, or a copy of another topic, it is deleted. The keys in RocksDB are:
 
-    m            Meta: what the directory is a copy of, and up to where
+    m            Meta: the topic and partition of which the directory is a copy, and the mark
     c<customer>  the customer's snapshot
     t<customer>  the due time of the customer's earliest timer (8 bytes, ms), if there is one; the timer queue is made from these
 """
@@ -26,7 +26,10 @@ from engine.runtime.state import codec, store
 
 LAYOUT: Final = 1
 SLOTS: Final = 16
-"""Number of processes that may share a directory: each takes the first slot that no other process holds."""
+"""The number of processes that can use the same DALANG_STATE_DIR at the same time.
+
+Each process opens a slot, which is a subdirectory with a number: the first slot that no other process has open.
+"""
 _META: Final = b"m"
 _DUE: Final = struct.Struct(">Q")
 _SPOILED: Final = "spoiled"
@@ -45,7 +48,10 @@ class StoreFailed(errors.RuntimeFailure):
 
 
 class Meta(msgspec.Struct, frozen=True):
-    """The topic and partition that a directory is a copy of, its mark, and its counts."""
+    """The description of a directory: the topic and partition of which it is a copy, its mark, and its counts.
+
+    `layout` and `format` are the versions of the keys and of the snapshots. The counts are explained in `store.Port`.
+    """
 
     layout: int
     format: int
@@ -59,9 +65,10 @@ class Meta(msgspec.Struct, frozen=True):
 
 
 class Store(store.Port):
-    """A store on disk.
+    """A store on disk, in RocksDB.
 
-    In memory are the timer queue, RocksDB's buffers (at most 32 MB a partition) and RocksDB's cache (64 MB for all partitions).
+    Only three things are in memory: the timer queue, RocksDB's buffers (at most 32 MB for each partition) and RocksDB's cache (64
+    MB for all partitions together).
     """
 
     def __init__(self, directory: pathlib.Path, topic: str, partition: int) -> None:
@@ -76,7 +83,7 @@ class Store(store.Port):
             self.clear()
 
     def _remember(self) -> None:
-        """Take over what the directory holds if it is complete and of this topic, otherwise empty it."""
+        """Load the mark, the counts and the timers from the directory; empty it if it is not a complete copy of the topic."""
         told = self._db.get(_META)
         meta = None if told is None else msgspec.json.decode(told, type=Meta)
         if meta is None or (meta.layout, meta.format, meta.topic, meta.partition) != self._kind():
@@ -91,7 +98,7 @@ class Store(store.Port):
         return LAYOUT, codec.FORMAT, self._topic, self._partition
 
     def get(self, key: bytes) -> bytes | None:
-        """Read a snapshot from disk or from RocksDB's cache."""
+        """Return a customer's snapshot from disk or from RocksDB's cache, None if the customer has no state."""
         try:
             found: bytes | None = self._db.get(b"c" + key)
         except Exception as exc:  # noqa: BLE001 - rocksdict raises nothing else
@@ -99,18 +106,21 @@ class Store(store.Port):
         return found
 
     def keys(self) -> Iterator[bytes]:
-        """Return every customer's key in RocksDB's order, without the snapshots."""
+        """Return an iterator over the key of every customer, in RocksDB's order."""
         return (key for key, _ in self._each(b"c"))
 
     def fill(self, snapshots: Mapping[bytes, bytes | None]) -> None:
-        """Write snapshots without the meta record, so that a directory that is filled by half does not count as a copy."""
+        """Write snapshots, but not `Meta`; a directory without `Meta` does not count as a copy.
+
+        So if the process ends before `filled` is called, the next process empties the directory.
+        """
         batch = rocksdict.WriteBatch(raw_mode=True)
         for key, snapshot in snapshots.items():
             _into(batch, key, snapshot, was=0)
         self._run(lambda: self._db.write(batch))
 
     def filled(self, record: codec.PartitionRecord, mark: store.Mark) -> None:
-        """Count all snapshots in one pass over the disk, arm the timers, and write the meta record."""
+        """Finish a copy: count all snapshots in one pass over the disk, put the timers into the queue, and write `Meta`."""
         self.record, self.mark = record, mark
         for _, snapshot in self._each(b"c"):
             self._count(snapshot, 1)
@@ -127,7 +137,7 @@ class Store(store.Port):
         self._db = self._run(lambda: _database(self._path))
 
     def close(self) -> None:
-        """Close the directory; it stays on the disk."""
+        """Close RocksDB; the directory stays on disk for the next process."""
         self._db.close()
 
     def _keep(self, snapshots: Mapping[bytes, bytes | None], before: Mapping[bytes, bytes | None]) -> None:
@@ -142,10 +152,13 @@ class Store(store.Port):
 
     def _arm(self) -> None:
         for key, due in self._each(b"t"):
-            self.calendar.arm(_DUE.unpack(due)[0], key)
+            self.timer_queue.arm(_DUE.unpack(due)[0], key)
 
     def _each(self, kind: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yield every key of a kind, without the letter of the kind, and its value."""
+        """Yield the key and the value of every entry whose key begins with `kind` (`b"c"` or `b"t"`).
+
+        The yielded key does not have this first letter.
+        """
         items: Iterator[Any] = iter(self._run(lambda: self._db.items(from_key=kind)))
         try:
             for key, value in items:
@@ -164,7 +177,8 @@ class Store(store.Port):
     def _spoiled(self, exc: Exception) -> StoreFailed:
         """Mark the directory as broken, and return the error to raise.
 
-        A marked directory is never opened again as it is: a broken file would stop every later worker.
+        The next process empties a marked directory before opening it. Without the mark, a broken file would stop every later
+        worker.
         """
         with contextlib.suppress(OSError):
             (self._path / _SPOILED).touch()
@@ -172,12 +186,19 @@ class Store(store.Port):
 
 
 def opened(chosen: settings.Settings, topic: str, partition: int) -> store.Port:
-    """Return a store for a partition: an empty one in memory, or one on disk with what an earlier process left there."""
+    """Return a store for one partition: in memory or on disk, as the setting DALANG_STORE says.
+
+    A store in memory is empty. A store on disk has the states that an earlier process wrote there, if they are a valid copy.
+    """
     return store.Store() if chosen.store == "memory" else Store(chosen.state_dir, topic, partition)
 
 
 def _into(batch: rocksdict.WriteBatch, key: bytes, snapshot: bytes | None, was: int) -> None:
-    """Add a customer's change to a write batch, and the change of the customer's due time if it is not `was` any more."""
+    """Add a customer's new snapshot (None: erased) and, if it has changed, the customer's due time to a write batch.
+
+    `was` is the due time that is on disk now (ms, `codec.NO_TIMER` if there is none). 0 means not known; then the due time is
+    written in any case.
+    """
     due = codec.NO_TIMER if snapshot is None else codec.head(snapshot)[0]
     if snapshot is None:
         batch.delete(b"c" + key)
@@ -192,9 +213,9 @@ def _into(batch: rocksdict.WriteBatch, key: bytes, snapshot: bytes | None, was: 
 
 
 def _opened(directory: pathlib.Path) -> tuple[pathlib.Path, rocksdict.Rdict]:
-    """Open the first slot that no other process holds; a broken slot is emptied first.
+    """Open the first slot under `directory` that no process has open; return the slot's path and its database.
 
-    Raises `StoreFailed` if all slots are held, or an emptied slot cannot be opened.
+    A broken slot is emptied first. Raises `StoreFailed` if processes have all slots open, or if an emptied slot cannot be opened.
     """
     for slot in range(SLOTS):
         path, broken = directory / str(slot), False
@@ -215,7 +236,10 @@ def _opened(directory: pathlib.Path) -> tuple[pathlib.Path, rocksdict.Rdict]:
 
 
 def _is_held(exc: Exception) -> bool:
-    """Return True if another process, or this one, has the directory open; RocksDB says so only in the text of its error."""
+    """Return True if RocksDB raised `exc` because some process (perhaps this one) has the directory open.
+
+    RocksDB has no error code for this, so the text of the error is searched.
+    """
     told = str(exc)
     return "While lock file" in told or "lock hold by" in told
 

@@ -1,8 +1,8 @@
-"""The timer queue of one partition: the customers who have a timer due, second by second.
+"""The timer queue of one partition: for each second, the customers who have a timer that is due then.
 
-The queue is rebuilt while the states are loaded, fed after each commit, and emptied by the worker's clock. It holds only the
-earliest timer of each customer. The state is the truth: an entry that does not hold any more costs one look-up and nothing
-else.
+The queue is filled when the states are loaded, and after each commit. The worker's clock takes the customers out whose timers are
+due. Only the earliest timer of each customer is in the queue. An entry may be outdated, because the timer was cancelled or moved.
+So the queue looks up the due time in the customer's state before it returns the customer, and drops outdated entries.
 """
 
 import heapq
@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 CHUNK: Final = 500
-"""Greatest number of customers in one `timer.due`."""
+"""The greatest number of customers in one event `timer.due`."""
 AGAIN: Final = 5_000
-"""Milliseconds after which a timer that was sent and is still due is sent again, because its record may be lost."""
+"""Milliseconds after which a `timer.due` is sent again if the timer has not fired, because the first record may be lost."""
 
 
-class Calendar:
-    """A timer queue with slots of one second; a due time is rounded up to its second, so that no timer fires early."""
+class TimerQueue:
+    """A timer queue with one slot per second; a due time is rounded up to a full second, so that no timer fires too early."""
 
     def __init__(self) -> None:
         self._slots: dict[int, list[bytes]] = {}
@@ -25,7 +25,7 @@ class Calendar:
         self._late: set[bytes] = set()
 
     def arm(self, due: int, key: bytes) -> None:
-        """Add the customer `key`, who has a timer due at `due` (ms since 1970)."""
+        """Add the customer with this key to the queue, whose earliest timer is due at `due` (ms since 1970)."""
         second = -(-due // 1000)
         slot = self._slots.get(second)
         if slot is None:
@@ -35,27 +35,30 @@ class Calendar:
             slot.append(key)
 
     def done(self, key: bytes) -> bool:
-        """Note that what was sent for this customer has arrived; return True if something was on its way."""
+        """Note that a `timer.due` for this customer has arrived, or is not needed any more, because the state has changed.
+
+        Returns True if a `timer.due` was on its way.
+        """
         self._late.discard(key)
         return self._sent.pop(key, None) is not None
 
     @property
     def overdue(self) -> int:
-        """The number of customers whose timer had to be sent again: due for more than `AGAIN` ms and not fired."""
+        """The number of customers whose timer was not fired within `AGAIN` ms after its `timer.due` was sent."""
         return len(self._late)
 
     def due(
         self, time: int, wall: int, due_of: Callable[[bytes], int], *, strictly: bool, passed: int | None = None
     ) -> Iterator[tuple[int, list[bytes]]]:
-        """Yield chunks of customers whose earliest timer is due by `time` (ms), each with the greatest due time in the chunk.
+        """Yield the customers whose earliest timer is due by `time`, in chunks: `(greatest due time in the chunk, customers)`.
 
-        `wall` is any clock in ms that does not jump. `due_of` gives the due time in a customer's state. With `strictly`, only
-        timers due before `time` are taken: under the stream clock an event at that very time may still come, and it wins the
-        tie (docs/semantics.md#an-event-wins-a-tie).
+        `time` and the due times are in ms since 1970. `wall` is the time (ms) of any clock that never jumps. `due_of` returns the
+        due time in a customer's state. With `strictly`, only timers due before `time` are taken: under the stream clock, an event
+        with exactly this time may still come, and the event wins the tie (docs/semantics.md#an-event-wins-a-tie).
 
-        A timer that was sent is sent again after `AGAIN` ms of `wall` if it is still due. With `passed`, only timers that were
-        sent before that time of `wall` are sent again. The others still wait in a log that is behind, and a repeat would wait
-        there too.
+        A customer who was yielded before is yielded again after `AGAIN` ms of `wall` if the timer is still due. If `passed` (a
+        time of `wall`) is given, this is only done for customers who were yielded no later than `passed`. The `timer.due` of the
+        others is still among the records that the worker has not handled yet, and a second one would only wait behind them.
         """
         self._lost(wall, wall if passed is None else passed, due_of)
         again: list[tuple[int, bytes]] = []
@@ -79,7 +82,10 @@ class Calendar:
             self.arm(due, key)
 
     def _lost(self, wall: int, passed: int, due_of: Callable[[bytes], int]) -> None:
-        """Arm the timers again that were sent long ago and never arrived."""
+        """Put customers into the queue again whose `timer.due` was sent at least `AGAIN` ms ago and has not arrived.
+
+        `due` explains the arguments.
+        """
         lost = []
         # Insertion order is the order of sending, so the first timer that was sent recently ends the search.
         for key, sent in self._sent.items():

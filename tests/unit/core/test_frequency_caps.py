@@ -34,7 +34,7 @@ def test_days_count_today() -> None:
     """`per: 7d` counts the customer's calendar days, today included: what was sent on the 19th leaves as the 26th begins."""
     ledger = (sent("2026-11-19 05:00"),)
     assert ledgers.count(WEEKLY, ledger, utc("2026-11-25 16:59"), JAKARTA) == 1
-    assert frequency_caps.place_at(WEEKLY, ledger, utc("2026-11-20 05:00"), JAKARTA) == utc("2026-11-25 17:00")
+    assert frequency_caps.free_at(WEEKLY, ledger, utc("2026-11-20 05:00"), JAKARTA) == utc("2026-11-25 17:00")
 
 
 def test_hours_count_exactly() -> None:
@@ -42,7 +42,7 @@ def test_hours_count_exactly() -> None:
     ledger = (sent("2026-11-25 05:00"),)
     assert ledgers.count(HOURLY, ledger, utc("2026-11-25 05:59:59.999"), JAKARTA) == 1
     assert ledgers.count(HOURLY, ledger, utc("2026-11-25 06:00"), JAKARTA) == 0
-    assert frequency_caps.place_at(HOURLY, ledger, utc("2026-11-25 05:10"), JAKARTA) == utc("2026-11-25 06:00")
+    assert frequency_caps.free_at(HOURLY, ledger, utc("2026-11-25 05:10"), JAKARTA) == utc("2026-11-25 06:00")
 
 
 def test_a_message_counts_once_whatever_its_attempts() -> None:
@@ -74,25 +74,25 @@ def test_a_cap_is_for_what_it_names(cap: definition.Cap, stands: bool) -> None:
 def test_a_free_place_is_free_now() -> None:
     """Under the cap nothing waits."""
     now = utc("2026-11-25 06:00")
-    assert frequency_caps.place_at(DAILY, (), now, JAKARTA) == now
-    assert frequency_caps.place_at(DAILY, (sent("2026-11-25 05:00"),), now, JAKARTA) == now
+    assert frequency_caps.free_at(DAILY, (), now, JAKARTA) == now
+    assert frequency_caps.free_at(DAILY, (sent("2026-11-25 05:00"),), now, JAKARTA) == now
 
 
 def test_a_place_waits_for_as_many_as_are_too_many() -> None:
     """Three were sent under an older rule: with two allowed, the second oldest has to leave."""
     cap = definition.Cap(2, rolling=3_600_000)
     ledger = (sent("2026-11-25 05:00"), sent("2026-11-25 05:10"), sent("2026-11-25 05:20"))
-    assert frequency_caps.place_at(cap, ledger, utc("2026-11-25 05:30"), JAKARTA) == utc("2026-11-25 06:10")
+    assert frequency_caps.free_at(cap, ledger, utc("2026-11-25 05:30"), JAKARTA) == utc("2026-11-25 06:10")
 
 
 def test_a_place_of_days_waits_for_the_oldest_day_that_is_too_many() -> None:
     """Two in two days are allowed: with one yesterday and one today, a place comes free as yesterday leaves; with both today, a day later."""
     cap = definition.Cap(2, days=2)
     now = utc("2026-11-25 05:00")
-    assert frequency_caps.place_at(cap, (sent("2026-11-24 05:00"), sent("2026-11-25 04:00")), now, JAKARTA) == utc(
+    assert frequency_caps.free_at(cap, (sent("2026-11-24 05:00"), sent("2026-11-25 04:00")), now, JAKARTA) == utc(
         "2026-11-25 17:00"
     )
-    assert frequency_caps.place_at(cap, (sent("2026-11-25 03:00"), sent("2026-11-25 04:00")), now, JAKARTA) == utc(
+    assert frequency_caps.free_at(cap, (sent("2026-11-25 03:00"), sent("2026-11-25 04:00")), now, JAKARTA) == utc(
         "2026-11-26 17:00"
     )
 
@@ -103,14 +103,14 @@ def test_the_date_decides_where_a_day_begins_twice() -> None:
     ledger = (sent("2010-11-07 02:30:30"), sent("2010-11-07 03:00"))
     assert ledgers.count(DAILY, ledger, utc("2010-11-07 03:30"), st_johns) == 1
     assert ledgers.count(DAILY, ledger, utc("2010-11-07 03:00"), st_johns) == 2
-    assert frequency_caps.place_at(DAILY, ledger, utc("2010-11-07 03:00"), st_johns) == utc("2010-11-07 03:30")
+    assert frequency_caps.free_at(DAILY, ledger, utc("2010-11-07 03:00"), st_johns) == utc("2010-11-07 03:30")
 
 
 def test_a_place_comes_free_where_a_day_is_missing() -> None:
     """Apia had no 30 December 2011: what was sent on the 29th leaves as the 31st begins."""
     apia = zones.zone("Pacific/Apia")
     ledger = (sent("2011-12-29 19:00"), sent("2011-12-29 20:00"))
-    assert frequency_caps.place_at(DAILY, ledger, utc("2011-12-29 21:00"), apia) == utc("2011-12-30 10:00")
+    assert frequency_caps.free_at(DAILY, ledger, utc("2011-12-29 21:00"), apia) == utc("2011-12-30 10:00")
 
 
 def test_without_caps_nothing_is_kept() -> None:

@@ -103,7 +103,7 @@ def test_a_receipt_concerns_its_own_instance_only(tell: Tell) -> None:
     waiting = GO + "steps: [{id: h, handoff: {queue: q}}, {id: answer, wait: {for: [{event: message.delivered}], timeout: 1d}}]"
     story = tell(READ, waiting)
     story.when("go", "10:00")
-    assert story.when("message.delivered", "10:01", message_id=story.message(0)) == ["10:01 message.reported ask delivered 1"]
+    assert story.when("message.delivered", "10:01", message_id=story.message(-1)) == ["10:01 message.reported ask delivered 1"]
 
 
 def test_receipts_after_the_instance_has_left_are_recorded(tell: Tell) -> None:

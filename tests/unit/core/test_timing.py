@@ -110,6 +110,45 @@ def test_messages_of_one_morning_compete_too(tell: Tell) -> None:
     assert [action.journey for action in story.sent] == ["journey-1"]
 
 
+def test_fallbacks_compete_with_first_attempts(tell: Tell) -> None:
+    """An attempt on the next channel, after a time or a failure, competes with the other messages of its instant."""
+    one = policy("  caps: [{channel: sms, at_most: 1, per: day}]\n")
+    after_wait = tell(go(TWO), go("{id: w, wait: 30m}", SMS, head="priority: 1\n"), policy=one)
+    after_wait.when("go", "10:00")
+    after_wait.pass_time("11:00")
+    assert [(action.journey, action.channel) for action in after_wait.sent] == [("journey-0", "whatsapp"), ("journey-1", "sms")]
+
+    after_failure = tell(go(TWO), go(SMS, head="priority: 1\n", event="message.failed"), policy=one)
+    after_failure.when("go", "10:00")
+    lines = after_failure.when("message.failed", "10:01", message_id=after_failure.message(), code="x")
+    assert [action.journey for action in after_failure.sent] == ["journey-0", "journey-1"]
+    assert lines == [
+        "10:01 message.reported ask failed 1",
+        "10:01 timer.cancelled ask",
+        "10:01 journey.entered",
+        "10:01 step.entered ask",
+        "10:01 message.requested ask sms 1",
+        "10:01 message.resolved ask requested",
+        "10:01 step.completed ask requested",
+        "10:01 journey.completed",
+        "10:01 message.resolved ask cap",
+        "10:01 step.completed ask unreached",
+        "10:01 journey.completed",
+    ]
+
+
+def test_messages_of_one_instant_go_in_one_order_without_caps_too(tell: Tell) -> None:
+    """Caps decide which messages may go, and never in which order messages are requested."""
+    soon = "{id: ask, send: {template: hello, expires_after: 1h, channels: [{channel: sms}]}}"
+    texts = (go(SMS), go(soon), go(SMS, head="priority: 1\n"))
+    orders = []
+    for rules in ("", "  caps: [{at_most: 99, per: day}]\n"):
+        story = tell(*texts, policy=policy(rules))
+        orders.append((story.when("go", "10:00"), [action.journey for action in story.sent]))
+    assert orders[0] == orders[1]
+    assert orders[0][1] == ["journey-2", "journey-1", "journey-0"]
+
+
 def test_the_held_out_take_every_step_and_are_never_messaged(tell: Tell) -> None:
     """Ghost sends are `message.suppressed` with reason `held_out`; they count as `previous_send`, not for caps."""
     wait = "{id: w, wait: {for: [{event: yes, then: [{id: y, exit: said}]}], since: previous_send, timeout: 1h}}"

@@ -167,6 +167,19 @@ def test_one_is_not_true() -> None:
     assert repr(ayu.value("24 10:00")) == "[1, True, '1']"
 
 
+@pytest.mark.parametrize("compute", ["min", "max"])
+@pytest.mark.parametrize("days", [0, 7])
+@pytest.mark.parametrize("arrival", [((1, "23 10:00"), (1.0, "24 10:00")), ((1.0, "24 10:00"), (1, "23 10:00"))])
+def test_the_least_of_equal_numbers_is_the_whole_one(
+    compute: definition.Compute, days: int, arrival: tuple[tuple[int | float, str], ...]
+) -> None:
+    """Of 1 and 1.0 the trait is 1, in whichever order the events come: a message would show the difference."""
+    ayu = Customer(trait(compute, days=days))
+    for value, time in arrival:
+        ayu.sees(value, time=time, now="24 10:00")
+    assert repr(ayu.value("24 10:00")) == "1"
+
+
 def test_the_last_order_is_a_timestamp() -> None:
     """`last_order: {of: order.placed, compute: last, value: event.time}` gives a datetime, through msgpack too."""
     ayu = Customer(trait("last", "event.time")).sees(time="24 10:00")

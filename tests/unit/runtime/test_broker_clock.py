@@ -49,7 +49,7 @@ def test_before_a_broker_has_told_its_time_the_machines_counts() -> None:
 
 def test_a_timer_that_was_sent_too_early_is_sent_again_when_it_is_due() -> None:
     """`done` says whether anything was on its way: then, if it is not due on the log yet, it is armed again."""
-    calendar = timer_queue.Calendar()
+    calendar = timer_queue.TimerQueue()
     calendar.arm(10_000, b"c")
     assert [keys for _, keys in calendar.due(10_000, 0, lambda _: 10_000, strictly=False)] == [[b"c"]]
     assert calendar.done(b"c")
@@ -60,7 +60,7 @@ def test_a_timer_that_was_sent_too_early_is_sent_again_when_it_is_due() -> None:
 
 def test_what_was_sent_and_never_came_is_sent_again_though_the_wall_went_back() -> None:
     """The calendar counts by a clock that does not jump: after `AGAIN` what is still due goes out once more."""
-    calendar = timer_queue.Calendar()
+    calendar = timer_queue.TimerQueue()
     calendar.arm(10_000, b"c")
     sent = [list(calendar.due(10_000, steady, lambda _: 10_000, strictly=False)) for steady in (0, 100, timer_queue.AGAIN)]
     assert [bool(each) for each in sent] == [True, False, True]

@@ -23,7 +23,7 @@ async def test_a_burst_of_timers_is_written_in_chunks(tmp_path: pathlib.Path) ->
     rig.kept.sizes.clear()
     at = timestamps.instant(START + 2 * HOUR)
     offset = rig.store.record.offset
-    due = list(rig.store.calendar.due(START + 2 * HOUR, 0, rig.store.due_of, strictly=False))
+    due = list(rig.store.timer_queue.due(START + 2 * HOUR, 0, rig.store.due_of, strictly=False))
     assert [len(keys) for _, keys in due] == [timer_queue.CHUNK] * (CUSTOMERS // timer_queue.CHUNK)
     chunks = [codec.timer_due([key.decode() for key in keys], at, f"due-{n}") for n, (_, keys) in enumerate(due)]
     await rig.handle(*map(rig.record, chunks))
@@ -41,7 +41,7 @@ async def test_a_burst_of_timers_is_written_in_chunks(tmp_path: pathlib.Path) ->
 
 def test_what_waits_on_a_log_that_is_behind_is_not_sent_again() -> None:
     """Sent again after five seconds only if the log was handled beyond the moment at which it was sent."""
-    calendar, dues = timer_queue.Calendar(), {b"a": 1_000}
+    calendar, dues = timer_queue.TimerQueue(), {b"a": 1_000}
     calendar.arm(1_000, b"a")
 
     def due(wall: int, passed: int | None) -> list[bytes]:

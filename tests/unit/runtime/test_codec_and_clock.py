@@ -65,7 +65,7 @@ class Calendar:
     """A calendar over a dictionary of due times."""
 
     def __init__(self) -> None:
-        self.calendar, self.dues = timer_queue.Calendar(), dict[bytes, int]()
+        self.calendar, self.dues = timer_queue.TimerQueue(), dict[bytes, int]()
 
     def arm(self, key: bytes, due: int) -> None:
         self.dues[key] = due

@@ -208,5 +208,5 @@ def test_a_calendar_is_whole_after_a_batch_was_given_up(bundle: definition.Bundl
     current = asyncio.run(story())
     held = current.store
     (key,) = [key for key in held.keys() if held.due_of(key) != codec.NO_TIMER]  # noqa: SIM118 - a store is no dictionary
-    due = list(held.calendar.due(held.due_of(key), 0, held.due_of, strictly=False))
+    due = list(held.timer_queue.due(held.due_of(key), 0, held.due_of, strictly=False))
     assert [keys for _, keys in due] == [[key]]
