@@ -50,9 +50,10 @@ class Customers(Protocol[Key]):
         ...
 
     def concerned(self, timer_due: inputs.Event) -> Iterable[Key]:
-        """Return the ids of those customers of a `timer.due` event who have a timer due at or before the event's time.
+        """Return the ids of the customers for whom a `timer.due` event must be handled.
 
-        The customers of the event are those that its `data.customers` lists; without a list, all customers of the partition.
+        They are the customers in the event's list `data.customers` (without a list: all customers of the partition) who have a
+        timer due at or before the event's time.
         """
         ...
 
@@ -110,11 +111,11 @@ class Driver(Generic[Key]):
         self._customers, self._find, self._tracing = customers, find, tracing
 
     def timed(self, event: inputs.Event) -> inputs.Event:
-        """Return the event with the recorded time that is valid in this partition; called first for every event.
+        """Return the event with the recorded time that is valid in this partition.
 
-        Under the stream clock, an operator's input (`inputs.TIMELESS`) gets the stream's current time. So does the activation
-        that starts the stream clock. Every other event keeps its recorded time, and moves the stream's time forward if it is
-        later: docs/semantics.md#the-stream-clock-goes-by-recorded-times
+        The caller must call this method first for every event. Under the stream clock, an operator's input (`inputs.TIMELESS`)
+        gets the stream's current time. So does the activation that starts the stream clock. Every other event keeps its recorded
+        time, and moves the stream's time forward if it is later: docs/semantics.md#the-stream-clock-goes-by-recorded-times
         """
         if event.type in inputs.TIMELESS:
             if self.streaming or (_activates(event) and _streams(event)):
@@ -176,7 +177,10 @@ class Driver(Generic[Key]):
             return PutAside(FAILED, exc)
 
     def _activate(self, event: inputs.Event) -> bool:
-        """Make the bundle of an activation live and use the clock of the activation; return False if the bundle is unknown."""
+        """Make the bundle of an activation live, and switch to the clock in its `data.clock`; return False for an unknown bundle.
+
+        Before that, the timers that are due fire under the bundle that was live until now.
+        """
         bundle = event.field("bundle")
         live = self._find(bundle) if isinstance(bundle, str) else None
         if live is None:

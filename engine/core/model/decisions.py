@@ -23,8 +23,9 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
 class JourneyEntered(Payload, frozen=True):
     """A customer entered a journey.
 
-    The re-entry rule does not need entries from before `forget_before` any more, so the state drops them. `number` is 1 for the
-    customer's first entry into this journey. `goal_until` is the time until which the goal can be reached; null without a goal.
+    The re-entry rule does not need entries from before `forget_before` any more, so the state drops them (null: it drops
+    none). `number` is 1 for the customer's first entry into this journey, 2 for the second, and so on. `goal_until` is the time
+    until which the goal can be reached (null: the journey has no goal).
     """
 
     type = "journey.entered"
@@ -94,7 +95,7 @@ class InstanceMigrated(Payload, frozen=True):
 class StepEntered(Payload, frozen=True):
     """The instance reached a step.
 
-    `visit` is the instance's number for its stay at steps: 1 from the entry, and 1 more after each restart and each migration.
+    `visit` is 1 after the entry, and 1 more after each restart and each migration of the instance.
     """
 
     type = "step.entered"
@@ -102,7 +103,10 @@ class StepEntered(Payload, frozen=True):
 
 
 class StepCompleted(Payload, frozen=True):
-    """A step completed with an outcome; `event` is the event that completed it, or null if no event did (but a timer)."""
+    """A step completed with an outcome.
+
+    `event` is the event that completed the step; null if no event did, for example after a timeout.
+    """
 
     type = "step.completed"
     outcome: str
@@ -194,7 +198,7 @@ class SegmentEntered(Payload, frozen=True):
     """The customer entered a segment.
 
     `already` is true if a newly live bundle brought the customer into the segment, and not something that the customer did. In
-    this case the customer enters no journey by the segment.
+    this case the customer enters no journey through the segment.
     """
 
     type = "segment.entered"

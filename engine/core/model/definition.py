@@ -30,7 +30,7 @@ class Expression(msgspec.Struct, frozen=True):
 
 
 class Trigger(msgspec.Struct, frozen=True):
-    """The events that something waits for: those of the type `event` that meet the condition `when` (None: all of the type)."""
+    """An event type, and the condition `when` that an event of this type must meet to count (None: every event counts)."""
 
     event: str
     when: Expression | None = None
@@ -70,9 +70,9 @@ class Schedule(msgspec.Struct, frozen=True):
 class Enter(msgspec.Struct, frozen=True):
     """How customers enter a journey: by an event of a type in `events`, by entering `segment`, or by `schedule`.
 
-    Exactly one of the three is set. `key` is the expression for the instance's key (None: the key is empty). `while_active` says
-    what an entry event does while the customer has an instance with this key. `max_age` is the most ms between the time of an
-    event and its recorded time (None: no limit).
+    Exactly one of the three is set. `when` is the condition of an entry (None: there is none). `key` is the expression for the
+    instance's key (None: the key is empty). `while_active` says what an entry event does while the customer has an instance with
+    this key. `max_age` is the greatest time in ms from the time of an event to its recorded time (None: no limit).
     """
 
     events: tuple[str, ...]
@@ -172,7 +172,7 @@ class Awaited(msgspec.Struct, frozen=True):
 
 
 class WaitEvents(msgspec.Struct, frozen=True, tag="wait_for"):
-    """The step `wait` for events: the first event that matches one of `awaited` ends it, or else `timeout` ms pass.
+    """The step `wait` for events: it ends with the first event that matches one of `awaited`, or after `timeout` ms.
 
     `since` says from when on events count: from this step, from the instance's previous message, or from the entry.
     """
@@ -224,9 +224,10 @@ class SplitArm(msgspec.Struct, frozen=True):
 
 
 class Split(msgspec.Struct, frozen=True, tag="split"):
-    """The step `split`: it chooses one of several weighted arms by a hash, so the choice is always the same.
+    """The step `split`: it chooses one of several weighted arms by a hash.
 
-    `by` says what is hashed together with `salt`: the id of the customer or the id of the instance.
+    `by` says what is hashed together with `salt`: the id of the customer, who then always gets the same arm, or the id of the
+    instance.
     """
 
     id: str
@@ -278,7 +279,7 @@ class Set(msgspec.Struct, frozen=True, tag="set"):
 
 
 class Emit(msgspec.Struct, frozen=True, tag="emit"):
-    """The step `emit`: it makes an event of the type `event` about the same customer, and writes it to `customer.events`."""
+    """The step `emit`: it makes an event of the type `event` about the same customer, which is written to `customer.events`."""
 
     id: str
     path: str
@@ -363,7 +364,8 @@ class Calendar(msgspec.Struct, frozen=True):
     """The workspace's holidays and payday.
 
     - `country`: the country of the holidays, such as `ID`. `cuti_bersama`: True if Indonesia's collective leave days count too.
-    - `payday`: the day of the month. `payday_shift`: the working day to which a payday on a day off moves.
+    - `payday`: the day of the month. `payday_shift`: the working day to which a payday moves if it is a day off (`none`: it does
+      not move).
     - `holidays`: the dates of all holidays in the years from `first` to `last`.
     """
 
@@ -387,7 +389,8 @@ class QuietHours(msgspec.Struct, frozen=True):
     """The hours in the customer's local time when messages of a purpose are not sent.
 
     - `start`, `end`: minutes of the day, such as 1200 for 20:00. `start` is the first quiet minute, and `end` is the first minute
-      that is not quiet. If `start` is greater than `end`, the quiet hours go past midnight.
+      that is not quiet. If `start` is greater than `end`, the quiet hours go past midnight. If both are equal, there are no quiet
+      minutes on ordinary days.
     - `days_off`: the weekdays that are quiet all day; 0 is Monday.
     - `holidays_off`: True if the holidays of the calendar are quiet all day.
     - `source`: the law or rule that demands the quiet hours, such as `POJK 22/2023`.
@@ -407,7 +410,8 @@ class Cap(msgspec.Struct, frozen=True):
     - `days`: if it is not 0, the window is this many of the customer's calendar days, today included.
     - `rolling`: if `days` is 0, the window is the last `rolling` ms.
     - `purpose`, `channel`, `journey`: only such messages count; an empty text means all.
-    - `then`: what happens to a message over the cap. With `channel`, only that channel is skipped, whatever `then` says.
+    - `then`: whether a message over the cap is dropped, or deferred until the cap allows it. A cap with `channel` does neither:
+      it only skips that channel.
     """
 
     at_most: int

@@ -215,7 +215,8 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
     - `numbers`: counts, sums, least or greatest numbers; for `first` and `last`, times in ms; for `most_frequent`, indices into
       `values`.
     - `counts`: the numbers of events, for `average`, `rfm` and `most_frequent`.
-    - `values`: the values, for `first`, `last` and `distinct`. For `most_frequent`, each value once, without regard to buckets.
+    - `values`: the values, for `first`, `last` and `distinct`. For `most_frequent`, each different value once, to which
+      `numbers` points.
 
     `hash` is the hash of the trait's definition. `since` is the time when the tally began to count. `step` is 1 as long as all
     buckets are exact. If it is greater, buckets with the same `mark // step` may have been joined to save bytes. `size` is an
@@ -280,6 +281,6 @@ class Customer(msgspec.Struct, frozen=True, array_like=True):
     def drained(self) -> bool:
         """True if the customer has no timers except those of schedules.
 
-        A replay ends its drain then. Timers of schedules do not count, because a schedule sets a new timer each time.
+        Then the drain of a replay ends for the customer. Timers of schedules do not count, because schedules never end.
         """
         return all(timer.kind == "schedule" for timer in self.timers.values())

@@ -47,8 +47,8 @@ def instant(day: datetime.date, minute: int, zone: datetime.tzinfo) -> datetime.
 def change(after: datetime.datetime, until: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime | None:
     """Return the moment at which the zone's UTC offset changes, after `after` and not after `until`; None if it does not change.
 
-    Only the offsets at `after` and `until` are compared first. So `until` must be at most a week after `after`: if the clocks
-    changed and changed back between the two, neither change would be found.
+    `until` must be at most a week after `after`. The function searches only if the offsets at `after` and at `until` differ, so
+    it would not find two changes in between of which the second undoes the first.
     """
     before = after.astimezone(zone).utcoffset()
     if until.astimezone(zone).utcoffset() == before:

@@ -54,9 +54,9 @@ def together(kept: Mapping[str, Tally]) -> Mapping[str, Tally]:
 
 
 def fit(tally: Tally, most_bytes: int, most_buckets: int = BUCKETS) -> Tally:
-    """Return the tally, made smaller to three quarters of `most_bytes` and to `most_buckets` buckets.
+    """Return the tally with at most three quarters of `most_bytes` and at most `most_buckets` buckets.
 
-    Three quarters leave space for the next events. At least one bucket is always left, even if that is more bytes.
+    The last quarter is left free for the next events. At least one bucket is always left, even if it takes more bytes.
     """
     while tally.size > most_bytes * 3 // 4 or len(tally.marks) > most_buckets:
         values = len(tally.values) if tally.compute in _MANY else 1
@@ -96,8 +96,9 @@ def _forget_distinct(tally: Tally, some: int) -> Tally:
 def _join(tally: Tally, most: int) -> Tally:
     """Return the tally with neighbouring buckets joined, so that at most `most` buckets are left.
 
-    All buckets with the same `mark // step` become one bucket with the latest of their marks. `step` is doubled until there are
-    few enough buckets. So an event leaves the window at most one step late, even if its bucket is joined several times.
+    All buckets with the same `mark // step` (for `most_frequent`: and the same value) become one bucket with the latest of their
+    marks. `step` is doubled until there are few enough buckets. So an event leaves the window at most one step late, even if its
+    bucket is joined several times.
     """
     step, buckets = tally.step, range(len(tally.marks))
     while step < _WIDEST and len({_cell(tally, at, step) for at in buckets}) > most:

@@ -148,9 +148,9 @@ def changes_at(
 
 
 def _most_frequent(tally: Tally, start: int) -> Any:
-    """Return the value that was seen most often in the window (the buckets from index `start` on); in a tie, the first value.
+    """Return the value that was seen most often in the window (the buckets from index `start` on).
 
-    Return `MISSING` if there is none.
+    In a tie, return the value that was seen first. Return `MISSING` if there is no value.
     """
     seen = [0] * len(tally.values)
     for place, count in zip(tally.numbers[start:], tally.counts[start:], strict=True):

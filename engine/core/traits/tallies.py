@@ -205,7 +205,7 @@ def sized(
     values: tuple[Any, ...],
     text: int | None = None,
 ) -> Tally:
-    """Return the tally with new columns and a new `size`.
+    """Return the tally with the given columns (see `Tally`) and a new `size`.
 
     `text` is the number of bytes of `values` in msgpack, if the caller knows it; None: it is computed here.
     """
