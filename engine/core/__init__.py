@@ -1,5 +1,5 @@
-"""The pure core: it decides on inputs, folds facts into states and derives actions.
+"""The core of the engine: it computes decisions from inputs, folds facts into customer states, and derives actions.
 
-It does no I/O, reads no clock and uses nothing random. It imports only msgspec, itself, and modules of the standard library that
-need no I/O, clock or chance.
+The core does no I/O, reads no clock and draws no random numbers. It imports only its own modules, msgspec, and modules of the
+standard library that need no I/O, clock or random numbers.
 """

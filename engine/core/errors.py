@@ -1,14 +1,14 @@
-"""The errors of Dalang, as one tree.
+"""The exception classes of Dalang, as one tree.
 
     DalangError
-    ├── Malformed          DLG10x  an input that is not valid; it goes to the dead letters
-    ├── EvaluationError    DLG201  a condition without a value for this customer; it counts as false
-    ├── BundleError        DLG3xx  a directory of journeys that cannot be used
-    ├── HistoryError, …    DLG4xx  a history or an output that cannot be used (`engine/replay`, `engine/cli`)
-    └── RuntimeFailure     DLG5xx  the broker, the topics, the worker
+    ├── Malformed          DLG10x  a record that is not a valid event; a worker writes it to the dead letters
+    ├── EvaluationError    DLG201  an expression without a value for a customer; a condition then counts as false
+    ├── BundleError        DLG3xx  a directory of journeys with errors
+    ├── HistoryError, …    DLG4xx  a history or an output file that cannot be used (`engine/replay`, `engine/cli`)
+    └── RuntimeFailure     DLG5xx  a failure of the broker, a topic or the worker
 
-The docstring of an error class is its default message, so every error has a sentence. `hint` says what the reader can do. The
-findings of `dalang check` are values, not errors: see `engine/authoring/findings/findings.py`.
+The first line of a class's docstring is the default message of the error. `hint` tells the user what to do about the error. The
+findings of `dalang check` are values and not exceptions: see `engine/authoring/findings/findings.py`.
 """
 
 from typing import ClassVar

@@ -1,8 +1,9 @@
-"""The policy's answer for one attempt: may the message go on this channel, when, and if not, why.
+"""The send policy: whether an attempt of a message may be sent on its channel, at what time, and if not, why.
 
-`steps/send.py` calls `judge` for every attempt at the moment of sending. The policy is always the newest one. The order of the
-checks is: expiry, pause, consent, reachability, the channel's window for free text, caps, quiet hours. After a
-message passes these checks, the step checks the holdout.
+The step `send` (`steps/send.py`) calls `judge` for every attempt, when the attempt should be sent. The policy is that of the live
+bundle, also for instances on an older version. The order of the checks is: expiry, pause, consent, the customer's address, the
+channel's window for free text, caps, quiet hours. The holdout is not checked here: the step checks it for messages that the
+policy allows.
 """
 
 import datetime
@@ -15,10 +16,11 @@ from engine.core.rules import frequency_caps
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One attempt of a message: the question that `judge` answers.
+    """One attempt of a message, for `judge` to allow or refuse.
 
-    `to` replaces the customer's own address; None means the address that the policy gives. `tried` lists the channels on which
-    the message was requested before; for a first attempt it is empty.
+    - `to`: the address to send to; None: the customer's address, which an expression of the policy finds in the profile.
+    - `expires_at`: the time from which the message must not be sent any more; None: the message does not expire.
+    - `tried`: the channels on which the message was requested before; empty for the first attempt of the message.
     """
 
     channel: str
@@ -26,14 +28,21 @@ class Asked(msgspec.Struct, frozen=True):
     expires_at: datetime.datetime | None = None
     tried: tuple[str, ...] = ()
     free_text: bool = False
-    """True if the body is free text. WhatsApp takes free text only for 24 hours after the customer's last message."""
+    """True if the body is free text.
+
+    A channel with a window (24 hours on WhatsApp) accepts free text only for that time after the customer's last message.
+    """
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """The answer: `send_at` is now, later, or None if the message may not go on this channel.
+    """The result of `judge` for one attempt.
 
-    `reasons` say why the message may not go, or why it waits. `held`: it waits for the end of a pause. `whole`: the reason holds
-    for every channel, so no other channel needs to be tried. An adapter must not send the message after `send_before`.
+    - `send_at`: the time to send the message, which is now or later; None: the message may not be sent now on this channel.
+    - `send_before`: the time after which an adapter must not send the message any more; None: there is no limit.
+    - `address`: the address to send to; empty if `send_at` is None.
+    - `reasons`: the reasons why the message may not be sent, or must wait; empty if it may be sent now.
+    - `held`: True if the message waits for the end of a pause.
+    - `whole`: True if the refusal is about the whole message, so that another channel would not help.
     """
 
     send_at: datetime.datetime | None
@@ -45,10 +54,10 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def judge(context: decision_context.Context, asked: Asked) -> Verdict:
-    """Judge one attempt at the context's time.
+    """Return whether the attempt may be sent on its channel, at what time, and if not, why.
 
-    The reasons of a verdict are `expired`, `paused`, `no_channel`, `no_consent` (UU PDP 27/2022 art. 20 and 40), `unreachable`,
-    `stopped`, `outside_window`, `cap`, `quiet_hours`.
+    The possible reasons are `expired`, `paused`, `no_channel`, `no_consent` (UU PDP 27/2022 art. 20 and 40), `unreachable`,
+    `stopped`, `outside_window`, `cap` and `quiet_hours`.
     """
     if asked.expires_at is not None and context.now >= asked.expires_at:
         return Verdict(None, reasons=("expired",), whole=True)
@@ -65,7 +74,10 @@ def judge(context: decision_context.Context, asked: Asked) -> Verdict:
 
 
 def _barred(context: decision_context.Context, asked: Asked, address: str) -> tuple[str, ...]:
-    """Return the reasons why the channel may not or cannot carry the message; caps and quiet hours are not checked here."""
+    """Return the reasons against this channel: no consent, no usable address, or no free text allowed now.
+
+    The result is empty if there are none. Caps and quiet hours are not checked here.
+    """
     reasons = []
     if not expression_scope.consented(context.catalog.policy, context.customer, context.journey.purpose, asked.channel):
         reasons.append("no_consent")
@@ -82,9 +94,10 @@ def _barred(context: decision_context.Context, asked: Asked, address: str) -> tu
 
 
 def _timed(context: decision_context.Context, asked: Asked, address: str) -> Verdict:
-    """Return a verdict with the first moment at which every cap allows the message and no quiet hours hold.
+    """Return the verdict with the first moment that is outside quiet hours and has a place under every cap.
 
-    If the message expires before that moment, it may not go.
+    If this moment is not before the message's expiry, the message may not be sent. A cap of one channel, or a cap with
+    `then: drop`, refuses the attempt if the cap has no place when quiet hours end.
     """
     rule = hours(context)
     zone = context.zone
@@ -93,13 +106,13 @@ def _timed(context: decision_context.Context, asked: Asked, address: str) -> Ver
     if opens is None:
         return Verdict(None, reasons=("quiet_hours",), whole=True)
     for cap in _caps(context, asked):
-        # The cap must allow the message when quiet hours end: a day that is full now may be over by then.
+        # Look for a place at the end of quiet hours (`opens`): the day whose places are all taken now may be over by then.
         if frequency_caps.free_at(cap, context.customer.sends, opens, zone) <= opens:
             continue
         if cap.channel or cap.then == "drop":
             return Verdict(None, reasons=("cap",), whole=not cap.channel)
         at, reasons = max(at, frequency_caps.free_at(cap, context.customer.sends, context.now, zone)), ["cap"]
-    if at > context.now:  # the cap allows the message later, so quiet hours are judged for that moment
+    if at > context.now:  # a cap has a place only at `at`, so check quiet hours again for that time
         opens = _opens(rule, at, context)
     if opens is None:
         return Verdict(None, reasons=(*reasons, "quiet_hours"), whole=True)
@@ -115,21 +128,27 @@ def _timed(context: decision_context.Context, asked: Asked, address: str) -> Ver
 def _opens(
     rule: definition.QuietHours | None, at: datetime.datetime, context: decision_context.Context
 ) -> datetime.datetime | None:
-    """Return the first moment at or after `at` that is not quiet, or None if there is none within 366 days."""
+    """Return the first moment at or after `at` that is outside quiet hours, or None if there is none within 366 days.
+
+    If `rule` is None there are no quiet hours, and the result is `at`.
+    """
     return at if rule is None else context.catalog.hours.opens_at(rule, at, context.zone)
 
 
 def hours(context: decision_context.Context) -> definition.QuietHours | None:
-    """Return the quiet hours of the journey's messages: the rule that the journey names, or else its purpose's."""
+    """Return the quiet hours for the journey's messages, or None if it has none.
+
+    A journey may choose a rule of the policy by its name; otherwise the rule of the journey's purpose applies.
+    """
     rules = context.catalog.policy.quiet_hours
     return rules.get(context.journey.hours or context.journey.purpose)
 
 
 def _caps(context: decision_context.Context, asked: Asked) -> list[definition.Cap]:
-    """Return the caps that would count this attempt.
+    """Return the caps under which this attempt needs a place.
 
-    A cap without a channel counts the first attempt of each message. A cap for a channel counts the first attempt of each message
-    on that channel.
+    Under a cap without a channel, a message takes a place with its first attempt. Under a cap of one channel, the message takes a
+    place with its first attempt on that channel. Further attempts need no place.
     """
     journey = context.journey
     return [
@@ -141,9 +160,9 @@ def _caps(context: decision_context.Context, asked: Asked) -> list[definition.Ca
 
 
 def text(value: object) -> str:
-    """Return an address as text; a value that is neither text nor a whole number is no address.
+    """Return the value of an address as text, or an empty text if the value is not an address.
 
-    A profile may hold a phone number or a chat id as a number.
+    A text and a whole number are addresses: a profile may contain a phone number or a chat id as a number.
     """
     if isinstance(value, str):
         return value.strip()
@@ -151,5 +170,5 @@ def text(value: object) -> str:
 
 
 def tried(message: state.Message | None) -> tuple[str, ...]:
-    """Return the channels on which a message was requested already."""
+    """Return the channels on which the message was requested before; empty if `message` is None."""
     return () if message is None else tuple(attempt.channel for attempt in message.attempts)

@@ -1,4 +1,5 @@
-"""The values of the core: compiled definitions, inputs, customer states, decisions and actions.
+"""The data types of the core: compiled definitions, inputs, customer states, decisions and actions.
 
-Plain msgspec structs with their encodings. Nothing here decides anything or imports another package of the core.
+They are msgspec structs, with functions that encode and decode them. No code in this package makes a decision, and the package
+imports no other package of the core.
 """

@@ -1,7 +1,7 @@
-"""Actions: the requests to channels, on `actions.<channel>`.
+"""Actions: the requests to channels, written to the topics `actions.<channel>`.
 
-`decider.react` derives them from decisions; they are never recorded as facts. An action holds everything that an adapter needs to
-send the message. The field names are the public contract of `schemas/action.schema.json`.
+`decider.react` derives actions from decisions. Actions are never recorded as facts. An action contains everything that an adapter
+needs to send the message. The names of the fields are a public contract: `schemas/action.schema.json`.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from engine.core.model import inputs
 
 
 class Action(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One attempt of one message.
+    """A request to a channel to send one attempt of a message.
 
-    `id` is `<message id>/<attempt>`. An adapter must send each id only once.
+    `id` is `<message id>/<attempt>`. The same action may arrive more than once; an adapter must send each id only once.
     """
 
     id: str
@@ -35,12 +35,12 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     send_before: inputs.Instant | None = None
     expires_at: inputs.Instant | None = None
     parts: int = 0
-    """The number of parts of an SMS; 0 on other channels."""
+    """The number of SMS parts that the text takes; 0 on other channels."""
 
 
 _encoder: Final = msgspec.json.Encoder()
 
 
 def encode(action: Action) -> bytes:
-    """Return the action as one line of JSON, with the same bytes on every machine."""
+    """Return the action as JSON on one line; the bytes are the same on every machine."""
     return _encoder.encode(action)

@@ -2,19 +2,25 @@
 
 To add a channel, add one row to `TABLE`. All other code reads the table:
 
-- the language (`authoring/language`): the names of channels, the bodies of a template; with them the schemas and the reference;
-- the linter, and the failure classes of a compiled policy;
-- `send_policy.py` and `steps/send.py`: the window for free text, the address, the parts; `decide/receipts.py`: the cost;
-- the rendering of templates (`authoring/liquid/templates.py`);
-- the topics `actions.<channel>` with their rights (`runtime/kafka/topics.py`).
+- the language (`authoring/language`), for the names of channels and the bodies of a template, and so for the schemas and the
+  reference;
+- the linter, and the compiler of the policy, for the failure classes;
+- `send_policy.py` and `steps/send.py`, for the window for free text, the address and the parts; `decide/receipts.py`, for the
+  cost;
+- the renderer of templates (`authoring/liquid/templates.py`);
+- the list of the topics `actions.<channel>` with their rights (`runtime/kafka/topics.py`).
 
-A workspace's own choices are not here but in its policy.yaml: the profile field with the address, the price, and the reports
-that its provider sends.
+The choices of a workspace are not here but in its policy.yaml: the profile field with the address, the price of an attempt, and
+the statuses that its provider reports.
 
-Sources of the failure classes: WhatsApp, Meta's error codes (developers.facebook.com, WhatsApp Business Platform, support, error
-codes, 15 May 2026) with the wording of pywa's errors.py; SMS, Twilio's error dictionary (30003, 21610, …) and the SMPP 3.4
-command statuses as smpplib names them; email, RFC 3463; push, FCM's ErrorCode; LINE and Telegram, the HTTP status of their push
-calls. The reaction to each code is our own judgement. For a code that is not listed, the next channel is tried.
+Sources of the failure classes:
+
+- WhatsApp: Meta's error codes (developers.facebook.com, WhatsApp Business Platform, support, error codes, 15 May 2026), with the
+  wording of errors.py in pywa.
+- SMS: Twilio's error dictionary (30003, 21610, …), and the command statuses of SMPP 3.4 with their names in smpplib.
+- Email: RFC 3463. Push: FCM's ErrorCode. LINE and Telegram: the HTTP status of their push calls.
+
+The reaction to each code is our own judgement. After an error with a code that is not listed, the next channel is tried.
 """
 
 import datetime
@@ -30,10 +36,11 @@ from engine.core.model.definition import FailureClass
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     """One key of a message body in a template file, such as `text` of an SMS.
 
-    `kind` is the type of its value: a text, a list of texts, or keys with any values. Every text may use Liquid. `told` (the
-    description) and `example` go to the schema and the reference. With `html`, the values of placeholders are escaped. With
-    `one_line`, each run of white space in the rendered text becomes one space. With `refuses_breaks`, `dalang check` also warns
-    about white space that the provider refuses.
+    - `kind`: the type of the value: a text, a list of texts, or a mapping with any values. Every text may use Liquid.
+    - `told`, `example`: the description and an example of the key, for the schema and the reference.
+    - `html`: True if the values of placeholders are escaped for HTML.
+    - `one_line`: True if each run of white space in the rendered text becomes one space.
+    - `refuses_breaks`: True if `dalang check` warns about line breaks, tabs and long runs of spaces, which the provider refuses.
     """
 
     name: str
@@ -47,9 +54,10 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Body(msgspec.Struct, frozen=True):
-    """One form of a message body: the name of its model, its description, and its keys.
+    """One form that a message body may have on a channel: the name of its pydantic model, its description, and its keys.
 
-    The first key is required. Each form of a channel has another first key, such as `text` or `template` for WhatsApp.
+    The first key is required, and shows which form a body has. On WhatsApp, for example, a body with `text` is free text, and a
+    body with `template` is a template approved by Meta.
     """
 
     name: str
@@ -58,9 +66,10 @@ class Body(msgspec.Struct, frozen=True):
 
 
 class Window(msgspec.Struct, frozen=True):
-    """The time `within` after a customer's last message in which the channel takes free text.
+    """The limit on free text: a channel with a window accepts it only for the time `within` after the customer's last message.
 
-    A body with the key `approved` is a template that the provider has approved, which may be sent at any time.
+    `approved` is the name of the key by which a body is known as a template that the provider has approved. A body with this key
+    may be sent at any time.
     """
 
     within: datetime.timedelta
@@ -68,18 +77,18 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the table.
+    """One row of the table of channels.
 
-    - `address`: the key of the customer's address in an action's `to`, such as `phone`. The policy says which profile field holds
-      it.
-    - `told`, `example`: the description and the example of the channel's key in a template file.
-    - `bodies`: the forms that its body may have.
-    - `reports`: the statuses that a provider can report. A policy lists those that its provider does report.
-    - `billed`: the status from which the provider charges for an attempt.
-    - `failures`: `{provider's code: failure class}`. The policy may override each line.
-    - `counted_in_parts`: True if the price is that of one part of an SMS (`rules/sms_parts.py`).
-    - `window`: the limit on free text, if there is one.
-    - `code_lives`: the time in milliseconds for which the provider tries to deliver a code; None if it has no such limit.
+    - `address`: the key of the customer's address in the field `to` of an action, such as `phone`.
+    - `told`, `example`: the description and an example of the channel's key in a template file.
+    - `bodies`: the forms that a message body may have.
+    - `reports`: the statuses that a provider of this channel can report; the policy lists those that the workspace's provider
+      does report.
+    - `billed`: the status with which an attempt begins to cost its price.
+    - `failures`: `{provider's error code: failure class}`; the policy may override each entry.
+    - `counted_in_parts`: True if the price is for each part of an SMS (`rules/sms_parts.py`), not for the whole text.
+    - `window`: the limit on free text; None: there is no limit.
+    - `code_lives`: the time in ms for which the provider tries to deliver a login code; None: there is no such limit.
     """
 
     name: str
@@ -121,13 +130,15 @@ TABLE: Final = (
         billed="accepted",  # SMS is billed on submission
         counted_in_parts=True,
         failures={
-            # Twilio. Handset unreachable: one retry. Opted out: withdraw the consent. No mobile number: stop this address.
+            # Twilio. Phone unreachable: one retry. Customer opted out: withdraw the consent. Not a mobile number: stop the
+            # address.
             "30003": FailureClass("retry", retry_after=5 * _MINUTE, at_most=1),
             **_each(_WITHDRAW, "21610"),
             **_each(_STOP, "21211 21614"),
             **_each(_NEXT, "30004 30005 30006 30007 30008"),
             **_each(_CONFIGURATION, "20003 21606 21659 21660"),
-            # SMPP: throttled, queue full; system error; bad destination; bad source.
+            # SMPP. Throttled or queue full: retry soon. System error: retry later. Bad destination: stop the address. Bad source:
+            # an error of configuration.
             **_each(_SOON, "ESME_RTHROTTLED ESME_RMSGQFUL"),
             **_each(_LATER, "ESME_RSYSERR ESME_RX_T_APPN"),
             **_each(_STOP, "ESME_RINVDSTADR"),
@@ -168,18 +179,18 @@ TABLE: Final = (
         # live).
         code_lives=10 * _MINUTE,
         failures={
-            # Not a WhatsApp number or an old client; outside the window; the limit of marketing messages per user, for at
-            # least 24 hours; in an experiment of Meta's; no such country; not by business-scoped id. Another channel may
-            # reach the customer.
+            # The number is not on WhatsApp, or the client is too old. The window for free text is closed. The user has reached
+            # the limit of marketing messages, for at least 24 hours. The user is in an experiment of Meta. The country is not
+            # allowed. A business-scoped user id is not accepted. In all these cases another channel may reach the customer.
             **_each(_NEXT, "131026 131047 131049 130472 130497 131062 131021 131030"),
             # The user stopped marketing from this business.
             **_each(_WITHDRAW, "131050"),
-            # Too fast for this user, or for this number; an account in maintenance for a minute.
+            # Too many messages at once to this user or from this number, or the account is in maintenance for a minute.
             **_each(_SOON, "131056 131057"),
             **_each(_LATER, "130429 80007 4"),
             # Unknown error or unavailable service: the message may have gone out, so few retries.
             **_each(FailureClass("retry", retry_after=_MINUTE, at_most=2), "131000 131016 135000 1 2"),
-            # The sender, the account, the payment, the token or the template is wrong: a retry helps no customer.
+            # The sender, the account, the payment, the token or the template is wrong. A retry would fail for every customer.
             **_each(_CONFIGURATION, "131048 131064 368 131031 131042 131044 131063 190 0 3 10 200"),
             **_each(_CONFIGURATION, "132000 132001 132005 132007 132008 132012 132015 132016 132068 132069"),
             **_each(_CONFIGURATION, "131008 131009 100 33"),
@@ -294,18 +305,19 @@ TABLE: Final = (
         bodies=(_PLAIN,),
     ),
 )
-"""Every channel. The order is that of the schemas and the reference."""
+"""Every channel. The schemas and the reference list the channels in this order."""
 
 OF: Final[Mapping[str, Channel]] = {channel.name: channel for channel in TABLE}
-"""`{name: channel}`."""
+"""`{name: channel}` of all rows in `TABLE`."""
 
 NAMES: Final = tuple(OF)
 
 
 def of(name: str) -> Channel:
-    """Return the channel of this name.
+    """Return the channel with this name.
 
-    An old bundle may name a channel that is not in the table any more: such a channel has the defaults of a row.
+    An old bundle may contain the name of a channel that was removed from the table. For such a name, return a channel with the
+    default values of all fields.
     """
     known = OF.get(name)
     return Channel(name=name, address="address") if known is None else known

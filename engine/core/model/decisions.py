@@ -1,7 +1,8 @@
-"""Decisions: the recorded facts of `journey.events`.
+"""Decisions: the facts that the engine records on the topic `journey.events`.
 
-Each type has one struct for its `data`; `PAYLOADS` is the table of both. Type names and field names are the storage format of
-every history ever written: a change of shape needs a new schema version with an upcaster and a saved history.
+For each type of decision there is one struct for the field `data`; `PAYLOADS` is `{type: struct}`. The names of types and fields
+are the storage format of every history ever written. A change needs a new schema version, an upcaster (a function that reads the
+old form) and a saved history as a test.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from engine.core.model import inputs, state
 
 
 class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The `data` of a decision."""
+    """The field `data` of a decision; each type of decision has one subclass."""
 
     type: ClassVar[str]
 
@@ -22,7 +23,9 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
 class JourneyEntered(Payload, frozen=True):
     """A customer entered a journey.
 
-    Entries before `forget_before` no longer count for the re-entry rule, so the state drops them.
+    The re-entry rule does not need entries from before `forget_before` any more, so the state drops them (null: it drops
+    none). `number` is 1 for the customer's first entry into this journey, 2 for the second, and so on. `goal_until` is the time
+    until which the goal can be reached (null: the journey has no goal).
     """
 
     type = "journey.entered"
@@ -35,7 +38,7 @@ class JourneyEntered(Payload, frozen=True):
 
 
 class JourneyRefused(Payload, frozen=True):
-    """The event matched trigger and condition, but the customer may not enter."""
+    """An event met the entry condition of a journey, but the customer was not allowed to enter; `reason` says why."""
 
     type = "journey.refused"
     reason: Literal["active", "reentry", "parallel", "paused", "max_age", "no_key", "loop"]
@@ -43,7 +46,7 @@ class JourneyRefused(Payload, frozen=True):
 
 
 class JourneyRestarted(Payload, frozen=True):
-    """The instance starts again at its first step with a new entry event."""
+    """The instance started again at the first step of its journey, with a new entry event."""
 
     type = "journey.restarted"
     entry: inputs.Event
@@ -51,50 +54,59 @@ class JourneyRestarted(Payload, frozen=True):
 
 
 class JourneyUpdated(Payload, frozen=True):
-    """The entry event was replaced; the instance stays where it is."""
+    """The entry event of the instance was replaced by a newer event; the instance stayed at its step."""
 
     type = "journey.updated"
     entry: inputs.Event
 
 
 class JourneyExited(Payload, frozen=True):
-    """The instance left before its last step."""
+    """The instance left the journey before the end; `reason` says why."""
 
     type = "journey.exited"
     reason: str
 
 
 class JourneyCompleted(Payload, frozen=True):
-    """The instance passed its last step."""
+    """The instance passed the last step of the journey, and so ended."""
 
     type = "journey.completed"
 
 
 class InstanceParked(Payload, frozen=True):
-    """The instance cannot go on and waits for an operator."""
+    """The instance cannot continue, because its version is not known; it waits until an operator acts."""
 
     type = "instance.parked"
     reason: str
 
 
 class InstanceMigrated(Payload, frozen=True):
-    """The instance moved to the live version of its journey, and is at this step of it."""
+    """The instance changed to the live version of its journey.
+
+    `was_at` is the id of its step in the old version; the field `step` of the decision is the id of its step in the live version.
+    """
 
     type = "instance.migrated"
     before: str
-    """The version that the instance leaves."""
+    """The version that the instance had before."""
     was_at: str
 
 
 class StepEntered(Payload, frozen=True):
-    """The instance is at this step, for the `visit`-th time."""
+    """The instance reached a step.
+
+    `visit` is 1 after the entry, and 1 more after each restart and each migration of the instance.
+    """
 
     type = "step.entered"
     visit: int = 1
 
 
 class StepCompleted(Payload, frozen=True):
-    """The step is done; `event` is the event that ended it, or None if no event did."""
+    """A step completed with an outcome.
+
+    `event` is the event that completed the step; null if no event did, for example after a timeout.
+    """
 
     type = "step.completed"
     outcome: str
@@ -102,14 +114,14 @@ class StepCompleted(Payload, frozen=True):
 
 
 class StepFailed(Payload, frozen=True):
-    """The step raised an error. Its instance leaves the journey; other instances go on."""
+    """A step raised an error. The instance leaves the journey; other instances are not affected."""
 
     type = "step.failed"
     error: str
 
 
 class TimerScheduled(Payload, frozen=True):
-    """A timer was set, which fires at `due` unless it is cancelled before."""
+    """A timer was set. It fires at the time `due`, unless it is cancelled before; `timer` is its id."""
 
     type = "timer.scheduled"
     timer: str
@@ -118,30 +130,34 @@ class TimerScheduled(Payload, frozen=True):
 
 
 class TimerCancelled(Payload, frozen=True):
-    """A timer was cancelled: it does not fire."""
+    """A timer was cancelled, so it will not fire; `timer` is its id."""
 
     type = "timer.cancelled"
     timer: str
 
 
 class BranchTaken(Payload, frozen=True):
-    """A branch was passed. `arm` is the index of the arm taken, or None if no condition was true and there is no `else`."""
+    """The instance passed a branch.
+
+    `arm` is the index of the arm that it took, from 0; null if no condition was true and the branch has no `else`.
+    """
 
     type = "branch.taken"
     arm: int | None
 
 
 class SplitAssigned(Payload, frozen=True):
-    """An instance reached a split and took this arm (the exposure of an experiment)."""
+    """The instance reached a split and took the arm `arm`. In an experiment this is the exposure."""
 
     type = "split.assigned"
     arm: str
 
 
 class OfferChosen(Payload, frozen=True):
-    """The offer with the highest score was chosen.
+    """The step `choose` took the offer with the highest score.
 
-    `offer` is None if there was no candidate. `scores` holds the scores of all candidates.
+    `offer` is the id of the offer, or null if no offer could be chosen. `scores` is `{offer id: score}` of all offers that could
+    be chosen.
     """
 
     type = "offer.chosen"
@@ -150,9 +166,10 @@ class OfferChosen(Payload, frozen=True):
 
 
 class ProfileUpdated(Payload, frozen=True):
-    """A step wrote attributes of the profile.
+    """A step wrote attributes of the customer's profile.
 
-    `failed` lists the attributes whose expression had no value; these attributes did not change.
+    `set` has the new values, and `removed` the names of the attributes that were removed. `failed` has the names of the
+    attributes whose expression could not be evaluated; these attributes did not change.
     """
 
     type = "profile.updated"
@@ -162,11 +179,13 @@ class ProfileUpdated(Payload, frozen=True):
 
 
 class EventEmitted(Payload, frozen=True):
-    """A step put an event on `customer.events`.
+    """A step emitted an event about the customer.
 
-    The engine takes the event at once; its record there tells other systems.
+    The engine handles the event at once. The event is also written to `customer.events`, but only for other systems. `failed`
+    has the names of the data fields whose expression could not be evaluated.
 
-    `taken` is false if one input led to so many events that journeys seem to start each other without end.
+    `taken` is false if the engine does not handle the event. This happens if one input has led to more than 50 emitted events,
+    because journeys then seem to start each other without end.
     """
 
     type = "event.emitted"
@@ -178,7 +197,8 @@ class EventEmitted(Payload, frozen=True):
 class SegmentEntered(Payload, frozen=True):
     """The customer entered a segment.
 
-    `already` is true if the customer met its condition when its definition went live. Then the customer enters no journey by it.
+    `already` is true if a newly live bundle brought the customer into the segment, and not something that the customer did. In
+    this case the customer enters no journey through the segment.
     """
 
     type = "segment.entered"
@@ -187,7 +207,10 @@ class SegmentEntered(Payload, frozen=True):
 
 
 class SegmentLeft(Payload, frozen=True):
-    """The customer is not in the segment any more."""
+    """The customer left a segment.
+
+    `already` is true if a newly live bundle changed or removed the segment, so that the customer is not in it any more.
+    """
 
     type = "segment.left"
     segment: str
@@ -195,7 +218,10 @@ class SegmentLeft(Payload, frozen=True):
 
 
 class GoalReached(Payload, frozen=True):
-    """The journey's goal was reached, `after` ms after the entry; `value` is the result of the goal's `value` expression."""
+    """The customer reached the goal of a journey, `after` ms after the entry.
+
+    `event` is the type of the event. `value` is the number that the goal's expression `value` returned, or null.
+    """
 
     type = "goal.reached"
     event: str
@@ -205,9 +231,9 @@ class GoalReached(Payload, frozen=True):
 
 
 class EventKept(Payload, frozen=True):
-    """An event came before the instance reached the `since` wait that waits for it. The event is kept for that wait.
+    """An event that a later `since` wait waits for came early; the event is stored until the instance reaches that wait.
 
-    `index` is the position of the event's trigger in the wait's list.
+    `wait` is the step id of the wait. `index` is the position of the matching trigger in the wait's list of events.
     """
 
     type = "event.kept"
@@ -217,9 +243,10 @@ class EventKept(Payload, frozen=True):
 
 
 class MessageRequested(Payload, frozen=True):
-    """One attempt of a message was requested. The action is made from this data alone.
+    """An attempt of a message was requested from a channel. The action is made from this decision alone.
 
-    `missing` lists the fields of the template that rendered empty.
+    `place` is the index of the channel in the step's list of channels. `to` is `{name of the address: address}`. `missing` lists
+    the placeholders of the template that were rendered as empty text.
     """
 
     type = "message.requested"
@@ -239,15 +266,18 @@ class MessageRequested(Payload, frozen=True):
     """`(channel, reason)` of each channel that was skipped before this one."""
     missing: tuple[str, ...] = ()
     parts: int = 0
-    """The number of parts of an SMS; `cost` is for all of them."""
+    """The number of SMS parts that the text takes, and 0 on other channels; `cost` is for all parts together."""
     count_since: inputs.Instant | None = None
-    """The start of the longest window of a cap. None if the policy has no caps; then the message counts against none."""
+    """The time at which the longest window of all caps starts; the state drops older entries from the ledger for caps.
+
+    None if the policy has no caps; then the message is not added to the ledger.
+    """
 
 
 class MessageDeferred(Payload, frozen=True):
-    """The next attempt waits until a time, or until a pause ends if `until` is None.
+    """The next attempt of a message waits until the time `until`; if `until` is null, it waits for the end of a pause.
 
-    `reason` is the first of `reasons`.
+    `reasons` are all reasons for the wait, and `reason` is the first one. `place` is the index of the channel in the step's list.
     """
 
     type = "message.deferred"
@@ -262,11 +292,13 @@ class MessageDeferred(Payload, frozen=True):
 
 
 class MessageSuppressed(Payload, frozen=True):
-    """The message was never requested, because no channel may carry it or the customer is held out.
+    """A message ended without any request, because no channel could be used or the customer is in the holdout.
 
-    `reason` is that of the first channel; `skipped` has the reason of each channel.
+    `skipped` lists `(channel, reason)` of each skipped channel. `reason` is the reason of the first channel, or the reason for
+    the whole message.
 
-    `reasons` lists several reasons where they act together: a message deferred past its expiry has `quiet_hours` and `expired`.
+    `reasons` lists the reasons for the whole message, in their order. For example, a message that would have to wait past its
+    expiry has `quiet_hours` and `expired`.
     """
 
     type = "message.suppressed"
@@ -277,7 +309,11 @@ class MessageSuppressed(Payload, frozen=True):
 
 
 class MessageResolved(Payload, frozen=True):
-    """The message has its outcome, and its step ends."""
+    """A message got its outcome, with which its step completes.
+
+    `reached`: the success of a channel was reported. `unreached`: no channel succeeded. `requested`: the message was requested
+    from a channel for which the step does not wait for a success.
+    """
 
     type = "message.resolved"
     message_id: str
@@ -286,9 +322,10 @@ class MessageResolved(Payload, frozen=True):
 
 
 class MessageReported(Payload, frozen=True):
-    """A channel reported about an attempt.
+    """A receipt reported something new about an attempt of a message.
 
-    `cost` is the amount that this receipt adds to the attempt's known cost.
+    `cost` is the amount that this receipt adds to the known cost of the attempt. `late` is true if the message had already moved
+    to another attempt, or had ended without success.
     """
 
     type = "message.reported"
@@ -300,13 +337,16 @@ class MessageReported(Payload, frozen=True):
     cost: float = 0.0
     code: str = ""
     failure: str = ""
-    """The failure class of `code`, if `status` is `failed`."""
+    """The failure class of the error code `code`, if `status` is `failed`; otherwise empty."""
     stopped: str = ""
-    """The address that gets no more messages, if the failure class is `stop_channel`; else empty."""
+    """The address that gets no more messages on this channel, if the failure class is `stop_channel`; otherwise empty."""
 
 
 class ConsentUpdated(Payload, frozen=True):
-    """A failed message showed that the customer had withdrawn a consent at the provider."""
+    """The error of a failed attempt showed that the customer had withdrawn a consent at the provider.
+
+    `reason` is the provider's error code.
+    """
 
     type = "consent.updated"
     purpose: str
@@ -351,10 +391,11 @@ PAYLOADS: Final[Mapping[str, type[Payload]]] = {
 
 
 class Decision(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A recorded fact.
+    """A fact that the engine has recorded about an instance, a message or a customer.
 
-    `at` is logical time. `cause` is the id of the event or timer that led to the decision. `late` is true if `cause` is a timer
-    that fired after its due time (docs/semantics.md#a-late-timer-runs-at-the-real-time).
+    `at` is the time of the customer's clock. `cause` is the id of the event or timer that led to the decision. `late` is true if
+    `cause` is a timer that fired later than the policy's `late_after` allows
+    (docs/semantics.md#a-late-timer-runs-at-the-real-time).
     """
 
     id: str
@@ -391,12 +432,12 @@ _payload_decoders: Final = {name: msgspec.json.Decoder(payload) for name, payloa
 
 
 def encode(decision: Decision) -> bytes:
-    """Return the decision as one line of JSON, with the same bytes on every machine."""
+    """Return the decision as JSON on one line; the bytes are the same on every machine."""
     return _encoder.encode(decision)
 
 
 def decode(line: bytes) -> Decision:
-    """Return a decision from its JSON. Raises `msgspec.DecodeError` or `KeyError` if the JSON is not a decision."""
+    """Decode a decision from its JSON; raises `msgspec.DecodeError` or `KeyError` if `line` is not a decision."""
     wire = _decoder.decode(line)
     data = _payload_decoders[wire.type].decode(wire.data)
     return Decision(
@@ -415,8 +456,8 @@ def decode(line: bytes) -> Decision:
 
 
 def hashed(*parts: str | int) -> str:
-    """Return a stable id of 24 hex digits: 96 bits of BLAKE2b over the parts.
+    """Return an id of 24 hex digits that is always the same for the same parts: 96 bits of their BLAKE2b hash.
 
-    The parts are packed as one msgpack array, so that they cannot run together.
+    The parts are packed as one msgpack array before they are hashed, so that ("a", "bc") and ("ab", "c") get different ids.
     """
     return hashlib.blake2b(_pack(parts), digest_size=12).hexdigest()

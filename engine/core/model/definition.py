@@ -1,9 +1,11 @@
 """The compiled form of a bundle: journeys, policy, templates and traits as the fold reads them.
 
-`engine/authoring/compiling/compile.py` makes it; it is hashed, put on `journey.bundles` and read back by workers and replays. It
-is plain data without any callable, so that an instance can be decided on in any year. Field names are a storage format. A journey
-is flat here: `steps` holds every step of every nested list, and each step names the step that follows (`next`). Durations are
-whole milliseconds.
+`engine/authoring/compiling/compile.py` makes a `Bundle` from YAML files. `dalang deploy` writes bundles to the topic
+`journey.bundles`, and workers and replays read them from there. A bundle contains only data and no functions, so an old bundle
+still works in later years. The names of the fields are a storage format.
+
+A compiled journey is flat: `Journey.steps` has all steps, also those of nested lists, and every step has the id of the step that
+follows (`next` or `goto`). Durations are whole milliseconds.
 """
 
 import datetime
@@ -20,7 +22,7 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 class Expression(msgspec.Struct, frozen=True):
-    """A CEL expression, its path in the YAML (`steps[1].branch[0].if`) and the names that it reads from the scope."""
+    """A CEL expression, with its path in the YAML file (such as `steps[1].branch[0].if`) and the variables that it reads."""
 
     text: str
     path: str
@@ -28,16 +30,17 @@ class Expression(msgspec.Struct, frozen=True):
 
 
 class Trigger(msgspec.Struct, frozen=True):
-    """An event type, and the condition under which the event counts."""
+    """An event type, and the condition `when` that an event of this type must meet to count (None: every event counts)."""
 
     event: str
     when: Expression | None = None
 
 
 class Reentry(msgspec.Struct, frozen=True):
-    """The rule by which a customer may enter again with the same key.
+    """The rule that says whether a customer may enter a journey again with the same key.
 
-    `after` is the time since the last entry in ms. `parallel` is the most live instances at once.
+    `after` is for the rule `after`: the time in ms that must have passed since the last entry. `parallel` is for the rule
+    `parallel`: the greatest number of instances that the customer may have at the same time.
     """
 
     rule: Literal["never", "after_exit", "after", "parallel"]
@@ -46,10 +49,14 @@ class Reentry(msgspec.Struct, frozen=True):
 
 
 class Schedule(msgspec.Struct, frozen=True):
-    """The times of the customer's calendar at which a journey enters customers, at `minute` of the local day.
+    """The times in the customer's local calendar at which customers enter a journey without an event.
 
-    `every` says on which days: each day, each payday, the weekdays in `days` (0 is Monday), the day of the month `day` (1 to 31;
-    a month without that day is skipped), or once, on `date`. `audience` is the condition that the customer must meet.
+    - `minute`: the minute of the local day, such as 540 for 09:00.
+    - `every`: the days, which are every day, every payday, some weekdays, one day of every month, or one date (`once`).
+    - `days`: for `weekday`, the weekdays; 0 is Monday.
+    - `day`: for `month`, the day of the month from 1 to 31; a month without this day is skipped.
+    - `date`: for `once`, the date.
+    - `audience`: the condition that a customer must meet to enter; None: there is no condition.
     """
 
     minute: int
@@ -61,7 +68,12 @@ class Schedule(msgspec.Struct, frozen=True):
 
 
 class Enter(msgspec.Struct, frozen=True):
-    """The way into a journey: by `events`, by entering `segment`, or by `schedule`; exactly one of the three."""
+    """How customers enter a journey: by an event of a type in `events`, by entering `segment`, or by `schedule`.
+
+    Exactly one of the three is set. `when` is the condition of an entry (None: there is none). `key` is the expression for the
+    instance's key (None: the key is empty). `while_active` says what an entry event does while the customer has an instance with
+    this key. `max_age` is the greatest time in ms from the time of an event to its recorded time (None: no limit).
+    """
 
     events: tuple[str, ...]
     reentry: Reentry
@@ -74,14 +86,17 @@ class Enter(msgspec.Struct, frozen=True):
 
 
 class ExitRule(msgspec.Struct, frozen=True):
-    """A rule that ends an instance with `reason` when the trigger is seen."""
+    """A rule that ends an instance when an event matches `trigger`; `reason` is recorded as the reason of the exit."""
 
     trigger: Trigger
     reason: str
 
 
 class Goal(msgspec.Struct, frozen=True):
-    """The goal of a journey: `trigger` happens within `within` ms after the entry, also if the instance has left by then."""
+    """The goal of a journey: an event that matches `trigger` comes within `within` ms after the entry.
+
+    The goal also counts if the customer has already left the journey. `value` computes a number from the event, such as revenue.
+    """
 
     trigger: Trigger
     within: int
@@ -89,7 +104,11 @@ class Goal(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """One channel of a send step. `success` and `fallback_after` (ms) are None on the last channel if it needs no success."""
+    """One channel of a send step, with the rule for going on to the next channel.
+
+    `success` is the status with which the message has reached the customer. `fallback_after` is the time in ms to wait for this
+    status. Both are None only on the last channel, if the step does not wait for a success there.
+    """
 
     channel: str
     success: Status | None = None
@@ -97,7 +116,11 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Send(msgspec.Struct, frozen=True, tag="send"):
-    """The step `send`: it requests one message over the channels in `places`, in this order."""
+    """The step `send`: it sends one message, and tries the channels in `places` in this order until one succeeds.
+
+    `expires_after` is the time in ms, counted from the first request, after which the message is not sent any more (None: no
+    limit). `to` is the expression for the address (None: the customer's address, as the policy finds it).
+    """
 
     id: str
     path: str
@@ -109,7 +132,7 @@ class Send(msgspec.Struct, frozen=True, tag="send"):
 
 
 class WaitDuration(msgspec.Struct, frozen=True, tag="wait"):
-    """The step `wait` for `duration` ms; the event of `restart_on` starts the wait again."""
+    """The step `wait` with a duration of `duration` ms; an event that matches `restart_on` starts the wait again."""
 
     id: str
     path: str
@@ -119,10 +142,14 @@ class WaitDuration(msgspec.Struct, frozen=True, tag="wait"):
 
 
 class WaitUntil(msgspec.Struct, frozen=True, tag="wait_until"):
-    """The step `wait` until a moment of the customer's calendar.
+    """The step `wait` until a moment in the customer's local calendar.
 
-    The moment is the next `minute` of a local day (only on the weekdays in `days`, if there are any; 0 is Monday), the next
-    payday at `minute`, or the moment that `date` gives, moved by `offset` ms. `if_past` and `if_missing` are for `date` alone.
+    There are three kinds of moments:
+
+    - With `date`: the date that this expression returns, plus `offset` ms. `if_past` and `if_missing` say whether the instance
+      exits or continues if the moment is over or the expression returns no date.
+    - With `payday`: the next payday, at `minute` of the local day (such as 540 for 09:00).
+    - Otherwise: the next `minute` of a local day; if `days` is not empty, only on these weekdays (0 is Monday).
     """
 
     id: str
@@ -138,14 +165,17 @@ class WaitUntil(msgspec.Struct, frozen=True, tag="wait_until"):
 
 
 class Awaited(msgspec.Struct, frozen=True):
-    """One event that ends a wait, and the step that it leads to (None: the end of the journey)."""
+    """One of the events that can end a wait, with the id of the step that follows then (None: the end of the journey)."""
 
     trigger: Trigger
     goto: str | None
 
 
 class WaitEvents(msgspec.Struct, frozen=True, tag="wait_for"):
-    """The step `wait` for the first of several events, for at most `timeout` ms; `since` is the time from which events count."""
+    """The step `wait` for events: it ends with the first event that matches one of `awaited`, or after `timeout` ms.
+
+    `since` says from when on events count: from this step, from the instance's previous message, or from the entry.
+    """
 
     id: str
     path: str
@@ -153,19 +183,22 @@ class WaitEvents(msgspec.Struct, frozen=True, tag="wait_for"):
     awaited: tuple[Awaited, ...]
     timeout: int
     on_timeout: str | None = None
-    """The step after a timeout: the first step of `on_timeout`, or the step after the wait; None: the end of the journey."""
+    """The id of the step that follows after a timeout; None: the end of the journey.
+
+    That is the first step of the list `on_timeout` in the YAML file or, without such a list, the step after the wait.
+    """
     since: Literal["step", "previous_send", "entry"] = "step"
 
 
 class Arm(msgspec.Struct, frozen=True):
-    """One arm of a branch: its condition (None: else) and the step that it leads to (None: the end of the journey)."""
+    """One arm of a branch: its condition (None for `else`) and the id of the step that follows (None: the end of the journey)."""
 
     condition: Expression | None
     goto: str | None
 
 
 class Branch(msgspec.Struct, frozen=True, tag="branch"):
-    """The step `branch`: the first arm whose condition holds, or `next` if there is none."""
+    """The step `branch`: the instance takes the first arm whose condition is true, or goes to `next` if no condition is true."""
 
     id: str
     path: str
@@ -174,7 +207,7 @@ class Branch(msgspec.Struct, frozen=True, tag="branch"):
 
 
 class Exit(msgspec.Struct, frozen=True, tag="exit"):
-    """The step `exit`: it leaves the journey with a reason."""
+    """The step `exit`: the instance leaves the journey, and `reason` is recorded."""
 
     id: str
     path: str
@@ -183,7 +216,7 @@ class Exit(msgspec.Struct, frozen=True, tag="exit"):
 
 
 class SplitArm(msgspec.Struct, frozen=True):
-    """One arm of a split: its relative weight, and the step that it leads to (None: the end of the journey)."""
+    """One arm of a split: its relative weight, and the id of the step that follows (None: the end of the journey)."""
 
     id: str
     weight: int
@@ -191,7 +224,11 @@ class SplitArm(msgspec.Struct, frozen=True):
 
 
 class Split(msgspec.Struct, frozen=True, tag="split"):
-    """The step `split`: weighted arms, one of which is chosen by a hash of `salt` and the customer, or the instance."""
+    """The step `split`: it chooses one of several weighted arms by a hash.
+
+    `by` says what is hashed together with `salt`: the id of the customer, who then always gets the same arm, or the id of the
+    instance.
+    """
 
     id: str
     path: str
@@ -202,7 +239,7 @@ class Split(msgspec.Struct, frozen=True, tag="split"):
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """One offer, which counts if `condition` holds (None: always) and `score` gives a number."""
+    """One offer of the step `choose`. It can be chosen if `condition` is true (None: always) and `score` returns a number."""
 
     id: str
     score: Expression
@@ -211,7 +248,10 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Choose(msgspec.Struct, frozen=True, tag="choose"):
-    """The step `choose`: the candidate with the highest score, the first of them in a tie, or `next` if there is none."""
+    """The step `choose`: the instance takes the candidate with the highest score; in a tie, the first in the file.
+
+    If no candidate can be chosen, the instance goes to `next`.
+    """
 
     id: str
     path: str
@@ -220,14 +260,17 @@ class Choose(msgspec.Struct, frozen=True, tag="choose"):
 
 
 class Given(msgspec.Struct, frozen=True):
-    """A value to write: a constant (None removes the attribute), or the result of `expression`."""
+    """A value that the step `set` or `emit` writes: the result of `expression` or, if that is None, `constant`.
+
+    In the step `set`, the constant None removes the attribute from the profile.
+    """
 
     constant: bool | int | float | None = None
     expression: Expression | None = None
 
 
 class Set(msgspec.Struct, frozen=True, tag="set"):
-    """The step `set`: it writes attributes of the profile."""
+    """The step `set`: it writes attributes of the customer's profile; `values` is `{attribute: value}`."""
 
     id: str
     path: str
@@ -236,7 +279,7 @@ class Set(msgspec.Struct, frozen=True, tag="set"):
 
 
 class Emit(msgspec.Struct, frozen=True, tag="emit"):
-    """The step `emit`: it puts an event about the same customer on `customer.events`."""
+    """The step `emit`: it makes an event of the type `event` about the same customer; the event is written to `customer.events`."""
 
     id: str
     path: str
@@ -246,9 +289,10 @@ class Emit(msgspec.Struct, frozen=True, tag="emit"):
 
 
 class Handoff(msgspec.Struct, frozen=True, tag="handoff"):
-    """The step `handoff`: it asks a human of `queue`; `summary` is Liquid.
+    """The step `handoff`: it asks a human for help, by a message to the queue `queue`.
 
-    With `reply_within` (ms) the step waits for a reply.
+    `summary` is the text for the human, written in Liquid. The step waits for a reply for `reply_within` ms; None: it does not
+    wait.
     """
 
     id: str
@@ -266,7 +310,7 @@ Step = Send | WaitDuration | WaitUntil | WaitEvents | Branch | Split | Choose | 
 class Journey(msgspec.Struct, frozen=True):
     """One compiled journey.
 
-    `version` is the hash of all other fields, the used templates included.
+    `version` is the hash of all other fields. `steps` is `{id: step}`, and `first` is the id of the first step.
     """
 
     name: str
@@ -281,19 +325,24 @@ class Journey(msgspec.Struct, frozen=True):
     priority: int = 0
     exits: tuple[ExitRule, ...] = ()
     templates: Mapping[str, Mapping[str, Mapping[str, object]]] = {}
-    """`{template: {language: {channel: body}}}` of the templates that the steps use, with bodies as written (Liquid)."""
+    """`{template: {language: {channel: body}}}` of the templates that the steps use; the texts in a body are Liquid source."""
     goal: Goal | None = None
     holdout: int = 0
-    """The share of customers who pass through the journey without messages, in hundredths of a percent."""
+    """The share of customers who take all steps but get no messages, in hundredths of a percent (500 is 5 percent)."""
     on_update: Literal["pin", "migrate"] = "pin"
     migrations: Mapping[str, str] = {}
-    """`{step of another version: step of this version, or "exit"}`."""
+    """`{step id in another version: step id in this version, or "exit"}`: where a migrated instance continues."""
     hours: str = ""
-    """The name of the rule in `policy.quiet_hours` for the journey's messages; empty: the rule of the journey's purpose."""
+    """The name of a rule in `policy.quiet_hours` that applies to the journey's messages; empty: the rule of its purpose."""
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """A channel of the policy: its address, the cost of one attempt (in the policy's currency), and its reports."""
+    """The policy's settings for a channel.
+
+    - `address`: the expression that finds the customer's address.
+    - `cost`: the cost of one attempt, in the policy's currency.
+    - `reports`: the statuses that the provider reports.
+    """
 
     address: Expression
     cost: float = 0.0
@@ -301,9 +350,9 @@ class Channel(msgspec.Struct, frozen=True):
 
 
 class FailureClass(msgspec.Struct, frozen=True):
-    """The meaning of a provider's error code.
+    """What the engine does when a provider reports one of its error codes; `kind` names the reaction.
 
-    `retry_after` (ms) and `at_most` (the number of retries) are for the kind `retry` only.
+    For the kind `retry`, the engine waits `retry_after` ms and tries again, at most `at_most` times.
     """
 
     kind: Literal["next_channel", "retry", "stop_channel", "withdraw_consent", "configuration"]
@@ -312,7 +361,13 @@ class FailureClass(msgspec.Struct, frozen=True):
 
 
 class Calendar(msgspec.Struct, frozen=True):
-    """The workspace's calendar: `holidays` are the public holidays of the years from `first` to `last`."""
+    """The workspace's holidays and payday.
+
+    - `country`: the country of the holidays, such as `ID`. `cuti_bersama`: True if Indonesia's collective leave days count too.
+    - `payday`: the day of the month. `payday_shift`: the working day to which a payday moves if it is a day off (`none`: it does
+      not move).
+    - `holidays`: the dates of all holidays in the years from `first` to `last`.
+    """
 
     country: str = "ID"
     cuti_bersama: bool = False
@@ -322,17 +377,23 @@ class Calendar(msgspec.Struct, frozen=True):
     first: int = 0
     last: int = 0
     zones: Mapping[str, str] = {}
-    """`{calling code: zone}`, such as `65: Asia/Singapore`, of each code whose countries all have the same single zone."""
+    """`{calling code: zone}`, such as `{"65": "Asia/Singapore"}`.
+
+    A calling code is listed only if all zones of its countries show the same time in the years from `first` to `last`.
+    """
     tzdata: str = ""
     """The version of the zone database with which the bundle was compiled."""
 
 
 class QuietHours(msgspec.Struct, frozen=True):
-    """The hours in which messages of a purpose are not sent, by the customer's clock.
+    """The hours in the customer's local time when messages of a purpose are not sent.
 
-    They last from the minute `start` (quiet) to the minute `end` (open) of a day, over midnight if start > end. The weekdays in
-    `days_off` (0 is Monday) are quiet all day, and with `holidays_off` the calendar's holidays too. `source` is the name of the
-    rule in the policy.
+    - `start`, `end`: minutes of the day, such as 1200 for 20:00. `start` is the first quiet minute, and `end` is the first minute
+      that is not quiet. If `start` is greater than `end`, the quiet hours go past midnight. If both are equal, there are no quiet
+      minutes on ordinary days.
+    - `days_off`: the weekdays that are quiet all day; 0 is Monday.
+    - `holidays_off`: True if the holidays of the calendar are quiet all day.
+    - `source`: the law or rule that demands the quiet hours, such as `POJK 22/2023`.
     """
 
     start: int = 0
@@ -343,10 +404,14 @@ class QuietHours(msgspec.Struct, frozen=True):
 
 
 class Cap(msgspec.Struct, frozen=True):
-    """The most messages that a customer may get in a window: of one purpose, channel or journey if it is given, else of all.
+    """The greatest number of messages that a customer may get within a time window.
 
-    If `days` > 0, the window is that many of the customer's calendar days, today included; else it is the last `rolling` ms. A
-    message over the cap is dropped, or deferred until the cap allows it. A cap for a channel only skips that channel.
+    - `at_most`: the number of messages.
+    - `days`: if it is not 0, the window is this many of the customer's calendar days, today included.
+    - `rolling`: if `days` is 0, the window is the last `rolling` ms.
+    - `purpose`, `channel`, `journey`: only such messages count; an empty text means all.
+    - `then`: whether a message over the cap is dropped, or deferred until the cap allows it. A cap with `channel` does neither:
+      it only skips that channel.
     """
 
     at_most: int
@@ -359,9 +424,10 @@ class Cap(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """The workspace's rules; `late_after` is in ms.
+    """The rules of a workspace, which apply to all its journeys.
 
-    `failure_classes` holds the engine's defaults too, so that a replay needs no other table.
+    A timer that fires more than `late_after` ms after its due time counts as late. `failure_classes` is `{channel: {provider's
+    error code: failure class}}`. It includes the engine's default classes, so that a replay needs no other table.
     """
 
     timezone: str = "Asia/Jakarta"
@@ -372,24 +438,27 @@ class Policy(msgspec.Struct, frozen=True):
     failure_classes: Mapping[str, Mapping[str, FailureClass]] = {}
     calendar: Calendar = Calendar()
     quiet_hours: Mapping[str, QuietHours] = {}
-    """`{purpose, or name of a rule that journeys choose by "hours": quiet hours}`."""
+    """`{name: quiet hours}`. The name is a purpose, or any other name, by which a journey chooses the rule (`Journey.hours`)."""
     caps: tuple[Cap, ...] = ()
     languages: Mapping[str, tuple[str, ...]] = {}
-    """`{language: languages to try instead}` for templates without that language, before the policy's default language."""
+    """`{language: languages to try}` for a template without that language; the policy's default language is tried last."""
 
 
 Compute = Literal["count", "sum", "average", "min", "max", "first", "last", "distinct", "most_frequent", "rfm"]
 COMPUTES: tuple[Compute, ...] = get_args(Compute)
 OF_NUMBERS: frozenset[Compute] = frozenset({"sum", "average", "min", "max", "rfm"})
-"""The computations that need numbers. The others take any value; `count` takes no value."""
+"""The computations that need numbers. `count` needs no value, and all other computations take any value."""
 
 
 class Trait(msgspec.Struct, frozen=True):
-    """A value computed from a customer's events; `when` and `value` see `event` and `profile` only.
+    """A value that the engine computes from a customer's events, such as the number of orders in 30 days.
 
-    If `days` > 0, the window is that many of the customer's own calendar days, today included. If `rolling` > 0, it is exactly
-    the last `rolling` ms. If neither, all events count. The limits of the score bands of an `rfm` trait rise from low to high.
-    `hash` is the hash of all other fields: a trait whose definition changes starts to count anew.
+    - `of`: the types of the events.
+    - `when`, `value`: the condition of an event and the value to compute with; both can read only `event` and `profile`.
+    - `days`: if it is not 0, events of this many of the customer's calendar days count, today included.
+    - `rolling`: if it is not 0, events of exactly the last `rolling` ms count. If both are 0, all events count.
+    - `recency`, `frequency`, `monetary`: the limits between the scores of `rfm`, from low to high.
+    - `hash`: the hash of all other fields. If the hash changes, the trait forgets the events that it has counted.
     """
 
     name: str
@@ -406,16 +475,17 @@ class Trait(msgspec.Struct, frozen=True):
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """A time at which a segment may change by itself: the timestamp that `at` gives, plus `offset` ms."""
+    """A time at which a segment may change without an event: the timestamp that the expression `at` returns, plus `offset` ms."""
 
     at: Expression
     offset: int
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """A named condition over profile and traits.
+    """A named condition on the profile and the traits of a customer, who is in the segment while the condition is true.
 
-    `traits` are the traits that it reads. `moments` are the times at which it may change without an event.
+    `traits` are the names of the traits that the condition reads. `moments` are the times at which the condition may change
+    without an event.
     """
 
     name: str
@@ -425,7 +495,7 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 class Bundle(msgspec.Struct, frozen=True):
-    """The compiled form of everything in one directory.
+    """The compiled form of all YAML files in one directory: journeys, policy, traits and segments.
 
     `sources` is `{relative path of a file: its text}`. `id` is the hash of all other fields.
     """
@@ -439,14 +509,14 @@ class Bundle(msgspec.Struct, frozen=True):
 
 
 def triggers_of(journey: Journey) -> Iterator[Trigger]:
-    """Yield all triggers that can move a live instance of this journey; the goal's trigger is not among them."""
+    """Yield all triggers by which an event can move or end an instance of this journey; the goal's trigger is not included."""
     yield from (rule.trigger for rule in journey.exits)
     for step in journey.steps.values():
         yield from heard_by(step)
 
 
 def heard_by(step: Step) -> tuple[Trigger, ...]:
-    """Return the triggers that an instance listens for while it waits at this step."""
+    """Return the triggers of the events that this step waits for; empty if the step waits for no event."""
     match step:
         case WaitDuration(restart_on=Trigger() as trigger):
             return (trigger,)
@@ -457,13 +527,13 @@ def heard_by(step: Step) -> tuple[Trigger, ...]:
 
 
 def events_of(journey: Journey) -> frozenset[str]:
-    """Return the event types that can touch a live instance of this journey, or its goal."""
+    """Return the types of the events that can move or end an instance of this journey, or reach the journey's goal."""
     types = {trigger.event for trigger in triggers_of(journey)}
     return frozenset(types if journey.goal is None else types | {journey.goal.trigger.event})
 
 
 def goes_to(step: Step) -> tuple[str | None, ...]:
-    """Return every step that this one can lead to; None is the end of the journey."""
+    """Return the ids of all steps that can follow directly after this step; None stands for the end of the journey."""
     match step:
         case Branch(arms=arms):
             return (*(arm.goto for arm in arms), step.next)
@@ -480,7 +550,7 @@ def goes_to(step: Step) -> tuple[str | None, ...]:
 
 
 def reachable(journey: Journey, step: str) -> tuple[str, ...]:
-    """Return the ids of the steps that can come after `step`, in the order of the file."""
+    """Return the ids of all steps that can follow after `step`, directly or later, in the order of the file."""
     found: set[str] = set()
     ahead = [step]
     while ahead:

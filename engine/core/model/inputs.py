@@ -1,7 +1,7 @@
 """Inputs: the CloudEvents of `customer.events`, decoded and checked.
 
-The replay and the worker both decode here, so both refuse the same records. The result is an `Event` with its times cut to
-milliseconds. Bytes that are not a valid event raise `errors.Malformed`. This file does not know states or journeys.
+The worker and the replay both call `decode`, so both refuse the same records. The times of a decoded `Event` are cut to
+milliseconds. `decode` raises `errors.Malformed` for bytes that are not a valid event. This file does not know states or journeys.
 """
 
 import datetime
@@ -15,10 +15,10 @@ from engine.core import errors
 from engine.core.model import channels, definition
 
 MAX_BYTES: Final = 1 << 20
-"""The most bytes of an event; a larger one is refused as `too_large`."""
+"""The greatest size of an event in bytes; a larger event is refused with the reason `too_large`."""
 
 Instant = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
-"""A moment: aware, in UTC, in milliseconds."""
+"""A moment as a `datetime` with the zone UTC, in whole milliseconds."""
 
 EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 MILLISECOND: Final = datetime.timedelta(milliseconds=1)
@@ -37,25 +37,26 @@ MESSAGE_RECEIVED: Final = "message.received"
 RECEIPTS: Final[Mapping[str, str]] = {
     f"message.{status}": status for status in ("accepted", "sent", "delivered", "read", "clicked", "replied", "failed")
 }
-"""`{event type: status that it reports}`."""
+"""The receipts, as `{event type: status that the event reports}`, such as `{"message.sent": "sent"}`."""
 
 WITHOUT_SUBJECT: Final = frozenset({TIMER_DUE, JOURNEY_COMMAND, BUNDLE_ACTIVATED})
 BUILT_IN: Final = frozenset(
     {TIMER_DUE, JOURNEY_COMMAND, BUNDLE_ACTIVATED, IDENTIFIED, ERASED, CONSENT_GRANTED, CONSENT_WITHDRAWN}
     | {MESSAGE_RECEIVED, *RECEIPTS}
 )
-"""The types that the engine itself understands, also if no journey names them."""
+"""The event types that the engine itself handles, even if no journey or trait uses them."""
 
 OWN_SOURCE: Final = "dalang/journeys"
-"""The source of the events that journeys emit.
+"""The `source` of the events that journeys emit.
 
-The engine handles such an event in the instant in which a journey emits it. Its record on the topic is for other systems only.
+The engine handles an emitted event at once, when the journey emits it. The record of the event on `customer.events` is only for
+other systems, and the engine does not handle the event again when it reads the record.
 """
 
 TIMELESS: Final = frozenset({JOURNEY_COMMAND, BUNDLE_ACTIVATED})
-"""The types of the events that operators write. Their recorded times come from the wall clock.
+"""The types of the events that operators write; their recorded times come from the wall clock.
 
-Under the stream clock such an event takes the stream's current time and does not advance it.
+Under the stream clock, such an event gets the stream's current time instead, and does not move the stream's time forward.
 """
 
 COMMANDS: Final = ("stop", "enter", "pause", "resume")
@@ -67,9 +68,10 @@ _RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d+))
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """One event, such as `order.placed` of a customer.
 
-    `time` is when it happened; `recorded` is when Kafka took its record. Both are in UTC, in milliseconds.
+    `time` is when the event happened, and `recorded` is when Kafka received its record. Both are in UTC, in milliseconds.
+    `subject` is the id of the customer; it is empty for an event that is not about one customer.
 
-    Stored inside states and decisions: its field names are a storage format.
+    Events are stored inside states and decisions, so the names of the fields are a storage format.
     """
 
     id: str
@@ -80,15 +82,15 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str = ""
     data: Any = None
     depth: int = 0
-    """The length of the chain of emitted events that led to this event, this one included; 0: no journey emitted it."""
+    """The number of emitted events in the chain that led to this event, itself included; 0 if no journey emitted this event."""
 
     def field(self, name: str) -> Any:
-        """Return `data[name]`, or None if data is no object or does not have it."""
+        """Return `data[name]`, or None if `data` is not an object or has no such key."""
         return self.data.get(name) if type(self.data) is dict else None
 
 
 class Record(msgspec.Struct, frozen=True):
-    """An event with its `partition` and `offset` in Kafka; both are None if the history does not have them."""
+    """An event with its partition and offset in Kafka; both are None if the record does not say them (a file, for example)."""
 
     event: Event
     partition: int | None = None
@@ -114,9 +116,13 @@ _decoder: Final = msgspec.json.Decoder(_Wire)
 
 
 def instant(text: str) -> datetime.datetime:
-    """Return an RFC 3339 text as UTC, cut (never rounded) to milliseconds; raises `errors.NotATime` for any other text."""
+    """Return the time that an RFC 3339 text means, in UTC and cut (not rounded) to milliseconds.
+
+    Raises `errors.NotATime` for any other text.
+    """
     if len(text) == 20 and text[4::3] == "--T::Z":
-        # The standard library alone reads this common form; the marks keep week dates and basic formats out.
+        # A fast path for `2026-01-31T09:00:00Z`. The separators are compared because `fromisoformat` accepts other ISO 8601
+        # forms too, such as week dates.
         try:
             at = datetime.datetime.fromisoformat(text)
         except ValueError as exc:
@@ -136,14 +142,14 @@ def instant(text: str) -> datetime.datetime:
 
 
 def _zone_missing(text: str) -> str:
-    """Return a hint if the text would be a time with a zone added, else an empty text."""
+    """Return a hint for the error message if the text is a time without a zone; return an empty text for any other text."""
     return ": its zone is missing, Z or one like +07:00" if _RFC3339.fullmatch(f"{text}Z") else ""
 
 
 def bounded(at: datetime.datetime) -> datetime.datetime:
-    """Return `at` itself; raises `errors.NotATime` if its year is not between 1970 and 9000.
+    """Return `at` unchanged, or raise `errors.NotATime` if the year of `at` is not between 1970 and 9000.
 
-    Between these years, a time plus any duration of a journey is still a valid date.
+    The limit is 9000 so that a time plus any duration of a journey is still before year 10000, which `datetime` cannot hold.
     """
     if not 1970 <= at.year <= 9000:
         raise errors.NotATime(f"The year {at.year} is not between 1970 and 9000.")
@@ -157,11 +163,13 @@ def decode(
     logged: int | None = None,
     trust_recorded: bool = True,
 ) -> Record:
-    """Return the record of one event from its bytes; raises `errors.Malformed` with the reason if they are no event.
+    """Decode one event from its bytes; raises `errors.Malformed` with the reason if the bytes are not a valid event.
 
-    `key` is the record's key, empty if the record has none. None means a line of a file, whose `kafkakey` may give the key.
-    `logged` is the record's own timestamp (Kafka, ms). An event's `recordedtime` replaces it only under `trust_recorded` (files
-    and `--clock stream`). Without either, `time` is the recorded time.
+    - `key`: the key of the Kafka record (`b""` if it has none); None for a line of a file, where `kafkakey` may be the key.
+    - `logged`: the timestamp of the Kafka record in ms since 1970; None for a line of a file.
+    - `trust_recorded`: True (for files and `--clock stream`) if the event's field `recordedtime` is its recorded time.
+
+    Without a trusted `recordedtime`, the recorded time is `logged`. Without both, it is the event's `time`.
     """
     if value is None:
         raise errors.NoValue
@@ -169,7 +177,7 @@ def decode(
         raise errors.TooLarge(f"The event has {len(value)} bytes; the limit is {MAX_BYTES}.")
     try:
         if not value.isascii():
-            value.decode()  # msgspec checks the UTF-8 of only those strings that it keeps
+            value.decode()  # msgspec checks UTF-8 only in strings that it keeps, not in skipped fields
         wire = _decoder.decode(value)
     except UnicodeDecodeError as exc:
         raise errors.NotJson(f"The value is not UTF-8: byte {exc.start} is {value[exc.start]:#04x}.") from None
@@ -199,35 +207,38 @@ def decode(
 
 
 def _extended(event: Event, wire: _Wire) -> Record:
-    """Return the record with the CloudEvents extensions that only some events have, such as `recordedtime`."""
+    """Return the record with the depth, partition and offset from the event's extensions, which most events do not have."""
     depth = _whole(wire.dalangdepth) or 0
     return Record(msgspec.structs.replace(event, depth=depth), _whole(wire.kafkapartition), _whole(wire.kafkaoffset))
 
 
 def encode(event: Event) -> bytes:
-    """Return the event as a CloudEvent in structured JSON."""
+    """Return the event as a CloudEvent in JSON (structured mode)."""
     wire: dict[str, Any] = {"specversion": "1.0", "id": event.id, "source": event.source, "type": event.type}
     if event.subject:
         wire["subject"] = event.subject
     wire["time"] = text(event.time)
-    wire["recordedtime"] = text(event.recorded)  # without it the stream clock would use the wall clock's time
+    wire["recordedtime"] = text(event.recorded)  # without it, the stream clock would use Kafka's timestamp
     if event.depth:
         wire["dalangdepth"] = event.depth
     return msgspec.json.encode({**wire, "data": event.data})
 
 
 def tick(at: datetime.datetime) -> Event:
-    """Return a `timer.due` for the time `at`, which makes the timers due until then fire. The fold driver inserts it."""
+    """Return a `timer.due` event at the time `at`, which fires a customer's timers that are due by then.
+
+    The fold driver and the replay make such events themselves when time passes; they are not read from a topic.
+    """
     return Event(f"tick/{text(at)}", TIMER_DUE, at, at)
 
 
 def text(at: datetime.datetime) -> str:
-    """Return `at` as RFC 3339 in UTC, with milliseconds only if there are any."""
+    """Return `at` as an RFC 3339 text in UTC; the milliseconds are left out if they are 0."""
     return at.isoformat(timespec="milliseconds" if at.microsecond else "seconds").removesuffix("+00:00") + "Z"
 
 
 def _whole(number: int | str | None) -> int | None:
-    # CloudEvents extensions may travel as strings (section 1.2, type system).
+    # A CloudEvents extension may be sent as a string (section 1.2, type system).
     try:
         return None if number is None else int(number)
     except ValueError:
@@ -235,8 +246,8 @@ def _whole(number: int | str | None) -> int | None:
 
 
 def check(event: Event) -> None:
-    """Raise `errors.BadData` if an event of a built-in type lacks a field that the engine reads."""
-    # For an emitted event these sentences become the reason of the fact `step.failed`: another wording is another decision.
+    """Raise `errors.BadData` if an event of a built-in type lacks a data field that the engine reads, or has a wrong value."""
+    # If a journey emits such an event, the sentence is recorded in `step.failed`. So a new wording changes recorded decisions.
     if event.type not in _CHECKED:
         return
     needed = _NEEDED.get(event.type)
@@ -251,7 +262,7 @@ def check(event: Event) -> None:
             raise errors.BadData(f"{event.type} needs data.{name} ({kind.__name__}).")
     channel = event.field("channel")
     if event.type in (CONSENT_GRANTED, CONSENT_WITHDRAWN) and channel is not None and channel not in channels.NAMES:
-        # A withdrawal with an unknown channel must not be lost: in the dead letters somebody sees it.
+        # Refuse a withdrawal with an unknown channel instead of ignoring it: in the dead letters somebody will see it.
         known = ", ".join(channels.NAMES)
         raise errors.BadData(f"{event.type} takes data.channel as one of {known}, or none for all; not {str(channel)[:40]!r}.")
     purpose = event.field("purpose")
@@ -284,4 +295,4 @@ _NEEDED: Final[Mapping[str, Mapping[str, type]]] = {
     **{type_: {"message_id": str} for type_ in RECEIPTS},
 }
 _CHECKED: Final = frozenset({*_NEEDED, TIMER_DUE, JOURNEY_COMMAND})
-"""The types that `check` examines."""
+"""The event types whose data `check` examines."""

@@ -1,5 +1,5 @@
-"""Rules that answer one question about a moment, a customer or a text, each in its own file.
+"""The rules for calendar, time zone, quiet hours, caps, assignment, SMS parts, language fallback, duplicates and timer order.
 
-Calendar, time zone, quiet hours, frequency caps, assignment to arms, SMS parts, language fallback, duplicates, timer order. They
-are pure functions over the model: a rule here records no decision and calls no other package than `model`.
+Each rule has its own file. The rules are functions of their arguments alone: they record no decisions, and they import no other
+package of the core than `model`.
 """

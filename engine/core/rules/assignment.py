@@ -1,10 +1,12 @@
-"""Assignment: the arm of a split that a customer takes, and the customers who are held out.
+"""Assignment: which arm of a split a customer or an instance takes, and which customers are in the holdout.
 
-Called by `steps/split.py` and at entries. Nothing is random: a hash of the salt, the arm and the unit (a customer or an instance)
-gives a draw. Each arm has its own draw, and the arm with the greatest `draw ** (1 / weight)` wins (weighted rendezvous hashing).
-So if an arm's weight grows, some units move from other arms to it and no others move. Decision 014 says why ranges are not used.
-The calculation uses whole numbers only, because powers of floats may differ between machines. The draws must never change: they
-decide the arm of every customer again at each deploy.
+Called by `steps/split.py`, and by `decide/entry_rules.py` when a customer enters. The method is weighted rendezvous hashing. It
+needs no random numbers: a hash of the salt, the arm's id and the unit (a customer or an instance) is the arm's draw. The arm with
+the greatest `draw ** (1 / weight)` wins. If the weight of an arm grows, units move only from other arms to this arm. Decision 014
+says why ranges of hashes are not used.
+
+The calculation uses only whole numbers, because powers of floats may differ between machines. The calculation of a draw must
+never change: otherwise customers would change their arms, and a replay would make other decisions than the worker made.
 """
 
 import hashlib
@@ -15,16 +17,17 @@ import msgspec
 from engine.core.model import definition
 
 BITS: Final = 64
-"""The bits of a draw, which is a whole number from 1 to 2 ** 64."""
+"""The number of bits of a draw: a draw is a whole number from 1 to 2 ** 64."""
 _PRECISION: Final = 128
 
 _pack: Final = msgspec.msgpack.Encoder().encode
 
 
 def arm(salt: str, unit: str, arms: tuple[definition.SplitArm, ...]) -> definition.SplitArm:
-    """Return the arm of `unit`; each arm gets the share of units that its weight gives.
+    """Return the arm for `unit`; over many units, each arm gets a share in proportion to its weight.
 
-    An arm with weight 0 is never chosen, unless all weights are 0; then the first arm is.
+    `unit` is the id of a customer or of an instance. An arm with weight 0 is never chosen, unless all weights are 0; then the
+    first arm is chosen.
     """
     best, highest = arms[0], 0
     for each in arms:
@@ -36,20 +39,24 @@ def arm(salt: str, unit: str, arms: tuple[definition.SplitArm, ...]) -> definiti
 
 
 def held_out(salt: str, unit: str, hundredths: int) -> bool:
-    """Return True if `unit` belongs to the share of `hundredths` hundredths of a percent.
+    """Return True if `unit` (the id of a customer) is in the holdout.
 
-    A larger share contains every unit of a smaller one.
+    `hundredths` is the size of the holdout in hundredths of a percent (500 is 5 percent). If the size grows, every unit that was
+    in the holdout stays in it.
     """
     return (_draw(salt, unit) - 1) * 10_000 < hundredths << BITS
 
 
 def _draw(*parts: str) -> int:
-    # One msgpack array, so that the parts cannot run together: ("a", "bc") is not ("ab", "c").
+    # The parts are packed as one msgpack array, so that ("a", "bc") and ("ab", "c") have different hashes.
     return int.from_bytes(hashlib.blake2b(_pack(parts), digest_size=BITS // 8).digest(), "big") + 1
 
 
 def _beats(one: int, weight: int, other: int, others: int) -> bool:
-    """Return True if (one / 2^64) ^ (1 / weight) > (other / 2^64) ^ (1 / others), compared in whole numbers, without rounding."""
+    """Return True if the draw `one` of an arm with weight `weight` beats the draw `other` of an arm with weight `others`.
+
+    That is so if (one / 2^64) ^ (1 / weight) > (other / 2^64) ^ (1 / others). The comparison is exact, in whole numbers.
+    """
     if weight == others:
         return one > other
     divisor, rest = weight, others
@@ -63,8 +70,8 @@ def _beats(one: int, weight: int, other: int, others: int) -> bool:
     if abs(apart) > _PRECISION:
         return apart > 0
     difference = (left << max(apart, 0)) - (right << max(-apart, 0))
-    # Each step of `_power` loses less than its last bit, in all less than four times the exponent.
-    # Sides that are nearer to each other than that are compared exactly.
+    # `_power` cuts bits off, so `left` and `right` are too small, each by less than four times its exponent (in units of the last
+    # bit). If the difference may come from this error, the exact powers are compared.
     if abs(difference) > 8 * max(weight, others) << abs(apart):
         return difference > 0
     return bool(one**others << BITS * weight > other**weight << BITS * others)
@@ -73,7 +80,7 @@ def _beats(one: int, weight: int, other: int, others: int) -> bool:
 def _power(base: int, exponent: int) -> tuple[int, int]:
     """Return `base ** exponent` cut to its first 128 bits, and the number of bits that were cut off.
 
-    For large weights this is far less work than the whole power.
+    With a large exponent, this is far less work than the exact power.
     """
     digits, behind = 1, 0
     for bit in bin(exponent)[2:]:

@@ -1,7 +1,7 @@
 """The customer's calendar: local days, times of the day, paydays and schedules as moments in UTC.
 
-Called by the waits, the schedules, the caps and the quiet hours. A zone comes in as a `tzinfo`, holidays as a set of dates: this
-file knows no name of a zone and no country. It reads no clock.
+Called by the wait steps, the schedules, the frequency caps and the quiet hours. The callers pass time zones as `tzinfo` objects
+and holidays as a set of dates, so this file does not know the names of zones or countries. It reads no clock.
 
 1. A local time that is skipped (clocks go forward) means the moment at which the gap ends.
 2. A local time that happens twice (clocks go back) means the first of the two moments.
@@ -21,34 +21,39 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def local(at: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the customer's local time at the moment `at`."""
+    """Return the moment `at` as the customer's local time."""
     return at.astimezone(zone)
 
 
 def day(at: datetime.datetime, zone: datetime.tzinfo) -> datetime.date:
-    """Return the customer's date at `at`."""
+    """Return the customer's local date at the moment `at`."""
     return at.astimezone(zone).date()
 
 
 def instant(day: datetime.date, minute: int, zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the moment at which the customer's clock first shows `minute` (0 to 1440) of `day`, or jumps over that minute."""
+    """Return the moment at which the customer's clock first shows the minute `minute` of `day`, such as 540 for 09:00.
+
+    `minute` is from 0 to 1440. If the clock jumps over this minute, return the moment of the jump.
+    """
     wall = datetime.datetime(day.year, day.month, day.day) + datetime.timedelta(minutes=minute)
     at = _utc(wall, zone, 0)
     if at.astimezone(zone).replace(tzinfo=None) == wall:
         return at
-    # In a gap, fold=0 uses the offset before the gap (a moment after the gap), fold=1 the one after it (a moment before the gap).
+    # `wall` is in a gap. Then fold=0 takes the offset from before the gap and returns a moment after the gap; fold=1 takes the
+    # offset from after the gap and returns a moment before the gap.
     return change(_utc(wall, zone, 1), at, zone) or at
 
 
 def change(after: datetime.datetime, until: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime | None:
-    """Return the moment in (after, until] from which the zone's offset differs from that at `after`, or None if it stays.
+    """Return the moment at which the zone's UTC offset changes, after `after` and not after `until`; None if it does not change.
 
-    If the clocks change and change back in between, neither change is seen: `until` is at most a week after `after`.
+    `until` must be at most a week after `after`. The function searches only if the offsets at `after` and at `until` differ, so
+    it would not find two changes in between of which the second undoes the first.
     """
     before = after.astimezone(zone).utcoffset()
     if until.astimezone(zone).utcoffset() == before:
         return None
-    # Zones change at whole seconds of UTC.
+    # Clocks change at whole seconds of UTC, so the search is for a whole second.
     low = after.replace(microsecond=0)
     seconds, rest = divmod(until - low, SECOND)
     floor, ceiling = 0, seconds + (1 if rest else 0)
@@ -62,20 +67,21 @@ def change(after: datetime.datetime, until: datetime.datetime, zone: datetime.tz
 
 
 def reaches(day: datetime.date, at: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the first moment, not before `at`, at which the customer's date is `day` or later."""
+    """Return the first moment, not before `at`, at which the customer's local date is `day` or later."""
     if at.astimezone(zone).date() >= day:
         return at
     start = instant(day, 0, zone)
-    # Where clocks go back over midnight, the day begins, ends and begins again; `at` may be before the second beginning.
+    # If clocks go back over midnight, the day begins twice, and the day before returns in between. If `at` is in between, the
+    # result is the second beginning.
     return start if start > at else _utc(datetime.datetime(day.year, day.month, day.day), zone, 1)
 
 
 def next_time(at: datetime.datetime, minute: int, days: tuple[int, ...], zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the first moment, not before `at`, that is `minute` of a local day.
+    """Return the first moment, not before `at`, that is the minute `minute` of a local day (540 is 09:00).
 
-    With `days` (weekdays, 0 is Monday), other days are skipped. If `at` itself is such a moment, return `at`.
+    If `days` is not empty, only these weekdays count (0 is Monday). If `at` itself is such a moment, return `at`.
     """
-    # Start at yesterday: a time of yesterday that does not exist may become today's first moment.
+    # Start at yesterday: if clocks skip a time before midnight, the skipped time may mean the first moment of today.
     date = day(at, zone) - DAY
     while True:
         if not days or date.weekday() in days:
@@ -86,10 +92,12 @@ def next_time(at: datetime.datetime, minute: int, days: tuple[int, ...], zone: d
 
 
 def payday(year: int, month: int, rules: definition.Calendar, holidays: Container[datetime.date]) -> datetime.date:
-    """Return the day on which the wages of a month are paid.
+    """Return the date on which wages are paid for a month.
 
-    A month that is too short pays on its last day. From a Saturday, a Sunday or a holiday the payday moves to the working day
-    before (the custom of private employers in Indonesia) or after (that of its civil service), into another month if need be.
+    The date is the day `rules.payday` of the month, or the last day of a month that is too short. If the date is a Saturday, a
+    Sunday or a holiday, `rules.payday_shift` moves it: `previous` to the working day before (the custom of private employers in
+    Indonesia), `next` to the working day after (the custom of its civil service), `none` not at all. The date may move into
+    another month.
     """
     first_of_next = datetime.date(year + month // 12, month % 12 + 1, 1)
     date = datetime.date(year, month, min(rules.payday, (first_of_next - DAY).day))
@@ -107,14 +115,14 @@ def next_payday(
     holidays: Container[datetime.date],
     zone: datetime.tzinfo,
 ) -> datetime.datetime:
-    """Return the first moment, not before `at`, that is `minute` of a payday."""
+    """Return the first moment, not before `at`, that is the minute `minute` of a payday (540 is 09:00)."""
 
     def moment(months: int) -> datetime.datetime:
         return instant(payday(months // 12, months % 12 + 1, rules, holidays), minute, zone)
 
     today = day(at, zone)
     months = today.year * 12 + today.month - 1
-    # A payday that moved may be in a neighbouring month; the paydays of later months are never earlier.
+    # A payday that has moved may be in the month before or after its own. Paydays of later months are never earlier.
     while moment(months - 1) >= at:
         months -= 1
     while (found := moment(months)) < at:
@@ -129,7 +137,7 @@ def next_entry(
     holidays: Container[datetime.date],
     zone: datetime.tzinfo,
 ) -> datetime.datetime | None:
-    """Return the first time of a schedule after `at`, or None if the schedule is over."""
+    """Return the first time after `at` at which the schedule enters customers, or None if the schedule is over."""
     after = at + inputs.MILLISECOND
     match schedule.every:
         case "day":
@@ -146,10 +154,10 @@ def next_entry(
 
 
 def dated(value: object, zone: datetime.tzinfo) -> datetime.datetime | None:
-    """Return the moment that a date means, cut to milliseconds, or None.
+    """Return the moment that a value of an expression means, cut to milliseconds, or None if the value is not a date.
 
-    A date is a timestamp, an RFC 3339 text or a bare `YYYY-MM-DD`, which means the first moment of that day in the zone. Any
-    other value gives None, and so do a timestamp without a zone and a year that `inputs.bounded` refuses.
+    The value may be a timestamp with a zone, an RFC 3339 text, or a text `YYYY-MM-DD`, which means the first moment of this day
+    in `zone`. Any other value is not a date, and neither is a year outside the limits of `inputs.bounded`.
     """
     try:
         if isinstance(value, datetime.datetime):
@@ -164,7 +172,7 @@ def dated(value: object, zone: datetime.tzinfo) -> datetime.datetime | None:
 
 
 def _next_of_month(after: datetime.datetime, number: int, minute: int, zone: datetime.tzinfo) -> datetime.datetime:
-    # A month without the day is skipped. The search starts at yesterday for the reason that `next_time` gives.
+    # A month without the day `number` is skipped. The search starts at yesterday for the same reason as in `next_time`.
     date = day(after, zone) - DAY
     while True:
         if date.day == number:

@@ -1,6 +1,6 @@
 """The name of a customer's time zone, from the profile, the phone number or the workspace.
 
-`Catalog.zone_of` calls it. This file handles names only, such as `Asia/Jakarta`; `ports.Zones` turns a name into a zone.
+Called by `Catalog.zone_of`. This file handles only names, such as `Asia/Jakarta`; `ports.Zones` turns a name into a time zone.
 """
 
 import re
@@ -13,13 +13,14 @@ from engine.core.model import definition
 _BETWEEN: Final = re.compile(r"[\s\-\u2010-\u2015\u2212.()\[\]]+")
 _INTERNATIONAL: Final = re.compile(r"(?:\+|00)([1-9]\d{4,14})", re.ASCII)
 _LONGEST: Final = 3
-"""The most digits of a calling code (ITU-T E.164)."""
+"""The greatest number of digits in a country's calling code (ITU-T E.164)."""
 
 
 def zone_of(profile: Mapping[str, Any], rules: definition.Calendar, workspace: str, known: Callable[[str], bool]) -> str:
-    """Return the name of the first zone that is known: of `profile.timezone`, of the phone's country, or of the workspace.
+    """Return the name of the customer's time zone.
 
-    `profile.timezone` is ignored if no zone has that name (`known`). The phone is ignored if its country has several zones.
+    The first choice is `profile.timezone`, if `known` returns True for this name. The second choice is the zone of the country of
+    `profile.phone`, unless the country has several local times. The last choice is `workspace`, the name of the workspace's zone.
     """
     named = profile.get("timezone")
     if isinstance(named, str) and known(named):
@@ -29,10 +30,10 @@ def zone_of(profile: Mapping[str, Any], rules: definition.Calendar, workspace: s
 
 
 def of_phone(phone: str, rules: definition.Calendar) -> str | None:
-    """Return the zone of a phone number in international form (`+65 9123 4567`, `0065…`), or None.
+    """Return the zone's name for a phone number in international form (`+65 9123 4567`, `0065…`), or None.
 
-    Every other form gives None, and so do countries with several zones. A number without `+` or `00` names no country:
-    `62812345678` may be a local one.
+    The result is None for a number in any other form, and for a country with several local times. A number must begin with `+` or
+    `00`, because the country is unclear otherwise: `62812345678` may be a local number.
     """
     match = _INTERNATIONAL.fullmatch(_BETWEEN.sub("", phone))
     if match is None:

@@ -1,12 +1,14 @@
-"""Frequency caps: the most messages that a customer may get in a window, counted in a ledger of past sends.
+"""Frequency caps: the greatest number of messages that a customer may get in a window, counted in a ledger of past sends.
 
-`send_policy.py` calls this file before an attempt, and `message_evolution.py` adds each send to the ledger. Consent and quiet
-hours are not handled here. The policy decides what happens at a cap (drop, defer or the next channel).
+`send_policy.py` calls this file before each attempt, to find out when the caps allow the attempt. `message_evolution.py` adds
+each send to the ledger, which is `Customer.sends`. The policy says what happens to a message over a cap: it is dropped, it is
+deferred, or the next channel is tried.
 
-1. A message counts once, also if it has several attempts. A cap without a channel counts first attempts; a cap with a channel
-   counts the ledger's entries for that channel. docs/semantics.md#a-message-counts-once-against-caps
-2. A rolling window holds the entries that are younger than the window. A window of days holds the customer's own calendar days,
-   today included.
+1. A message counts only once, even if it has several attempts. A cap without a channel counts the first attempt of each message.
+   A cap of one channel counts the first attempt of each message on that channel:
+   docs/semantics.md#a-message-counts-once-against-caps
+2. A rolling window contains the entries of the last `rolling` ms. A window of days contains the entries of the customer's last
+   calendar days, today included.
 """
 
 import datetime
@@ -19,14 +21,14 @@ Ledger = tuple[state.Sent, ...]
 
 
 def applies(cap: definition.Cap, purpose: str, channel: str, journey: str) -> bool:
-    """Return True if the cap counts messages of this purpose, channel and journey."""
+    """Return True if the cap counts messages with this purpose, on this channel and from this journey."""
     return cap.purpose in ("", purpose) and cap.channel in ("", channel) and cap.journey in ("", journey)
 
 
 def free_at(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
-    """Return the first moment, not before `now`, at which the cap allows one more message if none is sent until then.
+    """Return the first moment, not before `now`, at which the cap allows one more message.
 
-    The cap's `at_most` must be at least 1.
+    It is assumed that no message is sent until then. `ledger` is `Customer.sends`. The cap's `at_most` must be at least 1.
     """
     ledger = tuple([sent for sent in ledger if _matches(cap, sent)])
     if len(ledger) < cap.at_most:
@@ -44,8 +46,8 @@ def free_at(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: d
 def reach(rules: Iterable[definition.Cap]) -> datetime.timedelta | None:
     """Return the length of the longest window of all caps, or None if there are no caps.
 
-    A window of calendar days counts as one day longer, because its first day began up to 24 hours earlier. The ledger drops older
-    entries, so a cap that is deployed later does not see them.
+    The ledger drops entries that are older than this, so a cap that is deployed later cannot count them. A window of calendar
+    days counts as one day longer, because a calendar day is longer than 24 hours when clocks go back.
     """
     windows = (cap.days * calendar.DAY + calendar.DAY if cap.days else cap.rolling * inputs.MILLISECOND for cap in rules)
     return max(windows, default=None)
@@ -56,11 +58,11 @@ def _matches(cap: definition.Cap, sent: state.Sent) -> bool:
 
 
 def _counted(cap: definition.Cap, ledger: Ledger, now: datetime.datetime, zone: datetime.tzinfo) -> list[state.Sent]:
-    """Return the entries that are in the cap's window, from a ledger of entries that match the cap."""
+    """Return the entries of `ledger` that are in the cap's window; the entries must match the cap already."""
     if not cap.days:
         start = now - cap.rolling * inputs.MILLISECOND
         return [sent for sent in ledger if sent.at > start]
     first = calendar.day(now, zone) - (cap.days - 1) * calendar.DAY
     start = calendar.instant(first, 0, zone)
-    # Where clocks go back over midnight, the date before returns after the start of a day: so the date decides.
+    # If clocks go back over midnight, the day before returns after the start of a day. So the local date is compared too.
     return [sent for sent in ledger if sent.at >= start and calendar.day(sent.at, zone) >= first]

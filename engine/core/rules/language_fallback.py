@@ -1,8 +1,8 @@
-"""Languages: the order in which the languages of a template are tried.
+"""Language fallback: the languages in which a message is tried for a customer, in their order.
 
-`Catalog.languages_of` calls `order` for each attempt of a message, and the linter calls `canonical`. This file knows nothing of
-templates: the caller tries one language after the other. Tags are BCP 47 (RFC 5646). Leaving out the last part of a tag is
-"lookup" of RFC 4647, section 3.4.
+`Catalog.languages_of` calls `order` for each attempt of a message, and the renderer tries the languages one after the other. The
+linter calls `canonical`. Language tags follow BCP 47 (RFC 5646). A tag is shortened by leaving out its last part, which
+is the "lookup" of RFC 4647, section 3.4.
 """
 
 import re
@@ -12,19 +12,21 @@ from typing import Final
 from engine.core.model import definition
 
 RENAMED: Final = {"in": "id", "iw": "he", "ji": "yi", "jw": "jv", "mo": "ro"}
-"""`{old code: new code}` (IANA language subtag registry, Preferred-Value); Android still says `in` for Indonesian."""
+"""`{old language code: new code}` (IANA language subtag registry, Preferred-Value); Android still uses `in` for Indonesian."""
 
 _TAG: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*", re.ASCII)
 
 
 def order(wished: object, settings: definition.Policy) -> tuple[str, ...]:
-    """Return the languages to try for a customer whose wish is `wished`, each once, with the policy's default at the end.
+    """Return the languages to try for a customer, each language once. `wished` is the customer's `profile.language`.
 
-    1. The tag as it was written.
-    2. The tag in its canonical form, then the languages that `policy.languages` lists for it.
-    3. The same for the tag without its last part, again and again: after `en-GB` comes `en`.
+    1. The tag `wished` as it was written.
+    2. The tag in its canonical form, then the languages that `settings.languages` lists for this tag.
+    3. The same as in 2 for the tag without its last part, until one part is left: after `en-GB` comes `en`.
+    4. At the end the policy's default language, `settings.language`.
 
-    The languages in a list are shortened too, but their own lists are not followed. A wish that is no language tag is ignored.
+    A listed language is also shortened like this, but its own list is not used. If `wished` is not a language tag, the result is
+    only the policy's default language.
     """
     found: dict[str, None] = {}
     if isinstance(wished, str) and _TAG.fullmatch(wished):
@@ -49,13 +51,13 @@ def canonical(tag: str) -> str:
 
 
 _SHAPES: Final = {2: str.upper, 4: str.title}
-"""The case of a tag's part by its length: a region has two letters, a script four."""
+"""`{length of a part: function that sets its case}`: regions have two letters (`GB`), and scripts have four (`Hant`)."""
 
 
 def _shorter(tag: str) -> Iterator[str]:
-    """Yield the tag, then the tag without its last part, and so on."""
+    """Yield the tag, then the tag without its last part, and so on until one part is left."""
     while tag:
         yield tag
         tag = tag.rpartition("-")[0]
         if tag[-2:-1] == "-":
-            tag = tag[:-2]  # a single letter only introduces the part that was taken off
+            tag = tag[:-2]  # a single letter, as in `en-x-shop`, means nothing without the part after it

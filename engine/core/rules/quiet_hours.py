@@ -1,9 +1,9 @@
 """Quiet hours: the hours in which messages of a purpose are not sent.
 
-`send_policy.py` calls `Hours`, which the catalog holds. Channels, caps and consent are not handled here.
+`send_policy.py` uses the object `Catalog.hours`, which is an `Hours` from this file.
 
-The time on the customer's own clock decides. When clocks go forward, the skipped minutes do not count. When clocks go back, a
-quiet minute that happens twice is quiet both times. With `20:00-08:00`, 20:00 is quiet and 08:00 is open.
+Quiet hours are in the customer's local time. With `20:00-08:00`, the minute 20:00 is quiet and the minute 08:00 is not. When
+clocks go back, a quiet minute that happens twice is quiet both times.
 """
 
 import datetime
@@ -14,11 +14,11 @@ from engine.core.model import definition
 from engine.core.rules import calendar
 
 HORIZON: Final = datetime.timedelta(days=366)
-"""The longest time in the future in which an open or a quiet moment is searched."""
+"""The longest time ahead for which the functions search for the start or the end of quiet hours."""
 
 
 def quiet(rule: definition.QuietHours, wall: datetime.datetime, holidays: Container[datetime.date]) -> bool:
-    """Return True if the rule is quiet when the customer's clock shows `wall`."""
+    """Return True if `wall`, a local time of the customer, is in the quiet hours of the rule."""
     if wall.weekday() in rule.days_off or (rule.holidays_off and wall.date() in holidays):
         return True
     minute = wall.hour * 60 + wall.minute
@@ -28,9 +28,9 @@ def quiet(rule: definition.QuietHours, wall: datetime.datetime, holidays: Contai
 
 
 class Hours:
-    """The functions `opens_at` and `closes_at` with a cache: the last stretch found for each rule and zone.
+    """The functions `opens_at` and `closes_at` with a cache, which has the period found last for each rule and zone.
 
-    Many customers of one zone are judged about the same night, so most calls are answered from the cache.
+    Many customers are in the same zone, and their messages come in the same night or day, so most results are in the cache.
     """
 
     def __init__(self, holidays: Container[datetime.date]) -> None:
@@ -38,7 +38,7 @@ class Hours:
         self._known: dict[tuple[definition.QuietHours, datetime.tzinfo], _Stretch] = {}
 
     def opens_at(self, rule: definition.QuietHours, at: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime | None:
-        """Return the same moment as the function `opens_at`."""
+        """Return the same moment as the function `opens_at` of this file, from the cache if possible."""
         since, until, is_open = self._known.get((rule, zone), (at, at, False))
         if since <= at < until:
             return at if is_open else until
@@ -48,7 +48,7 @@ class Hours:
         return found
 
     def closes_at(self, rule: definition.QuietHours, at: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime | None:
-        """Return the same moment as the function `closes_at`."""
+        """Return the same moment as the function `closes_at` of this file, from the cache if possible."""
         since, until, is_open = self._known.get((rule, zone), (at, at, False))
         if is_open and since <= at < until:
             return until
@@ -59,20 +59,20 @@ class Hours:
 
 
 _Stretch = tuple[datetime.datetime, datetime.datetime, bool]
-"""(from, until, open): `until` is not included, and `open` is True if the stretch is not quiet."""
+"""A period of the cache, `(from, until, is_open)`; `until` is not included, and `is_open` is True outside quiet hours."""
 
 
 def opens_at(
     rule: definition.QuietHours, at: datetime.datetime, zone: datetime.tzinfo, holidays: Container[datetime.date]
 ) -> datetime.datetime | None:
-    """Return the first moment at or after `at` that is not quiet, or None if there is none within 366 days."""
+    """Return the first moment, not before `at`, that is outside quiet hours, or None if there is none within 366 days."""
     return _first(rule, at, zone, holidays, wanted=False)
 
 
 def closes_at(
     rule: definition.QuietHours, at: datetime.datetime, zone: datetime.tzinfo, holidays: Container[datetime.date]
 ) -> datetime.datetime | None:
-    """Return the first moment at or after `at` that is quiet, or None if there is none within 366 days."""
+    """Return the first moment, not before `at`, that is in quiet hours, or None if there is none within 366 days."""
     if rule.start == rule.end and not rule.days_off and not rule.holidays_off:
         return None
     return _first(rule, at, zone, holidays, wanted=True)
@@ -86,10 +86,10 @@ def _first(
     *,
     wanted: bool,
 ) -> datetime.datetime | None:
-    """Return the first moment, not before `at`, at which `quiet` is `wanted`, or None if there is none within 366 days.
+    """Return the first moment, not before `at`, at which `quiet` returns `wanted`, or None if there is none within 366 days.
 
-    The search goes through stretches of time without a change of the clocks. A stretch ends at the next midnight, or at a change
-    of the clocks before it. Within a stretch, only the start and the end of the quiet hours can change the answer.
+    The search goes from period to period. A period ends at the next local midnight or, if the clocks change earlier, at this
+    change. Within a period, the result of `quiet` can change only at the start and the end of the quiet hours.
     """
     limit = at + HORIZON
     while at <= limit:

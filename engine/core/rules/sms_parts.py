@@ -1,9 +1,11 @@
-"""The number of SMS parts that a text takes, which decides its cost.
+"""The number of SMS parts that a text takes; each part has a price.
 
-Called by `steps/send.py` for each SMS, and by the linter. Sources: 3GPP TS 23.038 section 6.2.1 (the GSM 7-bit alphabet and its
-extension) and TS 23.040 section 9.2.3.24.1 (each part of a long message carries a header of 6 octets). A text in the alphabet
-takes 160 septets in one part, or 153 in each of several. If one character is not in the alphabet, the text takes 70 UTF-16 units
-in one part, or 67 in each of several.
+Called by `steps/send.py` for each SMS, and by the linter. If all characters of a text are in the GSM 7-bit alphabet, a single
+part has 160 septets (units of 7 bits), and each of several parts has 153. If one character is not in this alphabet, a single part
+has 70 UTF-16 units, and each of several parts has 67.
+
+Sources: 3GPP TS 23.038 section 6.2.1 (the GSM 7-bit alphabet and its extension) and TS 23.040 section 9.2.3.24.1 (each part of a
+long message has a header of 6 octets).
 """
 
 from typing import Final, Literal
@@ -15,7 +17,7 @@ BASIC: Final = frozenset(
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 EXTENSION: Final = "\f^{}\\[~]|€"
-"""The characters that take two septets each: an escape and the character."""
+"""The characters of the alphabet's extension; each takes two septets, an escape and the character."""
 
 ALPHABET: Final = BASIC.union(EXTENSION)
 
@@ -24,7 +26,10 @@ _A_PART: Final = {"gsm7": 153, "ucs2": 67}
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """The number of parts of a text, and its units without headers (septets of GSM 7-bit or UTF-16 units of UCS-2)."""
+    """The number of SMS parts of a text (`count`), its encoding, and its length in units without headers.
+
+    The units are septets for `gsm7` and UTF-16 units for `ucs2`.
+    """
 
     count: int
     encoding: Literal["gsm7", "ucs2"]
@@ -32,10 +37,10 @@ class Parts(msgspec.Struct, frozen=True):
 
 
 def parts(text: str) -> Parts:
-    """Return the parts of a text; an empty text is sent as one part.
+    """Return the number of SMS parts of a text, with its encoding and length; an empty text takes one part.
 
-    A character of two units is never divided between parts. A long emoji of several characters may be divided: phones join the
-    parts before they show them.
+    A character of two units is never divided between two parts. An emoji of several characters may be divided, because phones
+    join all parts before they show the text.
     """
     encoding: Literal["gsm7", "ucs2"] = "gsm7"
     if BASIC.issuperset(text):

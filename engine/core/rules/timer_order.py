@@ -1,7 +1,7 @@
 """Timer order: which timer of a customer fires next, and whether a timer or an event comes first at the same time.
 
-Called by `decide/decider.py` once before an event and once after it. Timers fire in the order of their due time. An event wins a
-tie: a timer that is due exactly at the event's time fires after the event.
+Called by `decide/decider.py` to fire timers before an event, and again to fire timers after it. Timers fire in the order of their
+due times. An event wins a tie: a timer that is due exactly at the event's time fires after the event.
 """
 
 import datetime
@@ -15,9 +15,9 @@ def next_timer(
 ) -> tuple[str, state.Timer] | None:
     """Return the id of the customer's next due timer and the timer itself, or None if no timer is due.
 
-    Before an event at the time `until`, a timer is due if its due time is earlier. After the event (`at_until`), a timer with
-    exactly that time is due too: docs/semantics.md#an-event-wins-a-tie. Timers whose ids are in `fired` are left out. Of several
-    timers with one due time, the first by instance, then step, then id fires:
+    `until` is the time of an event. Before the event, a timer is due if its due time is earlier than `until`. After the event
+    (`at_until` is True), a timer is also due if its due time is `until`: docs/semantics.md#an-event-wins-a-tie. Timers whose ids
+    are in `fired` are left out. Timers with the same due time fire in the order of instance, then step, then id:
     docs/semantics.md#timers-fire-in-order-of-their-due-time
     """
     due = [each for each in customer.timers.items() if each[1].due <= until and (at_until or each[1].due < until)]

@@ -1,4 +1,5 @@
-"""Traits: how values computed from a customer's events are kept and evaluated.
+"""Traits: values that the engine computes from a customer's events, such as the number of orders in 30 days.
 
-`evaluate.py` folds an event into the tallies and reads values from them. Nothing here knows journeys or messages.
+`evaluate.py` adds an event to the tallies of a customer, and computes the values of traits from the tallies. This package does
+not know journeys or messages.
 """

@@ -1,8 +1,8 @@
-"""Compaction: tallies are made smaller when a customer's traits would take too many bytes.
+"""Compaction: makes tallies smaller, so that a customer's traits do not take too many bytes.
 
-Called by `evaluate.py` when a tally has grown. Past `BUCKETS`, neighbouring buckets are joined and leave the window together, at
-the time of the later one. Past `VALUES`, the values that were seen longest ago are dropped. This file does not know events or
-conditions. docs/semantics.md#the-traits-of-a-customer-are-bounded
+`evaluate.py` calls `one` and `together` when a tally has grown. If a tally has more than `BUCKETS` buckets, neighbouring buckets
+are joined; their events then leave the window together, when the latest of them leaves. If a tally has more than `VALUES` values,
+the values that were seen longest ago are dropped: docs/semantics.md#the-traits-of-a-customer-are-bounded
 """
 
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from engine.core.model.state import Tally
 from engine.core.traits import tallies, value_rules
 
 BUCKETS: Final = 400
-"""The most buckets of one trait without joining: a year of days, or 400 events of a rolling window."""
+"""The number of buckets up to which a tally is exact: more than a year of days, or 400 events of a rolling window."""
 VALUES: Final = 100
-"""The most values that `distinct` and `most_frequent` keep."""
+"""The greatest number of values in a tally of `distinct` or `most_frequent`."""
 EACH_BYTES: Final = 8_000
-"""The most bytes of one tally."""
+"""The greatest size of one tally in bytes."""
 ALL_BYTES: Final = 32_000
-"""The most bytes of all tallies of a customer together; past it, each tally gets an equal share.
+"""The greatest size of all tallies of a customer together, in bytes; past this size, each tally gets an equal share of the bytes.
 
-The bound holds for up to 75 traits.
+With more than 75 traits the size may be greater, because a tally needs some bytes even if it has only one bucket.
 """
 
 _WIDEST: Final = 1 << 62
@@ -30,19 +30,23 @@ _MANY: Final = frozenset({"distinct", "most_frequent"})
 
 
 def one(tally: Tally) -> Tally:
-    """Return the tally, made smaller if it is past the limits of one tally; else the same object."""
+    """Return the tally, made smaller if it exceeds `EACH_BYTES`, `BUCKETS` or `VALUES`; otherwise return the same object."""
     if tally.size > EACH_BYTES:
         tally = fit(tally, EACH_BYTES)
     if len(tally.marks) > BUCKETS:
         tally = fit(tally, EACH_BYTES, BUCKETS // 2)
     if len(tally.values) > VALUES and tally.compute in _MANY:
-        # One value of most_frequent has many buckets: several values go at once, so that the next new values cost nothing.
+        # In a tally of most_frequent a value may have many buckets, so dropping takes time. Several values are dropped at once,
+        # so that nothing must be dropped for the next few new values.
         tally = _forget(tally, 1 if tally.compute == "distinct" else VALUES // 8)
     return tally
 
 
 def together(kept: Mapping[str, Tally]) -> Mapping[str, Tally]:
-    """Return all tallies of a customer; past `ALL_BYTES` in all, the tallies with more than an equal share are made smaller."""
+    """Return all tallies of a customer, `{trait name: tally}`, made smaller if together they exceed `ALL_BYTES`.
+
+    In this case each tally that has more than an equal share of `ALL_BYTES` is made smaller; the other tallies stay unchanged.
+    """
     if sum([tally.size for tally in kept.values()]) <= ALL_BYTES:
         return kept
     share = ALL_BYTES // len(kept)
@@ -50,9 +54,9 @@ def together(kept: Mapping[str, Tally]) -> Mapping[str, Tally]:
 
 
 def fit(tally: Tally, most_bytes: int, most_buckets: int = BUCKETS) -> Tally:
-    """Return the tally with at most three quarters of `most_bytes`, so that it can grow, and at most `most_buckets` buckets.
+    """Return the tally with at most three quarters of `most_bytes` and at most `most_buckets` buckets.
 
-    At least one bucket is left.
+    The last quarter is left free for the next events. At least one bucket is always left, even if it takes more bytes.
     """
     while tally.size > most_bytes * 3 // 4 or len(tally.marks) > most_buckets:
         values = len(tally.values) if tally.compute in _MANY else 1
@@ -67,7 +71,10 @@ def fit(tally: Tally, most_bytes: int, most_buckets: int = BUCKETS) -> Tally:
 
 
 def _forget(tally: Tally, some: int) -> Tally:
-    """Return the tally without the `some` values that were seen longest ago; in a tie the first value is dropped."""
+    """Return the tally without `some` of its values: those that were seen longest ago, and in a tie the first ones.
+
+    `some` is the number of values to drop.
+    """
     if tally.compute == "distinct":
         return _forget_distinct(tally, some)
     places, seen = [int(place) for place in tally.numbers], [0] * len(tally.values)
@@ -87,9 +94,11 @@ def _forget_distinct(tally: Tally, some: int) -> Tally:
 
 
 def _join(tally: Tally, most: int) -> Tally:
-    """Return the tally with at most `most` buckets: those whose marks fall into one step become one, at the latest mark.
+    """Return the tally with neighbouring buckets joined, so that at most `most` buckets are left.
 
-    The step only ever doubles. So an event leaves the window at most one step late, even if its bucket is joined several times.
+    All buckets with the same `mark // step` (for `most_frequent`: and the same value) become one bucket with the latest of their
+    marks. `step` is doubled until there are few enough buckets. So an event leaves the window at most one step late, even if its
+    bucket is joined several times.
     """
     step, buckets = tally.step, range(len(tally.marks))
     while step < _WIDEST and len({_cell(tally, at, step) for at in buckets}) > most:

@@ -1,8 +1,8 @@
 """Traits: values computed from a customer's events, one event at a time.
 
-`evolution.py` calls `take` for each event that a trait names. `values` and `value` serve conditions and segments, and
-`changes_at` returns when a trait can change without an event. The tallies of past events are in `tallies.py`, the windows in
-`windows.py`. This file reads no clock and evaluates no CEL; reading a value changes nothing.
+`evolution.py` calls `take` for each event whose type a trait uses. `value` and `values` compute the values of traits, for example
+for the conditions of segments. `changes_at` returns when a value can change without an event. The data of past events is in
+tallies (`tallies.py`), and `windows.py` says which events are in a window. This file reads no clock and evaluates no CEL.
 """
 
 import datetime
@@ -16,7 +16,10 @@ from engine.core.model.state import Tally
 from engine.core.traits import compaction, tallies, value_rules, windows
 
 MISSING: Final = msgspec.UNSET
-"""The result for a trait without a value: an average, min, max, first, last or most_frequent of no events."""
+"""The result for a trait without a value: an average, min, max, first, last or most_frequent of no events.
+
+A condition that reads such a trait is false.
+"""
 
 
 def take(
@@ -27,12 +30,15 @@ def take(
     zone: datetime.tzinfo,
     evaluate: Callable[[definition.Expression], Any],
 ) -> Mapping[str, Tally]:
-    """Return `{trait: tally}` after the event; the same object if the event changes no tally.
+    """Return `{trait name: tally}` after the event; the same object as `kept` if the event changes no tally.
 
-    `traits` must be those whose `of` names the event's type. `evaluate` returns the value of an expression, or None if it fails.
-    Not counted are an event whose `when` is not true, a value of the wrong kind (`value_rules.is_number`,
-    `value_rules.is_storable`), and an event that is already outside the window. The event's own `time` counts, so the order of
-    arrival does not matter.
+    - `traits`: the traits that use events of this type (`Trait.of`).
+    - `kept`: `{trait name: tally}` before the event.
+    - `evaluate`: a function that returns the value of an expression, or None if the expression fails.
+
+    A trait does not count the event if its condition `when` is not true, if the value is of the wrong kind
+    (`value_rules.is_number`, `value_rules.is_storable`), or if the event is already outside the window. The event counts at its
+    own `time`, so the order in which events arrive does not matter.
     """
     place = windows.Place(event.time, now, zone)
     after: dict[str, Tally] = {}
@@ -55,7 +61,7 @@ def take(
         if added.size > tally.size:
             within = compaction.one(added)
             if within is not added and within == tally:
-                continue  # the bounds would drop this late value at once
+                continue  # the event is late, and compaction has dropped its value again
             grown, added = True, within
         after[trait.name] = added
     if not after:
@@ -64,9 +70,10 @@ def take(
 
 
 def value(trait: definition.Trait, tally: Tally | None, now: datetime.datetime, zone: datetime.tzinfo) -> Any:
-    """Return the trait's value at `now`, or `MISSING`; a tally of another definition counts as empty.
+    """Return the trait's value at `now`, or `MISSING` if it has none.
 
-    The value is a number, a text, a bool or a timestamp; for `distinct` a list, and for `rfm` a mapping.
+    The value is a number, a text, a bool or a timestamp; for `distinct` it is a list, and for `rfm` a mapping. A tally that was
+    made by an older definition of the trait counts as empty.
     """
     return _value(trait, tally, windows.Place(now, now, zone), now, zone)
 
@@ -74,7 +81,7 @@ def value(trait: definition.Trait, tally: Tally | None, now: datetime.datetime, 
 def values(
     traits: Iterable[definition.Trait], kept: Mapping[str, Tally], now: datetime.datetime, zone: datetime.tzinfo
 ) -> dict[str, Any]:
-    """Return `{trait name: value}` at `now`, without the traits that have no value."""
+    """Return `{trait name: value}` at `now`; traits without a value are left out. `kept` is `{trait name: tally}`."""
     place, found = windows.Place(now, now, zone), {}
     for trait in traits:
         each = _value(trait, kept.get(trait.name), place, now, zone)
@@ -86,7 +93,7 @@ def values(
 def _value(
     trait: definition.Trait, tally: Tally | None, place: windows.Place, now: datetime.datetime, zone: datetime.tzinfo
 ) -> Any:
-    """Return the same as `value`, with `place` (now, in days and milliseconds) calculated once for several traits."""
+    """Return the same as `value`. `place` has the marks of `now`, which are computed only once for several traits."""
     if tally is None or tally.hash != trait.hash:
         tally = Tally(trait.hash, now, trait.compute)
     low = place.low(trait)
@@ -119,11 +126,11 @@ def _value(
 def changes_at(
     trait: definition.Trait, tally: Tally | None, now: datetime.datetime, zone: datetime.tzinfo, *, daily: bool = True
 ) -> datetime.datetime | None:
-    """Return the first moment after `now` at which the value may change without an event, or None if it never does.
+    """Return the first moment after `now` at which the trait's value may change without an event, or None if it never does.
 
-    The value changes when the oldest bucket leaves the window. The value of rfm also changes at the customer's next midnight,
-    because `recency_days` grows. With `daily=False` (for callers that do not read `recency_days`), it is the midnight at which
-    the recency score falls.
+    A value changes when the oldest bucket leaves the window. The value of `rfm` also changes at the customer's next midnight,
+    because its `recency_days` grows by one. With `daily=False`, for a caller that does not read `recency_days`, the midnight at
+    which the recency score falls is used instead.
     """
     if tally is None or tally.hash != trait.hash:
         return None
@@ -141,7 +148,10 @@ def changes_at(
 
 
 def _most_frequent(tally: Tally, start: int) -> Any:
-    """Return the value seen most often, in a tie the one seen first."""
+    """Return the value that was seen most often in the window (the buckets from index `start` on).
+
+    In a tie, return the value that was seen first. Return `MISSING` if there is no value.
+    """
     seen = [0] * len(tally.values)
     for place, count in zip(tally.numbers[start:], tally.counts[start:], strict=True):
         seen[int(place)] += count
@@ -150,7 +160,11 @@ def _most_frequent(tally: Tally, start: int) -> Any:
 
 
 def _rfm(trait: definition.Trait, tally: Tally, start: int, now: datetime.datetime, zone: datetime.tzinfo) -> dict[str, Any]:
-    """Return recency, frequency and monetary value with their scores; a value on the limit of a band gets the better score."""
+    """Return the value of an `rfm` trait: recency in days, number of orders and money spent, with a score for each.
+
+    Only the buckets from index `start` on are in the window. A number exactly on the limit between two scores gets the better
+    score. Without an order, `recency_days` is None and all scores are 1.
+    """
     orders, spend = sum(tally.counts[start:]), value_rules.total(tally.numbers[start:])
     days = max(0, windows.day(now, zone) - _last_day(trait, tally, zone)) if orders else None
     return {

@@ -1,8 +1,8 @@
-"""Tallies: what a customer's state keeps of one trait, and how one more event changes it.
+"""Tallies: the data of past events from which a trait is computed, and how one more event changes this data.
 
-Called by `evaluate.py`, which decides whether an event counts, and by `compaction.py`, which limits the number of buckets. A
-tally is a list of buckets in the order of their marks. A mark is a day or a time (`windows.py`); events with the same mark share
-a bucket and leave the window together. This file does not know a trait's conditions.
+Called by `evaluate.py`, which checks whether an event counts, and by `compaction.py`, which limits the size of tallies. A tally
+is a list of buckets. Each bucket has a mark, which is a day or a time as a number (`windows.py`). Events with the same mark are
+in one bucket, and leave the trait's window together.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,10 +15,12 @@ _SHORT_MARK: Final = 1 << 16
 
 
 def add(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """Return the tally with one more event; the same object if the event changes nothing.
+    """Return the tally after one more event; the same object if the event changes nothing.
 
-    `low` is the least mark in the window (None: no window), and `time` is the event's time in ms. Buckets that have left the
-    window are dropped.
+    - `mark`: the event's mark (`windows.py`).
+    - `low`: the least mark that is in the window now; buckets with a lesser mark are dropped. None: there is no window.
+    - `value`: the event's value for the trait.
+    - `time`: the event's time in ms since 1970.
     """
     return _ADD[tally.compute](tally, mark, low, value, time)
 
@@ -34,9 +36,9 @@ JOINED: Final[Mapping[str, Callable[[int | float, int | float], int | float]]] =
 
 
 def _end(marks: tuple[int, ...], mark: int) -> int:
-    """Return the index at which `mark` is inserted, after all marks that are not greater.
+    """Return the index at which to insert `mark` into the sorted `marks`: after all marks that are not greater.
 
-    The search begins at the end, because most events are the newest.
+    The search begins at the end, because most events are newer than all events before.
     """
     at = len(marks)
     while at and marks[at - 1] > mark:
@@ -45,7 +47,10 @@ def _end(marks: tuple[int, ...], mark: int) -> int:
 
 
 def inside(marks: tuple[int, ...], low: int | None) -> int:
-    """Return the index of the first bucket in the window."""
+    """Return the index of the first bucket in the window: the first one whose mark is not less than `low`.
+
+    If `low` is None there is no window, and the result is 0. If no bucket is in the window, the result is `len(marks)`.
+    """
     if low is None:
         return 0
     at = 0
@@ -55,7 +60,10 @@ def inside(marks: tuple[int, ...], low: int | None) -> int:
 
 
 def _add_number(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """Add a value to the bucket with this mark, or to a new bucket: for count, sum, average, min, max and rfm."""
+    """Return a tally of count, sum, average, min, max or rfm with one more value, in the bucket `mark` or in a new bucket.
+
+    Without a window (`low` is None) there is only one bucket.
+    """
     marks, numbers, counts = tally.marks, tally.numbers, tally.counts
     counted = tally.compute in _COUNTED
     at = (1 if marks else 0) if low is None else _end(marks, mark)
@@ -74,7 +82,7 @@ def _add_number(tally: Tally, mark: int, low: int | None, value: Any, time: int)
 
 
 def _put(column: tuple[Any, ...], at: int, instead: int, value: Any) -> tuple[Any, ...]:
-    """Return the column with `value` at index `at`, in place of the next `instead` elements."""
+    """Return the column with `value` at index `at`; it replaces `instead` elements from there (0: it is inserted)."""
     return column[:at] + (value,) + column[at + instead :]  # noqa: RUF005 half the time of unpacking
 
 
@@ -90,9 +98,10 @@ def _inside(
 
 
 def _add_first(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """Keep the earliest value of each bucket, because an earlier bucket may leave the window.
+    """Return a tally of `first` with one more value: each bucket keeps the value of its earliest event.
 
-    Of two values of the same time, the first to arrive is kept.
+    Several buckets are needed because the earliest one leaves the window first. Of two values with the same time, the value that
+    arrived first is kept.
     """
     marks, numbers, values = tally.marks, tally.numbers, tally.values
     at = end = _end(marks, mark)
@@ -113,9 +122,10 @@ def _add_first(tally: Tally, mark: int, low: int | None, value: Any, time: int) 
 
 
 def _add_last(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """Keep only the latest value: when it leaves the window, all earlier values have left.
+    """Return a tally of `last` with one more value: only the value of the latest event is kept.
 
-    Of two values of the same time, the last to arrive is kept.
+    Earlier values are not needed, because they leave the window before the latest value. Of two values with the same time, the
+    value that arrived last is kept.
     """
     if tally.numbers and (time < tally.numbers[0] or (time == tally.numbers[0] and value_rules.same(value, tally.values[0]))):
         return tally
@@ -123,9 +133,9 @@ def _add_last(tally: Tally, mark: int, low: int | None, value: Any, time: int) -
 
 
 def _add_distinct(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """Keep each value with the mark at which it was last seen, in the order in which the values were first seen.
+    """Return a tally of `distinct` with one more value: each value is kept once, with the mark at which it was last seen.
 
-    A value that left the window and comes again goes to the end of the list.
+    The values are in the order in which they were first seen. A value that left the window and comes again goes to the end.
     """
     if low is not None and tally.marks and min(tally.marks) < low:
         tally = reduced(tally, [at for at, each in enumerate(tally.marks) if each >= low])
@@ -139,13 +149,17 @@ def _add_distinct(tally: Tally, mark: int, low: int | None, value: Any, time: in
 
 
 def _add_most_frequent(tally: Tally, mark: int, low: int | None, value: Any, time: int) -> Tally:
-    """Count each value in each bucket; without a window, count each value and keep when it was last seen."""
+    """Return a tally of `most_frequent` with one more value.
+
+    With a window there is a bucket for each mark and value, with the number of events. Without a window (`low` is None) there is
+    a bucket for each value, with the number of events and the mark at which the value was last seen.
+    """
     start = inside(tally.marks, low)
     if start:
         tally = reduced(tally, range(start, len(tally.marks)))
     marks, places, counts, values = tally.marks, tally.numbers, tally.counts, tally.values
     end, place = _end(marks, mark), _find(values, value)
-    # Without a window a value has one bucket; else the buckets of the same mark stand together.
+    # Without a window a value has only one bucket, anywhere. With a window, only the buckets with this mark are searched.
     first = _end(marks, mark - 1) if low is not None else 0
     after = end if low is not None else len(places)
     if place in places[first:after]:
@@ -174,7 +188,7 @@ _COUNTED: Final = frozenset({"average", "rfm", "most_frequent"})
 
 
 def _find(values: tuple[Any, ...], value: Any) -> int:
-    """Return the index of the value, or -1 if it is not there."""
+    """Return the index of `value` in `values`, or -1 if `values` does not contain it."""
     if value not in values:
         return -1
     at = values.index(value)
@@ -191,18 +205,22 @@ def sized(
     values: tuple[Any, ...],
     text: int | None = None,
 ) -> Tally:
-    """Return the tally with new columns and the new size; `text` is the number of bytes of `values`, if the caller knows it."""
+    """Return the tally with the given columns (see `Tally`) and a new `size`.
+
+    `text` is the number of bytes of `values` in msgpack, if the caller knows it; None: it is computed here.
+    """
     size = _columns(tally, marks, numbers, counts) + (sum(map(value_rules.size, values)) if text is None else text)
     return Tally(tally.hash, tally.since, tally.compute, tally.step if marks else 1, size, marks, numbers, counts, values)
 
 
 def text(tally: Tally) -> int:
-    """Return an upper bound of the bytes that the values take in msgpack."""
+    """Return an upper bound of the bytes that the column `values` of the tally takes in msgpack."""
     return tally.size - _columns(tally, tally.marks, tally.numbers, tally.counts) if tally.marks else 0
 
 
 def _columns(tally: Tally, marks: tuple[int, ...], numbers: tuple[int | float, ...], counts: tuple[int, ...]) -> int:
-    # Bytes of msgpack: 64 at most for the heads of arrays, `since` and `step`; 3 for a day, 9 for another number, 5 for a count.
+    # The greatest numbers of bytes in msgpack: 64 for the array headers, `since` and `step` together; 3 for a mark that is a day,
+    # 9 for another mark or number, 5 for a count.
     short = not marks or (max(marks) if tally.compute == "distinct" else marks[-1]) < _SHORT_MARK
     each = _NUMBER_BYTES.get(tally.compute, 9)
     return 64 + len(tally.hash) + len(marks) * (3 if short else 9) + len(numbers) * each + len(counts) * 5
@@ -212,7 +230,10 @@ _NUMBER_BYTES: Final = {"count": 5, "most_frequent": 1}
 
 
 def reduced(tally: Tally, kept: Iterable[int]) -> Tally:
-    """Return the tally (distinct or most_frequent) with only the buckets at the indices `kept` and the values that these use."""
+    """Return a tally of `distinct` or `most_frequent` with only the buckets at the indices `kept`.
+
+    Values without a bucket are dropped too.
+    """
     kept = list(kept)
     marks = tuple([tally.marks[at] for at in kept])
     if tally.compute == "distinct":

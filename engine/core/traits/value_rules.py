@@ -1,6 +1,6 @@
-"""Value rules: the values that a trait can count, and how values are added and compared.
+"""Value rules: which values of events a trait can use, and how values are added and compared.
 
-`evaluate.py`, `tallies.py` and `compaction.py` call this file, so that all traits have the same rules for numbers and equality.
+Called by `evaluate.py`, `tallies.py` and `compaction.py`, so that all traits have the same rules for numbers and for equality.
 """
 
 import datetime
@@ -8,20 +8,23 @@ from collections.abc import Callable
 from typing import Any, Final
 
 NUMBER: Final = 2**53
-"""The largest number that counts: JSON carries whole numbers exactly only up to here (RFC 8259, section 6)."""
+"""The greatest number that a trait counts; in JSON, greater whole numbers may not be exact (RFC 8259, section 6)."""
 TEXT_BYTES: Final = 256
-"""The most bytes of a text that counts as a value."""
+"""The greatest length, in bytes of UTF-8, of a text that a trait counts as a value."""
 
 _INT64: Final = 2**63
 
 
 def is_number(value: Any) -> bool:
-    """Return True if a trait counts the value as a number: not a bool, not NaN or infinite, and at most `NUMBER` in size."""
+    """Return True if a trait counts the value as a number.
+
+    Such a number is an int or a float from `-NUMBER` to `NUMBER`. A bool, NaN and infinity do not count.
+    """
     return (type(value) is int or type(value) is float) and -NUMBER <= value <= NUMBER
 
 
 def is_storable(value: Any) -> bool:
-    """Return True if a tally can keep the value: a number, a bool, a text of at most `TEXT_BYTES`, or a timestamp with a zone.
+    """Return True if a tally can store the value: a number, a bool, a text of at most `TEXT_BYTES`, or a timestamp with a zone.
 
     A whole number must fit in 64 bits, and a float must be finite.
     """
@@ -41,16 +44,17 @@ def same(a: Any, b: Any) -> bool:
 
 
 def size(value: Any) -> int:
-    """Return an upper bound of the value's bytes in msgpack."""
+    """Return an upper bound of the number of bytes that the value takes in msgpack."""
     if type(value) is str:
         return 3 + (len(value) if value.isascii() else len(value.encode(errors="replace")))
     return 15 if type(value) is datetime.datetime else 9
 
 
 def total(numbers: tuple[int | float, ...]) -> int | float:
-    """Return the sum, with the numbers added one by one in their order.
+    """Return the sum of the numbers, added one by one in their order.
 
-    Python's own `sum` is not used: since 3.12 it rounds floats in another way, and two machines must get the same sum.
+    Python's own `sum` is not used: it rounds floats in another way since Python 3.12, and the sum must not depend on the version
+    of Python. A whole number beyond 64 bits becomes a float.
     """
     result: int | float = 0
     for each in numbers:
@@ -59,22 +63,31 @@ def total(numbers: tuple[int | float, ...]) -> int | float:
 
 
 def plus(a: int | float, b: int | float) -> int | float:
-    """Return the sum; a whole number beyond 64 bits, which neither CEL nor msgpack has, becomes a float."""
+    """Return `a + b`. A whole number beyond 64 bits becomes a float, because CEL and msgpack have no such whole numbers."""
     return _bounded(a + b)
 
 
 def least(a: int | float, b: int | float) -> int | float:
-    """Return the lesser number; of 1 and 1.0 return 1, so that the order of the events does not change the text of a message."""
+    """Return the lesser number; of two equal numbers, such as 1 and 1.0, return the int.
+
+    A message shows 1 and 1.0 differently, and its text must not depend on the order in which the events came.
+    """
     return b if b < a or (b == a and type(b) is int) else a
 
 
 def greatest(a: int | float, b: int | float) -> int | float:
-    """Return the greater number; of 1 and 1.0 return 1, so that the order of the events does not change the text of a message."""
+    """Return the greater number; of two equal numbers, such as 1 and 1.0, return the int.
+
+    A message shows 1 and 1.0 differently, and its text must not depend on the order in which the events came.
+    """
     return b if b > a or (b == a and type(b) is int) else a
 
 
 def joined(join: Callable[[int | float, int | float], int | float], numbers: tuple[int | float, ...]) -> int | float:
-    """Return one number from several, joined in their order; there must be at least one."""
+    """Return one number computed from `numbers`: `join` is called with the result so far and the next number, in their order.
+
+    `join` is `least` or `greatest`, for example. `numbers` must not be empty.
+    """
     result = numbers[0]
     for each in numbers[1:]:
         result = join(result, each)
