@@ -6,7 +6,7 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).parents[2]
-OTHER = {"traits", "segments", "branch", "split", "actions", "options"}
+OTHER = {"settings", "traits", "segments", "branch", "split", "actions", "options"}
 """Names of files that are also names in journeys, event types or parameters: `split.assigned` is no function."""
 
 

@@ -279,7 +279,7 @@ class Set(msgspec.Struct, frozen=True, tag="set"):
 
 
 class Emit(msgspec.Struct, frozen=True, tag="emit"):
-    """The step `emit`: it makes an event of the type `event` about the same customer; the event is written to `customer.events`."""
+    """The step `emit`: it writes an event of the type `event` about the same customer to `customer.events`."""
 
     id: str
     path: str
