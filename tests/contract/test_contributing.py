@@ -31,20 +31,20 @@ status: live
 enter: {event: go, reentry: never}
 steps:
   - id: tell
-    send: {template: hello, channels: [{channel: viber, success: read, fallback_after: 1h}]}
+    send: {template: hello, channels: [{channel: toychannel, success: read, fallback_after: 1h}]}
   - id: far
     branch:
-      - {if: traits.far == 9.0, then: [{id: call, webhook_call: {url: "'https://toko.example'", data: {far: traits.far}}}]}
+      - {if: traits.far == 9.0, then: [{id: call, toy_step: {url: "'https://toko.example'", data: {far: traits.far}}}]}
 """
 FILES: Final = {
     "toys.yaml": JOURNEY,
     "policy.yaml": """
 policy:
   consent: {transactional: implied}
-  channels: {viber: {address: profile.phone, cost: 300, reports: [accepted, delivered, read, failed]}}
+  channels: {toychannel: {address: profile.phone, cost: 300, reports: [accepted, delivered, read, failed]}}
 """,
     "traits.yaml": "traits: {far: {of: go, compute: farthest, value: event.data.n}}\n",
-    "templates/hello.id.yaml": 'viber: {text: "Hai {{ profile.name }}", button: Beli}\n',
+    "templates/hello.id.yaml": 'toychannel: {text: "Hai {{ profile.name }}", button: Beli}\n',
 }
 
 
@@ -90,6 +90,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     dalang(root, "schema", "write")
     (root / "docs" / "settings.md").write_text(dalang(root, "schema", "settings"))
     (root / "docs" / "rights.md").write_text(dalang(root, "schema", "rights"))
+    run(root, sys.executable, "-m", "tests.histories.record", "parcel-call")
     return root
 
 
@@ -118,7 +119,7 @@ def test_a_file_that_a_checklist_names_exists() -> None:
     [
         ("ruff", "format", "--check", "."),
         ("ruff", "check", "."),
-        ("mypy", "engine/core", "engine/authoring", "tests/unit/core/test_webhook_call.py"),
+        ("mypy", "engine/core", "engine/authoring", "tests/unit/core/test_toy_step.py"),
         ("lint-imports", "--no-cache"),
         ("python", "-m", "engine.cli.app", "schema", "check"),
         ("python", "-m", "engine.cli.app", "check", "journeys"),
@@ -141,20 +142,24 @@ def test_the_tests_pass_with_the_toys(copy: pathlib.Path) -> None:
             "--basetemp",
             str(copy.parent / "below"),
             "-k",
-            "viber or farthest or DLG699 or call or page or files or example or finding",
+            "toychannel or farthest or DLG999 or toy or parcel or page or files or example or finding or literally or house",
         ),
         *(f"{contract}/test_channels.py", f"{contract}/test_settings.py", f"{contract}/test_errors.py"),
         *(f"{contract}/test_schemas.py::test_the_files_are_what_the_models_give", f"{contract}/test_schemas.py::{EXAMPLES}"),
         *(f"{contract}/test_lint_examples.py::{each}" for each in FINDINGS),
-        *(f"{unit}/authoring/test_reference.py", f"{unit}/authoring/test_journey_file.py"),
-        *(f"{unit}/core/test_traits.py", f"{unit}/core/test_webhook_call.py", "tests/property/test_traits.py"),
+        *(f"{unit}/authoring/test_reference.py", f"{unit}/authoring/test_journey_file.py", f"{unit}/authoring/test_lint.py"),
+        *(f"{unit}/authoring/test_journeys.py", f"{unit}/runtime/test_codec_and_clock.py", "tests/histories"),
+        *(f"{contract}/test_rules.py",),
+        *(f"{unit}/core/test_traits.py", f"{unit}/core/test_toy_step.py", "tests/property/test_traits.py"),
     )
     for case in (
-        "test_channels.py::test_a_journey_may_send_on_it[viber]",
-        "[DLG699]",
+        "test_channels.py::test_a_journey_may_send_on_it[toychannel]",
+        "[DLG999]",
         "[farthest",
-        "parcel-call",
-        "webhook_call",
+        "test_a_saved_history_gives_the_same_decisions[parcel-call]",
+        "test_the_journeys_of_the_house_have_no_findings",
+        "test_the_prefix_stands_in_front_literally",
+        "toy_step",
     ):
         assert case in told
 
@@ -162,7 +167,7 @@ def test_the_tests_pass_with_the_toys(copy: pathlib.Path) -> None:
 EXAMPLES: Final = "test_the_example_files_are_valid"
 FINDINGS: Final = (
     "test_every_finding_has_an_example",
-    "test_an_example_gives_exactly_its_finding[DLG699]",
+    "test_an_example_gives_exactly_its_finding[DLG999]",
     "test_the_pages_are_what_the_findings_give",
 )
 
@@ -174,7 +179,7 @@ def test_a_journey_uses_the_toys(copy: pathlib.Path) -> None:
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         (directory / name).write_text(text)
     told = json.loads(dalang(copy, "check", str(directory), "--format", "json"))
-    assert [(each["file"], each["code"]) for each in told["findings"]] == [(str(directory / "toys.yaml"), "DLG699")]
+    assert [(each["file"], each["code"]) for each in told["findings"]] == [(str(directory / "toys.yaml"), "DLG999")]
     head = {"specversion": "1.0", "source": "t", "subject": "ayu"}
     events: list[dict[str, Any]] = [
         {**head, "id": "a", "type": "customer.identified", "data": {"traits": {"name": "Ayu\nN", "phone": "+62812"}}},
@@ -187,6 +192,6 @@ def test_a_journey_uses_the_toys(copy: pathlib.Path) -> None:
     dalang(copy, "replay", str(given), "--journeys", str(directory), "--actions", str(sent))
     found = [json.loads(line) for line in sent.read_text().splitlines()]
     assert [(each["channel"], each["to"], each["content"]) for each in found] == [
-        ("viber", {"viber_id": "+62812"}, {"text": "Hai Ayu N", "button": "Beli"}),
+        ("toychannel", {"toy_id": "+62812"}, {"text": "Hai Ayu N", "button": "Beli"}),
         ("webhook", {"url": "https://toko.example"}, {"data": {"far": 9.0}}),
     ]

@@ -14,14 +14,14 @@ CHANNEL: Final[Toy] = {
             '    ),\n)\n"""Every channel.',
             '''    ),
     Channel(
-        name="viber",
-        address="viber_id",
-        told="A Viber message.",
+        name="toychannel",
+        address="toy_id",
+        told="A message of the toy channel.",
         example={"text": "Halo"},
         bodies=(
             Body(
-                "Viber",
-                "A Viber message.",
+                "ToyChannel",
+                "A message of the toy channel.",
                 (
                     Field(name="text", told="Liquid.", example="Halo {{ profile.name }}", one_line=True),
                     Field(name="button", told="Liquid; its label.", example="Beli", required=False),
@@ -36,14 +36,14 @@ CHANNEL: Final[Toy] = {
 """Every channel.''',
         ),
     ),
-    "docs/tutorial.md": (("webhook, agent.", "webhook, agent, viber."),),
+    "docs/tutorial.md": ((".\n    Did you mean whatsapp?", ", toychannel.\n    Did you mean whatsapp?"),),
 }
 
 STEP: Final[Toy] = {
     "engine/authoring/language/steps.py": (
         (
             "# The steps.\n",
-            '''class WebhookCall(Model):
+            '''class ToyStep(Model):
     """A call to another system."""
 
     url: Address = Field(description="CEL; the address that is called.", examples=["'https://toko.example/hook'"])
@@ -55,24 +55,24 @@ STEP: Final[Toy] = {
         ),
         (
             "class ExitStep(_Step):",
-            '''class WebhookCallStep(_Step):
+            '''class ToyStepStep(_Step):
     """Calls another system, by an action on the channel `webhook`."""
 
-    webhook_call: WebhookCall = Field(description="The call.", examples=[{"url": "'https://toko.example/hook'"}])
+    toy_step: ToyStep = Field(description="The call.", examples=[{"url": "'https://toko.example/hook'"}])
 
 
 class ExitStep(_Step):''',
         ),
         (
             '    | Annotated[ExitStep, Tag("<exit>")],',
-            '    | Annotated[WebhookCallStep, Tag("<webhook_call>")]\n    | Annotated[ExitStep, Tag("<exit>")],',
+            '    | Annotated[ToyStepStep, Tag("<toy_step>")]\n    | Annotated[ExitStep, Tag("<exit>")],',
         ),
     ),
     "engine/core/model/definition.py": (
         (
             "Step = Send |",
-            '''class WebhookCall(msgspec.Struct, frozen=True, tag="webhook_call"):
-    """The step `webhook_call`: it calls another system at `url`."""
+            '''class ToyStep(msgspec.Struct, frozen=True, tag="toy_step"):
+    """The step `toy_step`: it calls another system at `url`."""
 
     id: str
     path: str
@@ -83,19 +83,19 @@ class ExitStep(_Step):''',
 
 Step = Send |''',
         ),
-        ("| Handoff | Exit\n", "| Handoff | WebhookCall | Exit\n"),
+        (" | Exit\n", " | ToyStep | Exit\n"),
     ),
     "engine/authoring/compiling/flat_steps.py": (
         (
             "            case steps.ExitStep():\n",
-            """            case steps.WebhookCallStep(webhook_call=call):
-                url = expressions.compiled(call.url, (*self.path, "webhook_call", "url"))
-                return definition.WebhookCall(*self.place, url, self._given(call.data, "webhook_call", "data"))
+            """            case steps.ToyStepStep(toy_step=call):
+                url = expressions.compiled(call.url, (*self.path, "toy_step", "url"))
+                return definition.ToyStep(*self.place, url, self._given(call.data, "toy_step", "data"))
             case steps.ExitStep():
 """,
         ),
     ),
-    "engine/core/steps/webhook_call.py": '''"""The step `webhook_call`: it calls another system, by an action on `actions.webhook`."""
+    "engine/core/steps/toy_step.py": '''"""The step `toy_step`: it calls another system, by an action on `actions.webhook`."""
 
 from engine.core import send_policy
 from engine.core.context import decision_context
@@ -105,7 +105,7 @@ from engine.core.steps import results
 CHANNEL = "webhook"
 
 
-def begin(step: definition.WebhookCall, context: decision_context.Context) -> results.Move:
+def begin(step: definition.ToyStep, context: decision_context.Context) -> results.Move:
     """Request the call; nobody is called about a held-out customer, or without an address."""
     at = context.here
     message_id = decisions.hashed(at.id, step.id, at.visit)
@@ -130,17 +130,17 @@ def begin(step: definition.WebhookCall, context: decision_context.Context) -> re
     return results.Goto((request, decisions.MessageResolved(message_id, "requested")), "requested", step.next)
 ''',
     "engine/core/steps/__init__.py": (
-        ("    wait_until,\n", "    wait_until,\n    webhook_call,\n"),
+        ("    split,\n", "    split,\n    toy_step,\n"),
         (
             "    definition.Exit: exit.begin,\n",
-            "    definition.WebhookCall: webhook_call.begin,\n    definition.Exit: exit.begin,\n",
+            "    definition.ToyStep: toy_step.begin,\n    definition.Exit: exit.begin,\n",
         ),
     ),
     "engine/authoring/docs/behaviour.py": (
         (
             '    "ExitStep": Behaviour(',
-            """    "WebhookCallStep": Behaviour(
-        "It asks for nothing when [its condition is false](semantics.md#a-condition-that-fails-is-false).",
+            """    "ToyStepStep": Behaviour(
+        "[Without an address there is no call](semantics.md#a-toy-step-needs-an-address).",
         ("parcel-call",),
     ),
     "ExitStep": Behaviour(""",
@@ -155,9 +155,27 @@ status: live
 enter: {event: order.shipped, key: event.data.order_id, reentry: never}
 steps:
   - id: call
-    webhook_call: {url: "'https://toko.example/hook'", data: {order: entry.data.order_id}}
+    toy_step: {url: "'https://toko.example/hook'", data: {order: entry.data.order_id}}
 """,
-    "tests/unit/core/test_webhook_call.py": '''"""The step `webhook_call`."""
+    "docs/semantics.md": (
+        (
+            "## Traits and segments\n",
+            """### A toy step needs an address
+
+A toy step without an address makes no call, and the journey goes on.
+
+```text
+url: profile.nothing  -> no call, the next step follows
+```
+
+Tests: `unit/core/test_toy_step.py::test_a_call_needs_an_address`
+
+## Traits and segments
+""",
+        ),
+    ),
+    "tests/unit/authoring/test_journeys.py": (('    "payday-offer",\n', '    "parcel-call",\n    "payday-offer",\n'),),
+    "tests/unit/core/test_toy_step.py": '''"""The step `toy_step`."""
 
 from collections.abc import Callable
 
@@ -170,8 +188,8 @@ Tell = Callable[..., stories.Story]
 
 @pytest.mark.parametrize(("url", "called"), [("'https://toko.example'", ["webhook"]), ("profile.nothing", [])])
 def test_a_call_needs_an_address(tell: Tell, url: str, called: list[str]) -> None:
-    """A call goes to its address; without one there is no call, and the journey goes on."""
-    step = f'{{id: a, webhook_call: {{url: "{url}"}}}}'
+    """A toy step needs an address; without one there is no call, and the journey goes on."""
+    step = f'{{id: a, toy_step: {{url: "{url}"}}}}'
     story = tell(f"enter: {{event: go, reentry: never}}\\nsteps: [{step}, {{id: b, exit: done}}]")
     assert any("journey.exited b done" in line for line in story.when("go", "10:00"))
     assert called == [each.channel for each in story.sent]
@@ -185,7 +203,7 @@ FINDING: Final[Toy] = {
             '''class LoudTitle(Kind):
     """The title `{title}` ends with an exclamation mark."""
 
-    code = "DLG699"
+    code = "DLG999"
     severity = "warning"
     hint = "Colleagues read it every day: say what the journey does."
 
@@ -205,12 +223,22 @@ class NoTemplateInLanguage(Kind):''',
     "engine/authoring/lint/examples.yaml": (
         (
             "  DLG698:\n",
-            """  DLG699:
+            """  DLG999:
     at: cart.yaml:2:8
     in: cart.yaml
     right: "owner: growth@toko.example"
     wrong: "title: Buy!\\nowner: growth@toko.example"
   DLG698:
+""",
+        ),
+    ),
+    "tests/unit/authoring/test_lint.py": (
+        (
+            "        # Consent.\n",
+            """        # Titles.
+        ("owner: growth@toko.example", "title: Buy!\\nowner: growth@toko.example", ["2:8 DLG999"]),
+        ("owner: growth@toko.example", "title: Buy\\nowner: growth@toko.example", []),
+        # Consent.
 """,
         ),
     ),

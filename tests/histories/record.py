@@ -9,6 +9,7 @@ import gzip
 import json
 import pathlib
 import random
+import shutil
 import sys
 import tempfile
 from typing import Any
@@ -23,6 +24,8 @@ from tests.histories import saved
 
 ROOT = pathlib.Path(__file__).parents[2]
 CUSTOMERS = 24
+FEWEST = 51
+"""The fewest decisions of a saved history: with fewer it would hardly notice a changed rule."""
 UNTIL = inputs.instant(make_events.UNTIL)
 RECEIPTS = ROOT / "examples" / "shop" / "receipts.yaml"
 PAGES = ("/pricing", "/cancel")
@@ -50,6 +53,12 @@ def record(name: str, bundle: definition.Bundle) -> int:
     _pack(name, saved.EVENTS, lines)
     _pack(name, saved.BUNDLE, msgspec.json.encode(alone))
     decided = saved.decided(name)
+    if len(decided) < FEWEST:
+        shutil.rmtree(saved.HERE / name)
+        raise SystemExit(
+            f"{name}: {len(decided)} decisions, and a history has at least {FEWEST}. The shop has too few of its events: "
+            "make some up in tests/histories/record.py, as `flights` does."
+        )
     _pack(name, saved.DECISIONS, b"".join(line + b"\n" for line in decided))
     return len(decided)
 

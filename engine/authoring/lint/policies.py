@@ -88,7 +88,7 @@ def _reports(file: File[rules.PolicyFile]) -> Found:
 def _caps(file: File[rules.PolicyFile], read: Directory) -> Found:
     """Yield findings about caps that name an unknown channel or journey, or that have both `channel` and `then: defer`.
 
-    At a cap with `channel`, the engine skips this channel, so no message ever waits for the cap.
+    When a cap with `channel` is full, the engine skips this channel. No message waits, so `then: defer` has no effect.
     """
     policy, written = file.model.policy, {each.model.journey for each in read.journeys}
     for index, cap in enumerate(policy.caps):

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from engine.core.model import inputs, state
+from engine.core.model import channels, inputs, state
 from engine.runtime import settings
 from engine.runtime.kafka import timestamps, topics
 from engine.runtime.state import codec, store, timer_queue
@@ -139,7 +139,7 @@ def test_a_store_forgets_the_erased(tmp_path: pathlib.Path) -> None:
 def test_the_prefix_stands_in_front_literally() -> None:
     """`DALANG_TOPIC_PREFIX` is put in front of every topic, literally."""
     names = [spec.name for spec in topics.Topics("test-").specs()]
-    assert len(names) == 13
+    assert len(names) == 5 + len(channels.TABLE)
     assert all(name.startswith("test-") for name in names)
     assert "test-actions.whatsapp" in names
 
